@@ -1,0 +1,88 @@
+/*
+ * The trace file, version 1.  docs/format.md describes it in full, with a worked example.
+ *
+ * A file is a header and then chunks, only ever appended.  A reader takes all
+ * complete chunks: a file cut at any byte gives everything before the cut.
+ * Fixed-size integers are little-endian; a varint is unsigned LEB128 of at most
+ * 64 bits; an svarint is a zigzag-encoded signed varint ((n << 1) ^ (n >> 63)).
+ */
+#ifndef MEMTRACE_FORMAT_H
+#define MEMTRACE_FORMAT_H
+
+#include <stdint.h>
+
+/* Header, 16 bytes: magic (8), major u16, minor u16, reserved u32 = 0.
+   A reader refuses another major version; a newer minor one adds chunks it may skip. */
+#define MT_TRACE_MAGIC "\x89MTR\r\n\x1a\n"
+#define MT_TRACE_MAGIC_SIZE 8
+#define MT_TRACE_HEADER_SIZE 16
+#define MT_TRACE_MAJOR 1
+#define MT_TRACE_MINOR 0
+
+/* Chunk: mark u32, stored size u32, raw size u32, then `stored` bytes: one zstd frame with a
+   content checksum.  Uncompressed: kind (1 byte), sequence number of the chunk from 0 (varint),
+   body. */
+#define MT_CHUNK_MARK 0x4b43544du /* "MTCK" */
+#define MT_CHUNK_HEADER_SIZE 12
+#define MT_CHUNK_MAX (64u << 20) /* largest raw size */
+
+/*
+ * Kinds and bodies.  Ids count up from 1 in the order of definition, over all chunks of a kind;
+ * 0 is "none" (the empty string, no function, the empty stack, ...).  A definition refers only
+ * to ids already defined.  Times are microseconds since the session began, sizes are bytes.
+ */
+enum mt_chunk {
+    MT_CHUNK_META = 1, /* UTF-8 JSON object: see docs/format.md; first chunk of a file */
+    MT_CHUNK_STRINGS = 2,
+    /* n, then n of: length varint, bytes (any bytes) */
+    MT_CHUNK_FUNCTIONS = 3,
+    /* n, then n of: file string, name string, first line (varints) */
+    MT_CHUNK_NODES = 4,
+    /* n, then n of: parent node, function, line (varints).  A node is a Python stack: its own
+       frame is the innermost; line 0 is unknown */
+    MT_CHUNK_PROCESSES = 5,
+    /* n, then n of: pid, parent process id (this file's, 0 for the first), start time, origin
+       (enum mt_origin), path string, command string (arguments joined by NUL), Python version
+       string ("3.11.2"; none if not Python), traced (enum mt_python of ring.h) */
+    MT_CHUNK_THREADS = 6,
+    /* n, then n of: process, tid, name string, start time */
+    MT_CHUNK_SITES = 7,
+    /* n, then n of: process, thread, domain (enum mt_domain), node, native frame (0 so far) */
+    MT_CHUNK_TIMELINE = 8,
+    /* process, n, then n samples, each as svarint differences to the sample before (the first
+       of a chunk to zero): time, rss, python, native, mapped (live bytes; mapped without
+       arenas), arenas, high (largest python + native since the sample before) */
+    MT_CHUNK_BOUNDARY = 9,
+    /* kind (enum mt_boundary), process (0: all), time, name string, n, then n rows sorted by
+       (site, birth): site difference to the row before (varint), birth (varint: ordinal of the
+       boundary chunk after which the blocks were allocated, 0 so far), and svarint changes
+       since the last boundary that gave this (site, birth): bytes, blocks, allocated bytes,
+       allocations (the last two ever increase: all that was allocated) */
+    MT_CHUNK_PEAK = 10,
+    /* process (0: the sum of all), time, python, native (bytes), blocks, n, then n rows as in
+       BOUNDARY but with changes of bytes and blocks only, against the state after the boundary
+       before this chunk: the state at the highest peak so far.  Replaces earlier ones of the
+       same process */
+    MT_CHUNK_LINES = 11,
+    /* n, then n of: file string, line, text string: source text as it was when the trace ended */
+    MT_CHUNK_PROCESS_END = 12,
+    /* process, time, status (as of waitpid, -1: not known), unknown frees, duplicate
+       allocations, frees of inherited blocks, gap events, gap bytes, events, max rss (status
+       svarint, the others varints) */
+    MT_CHUNK_END = 13,
+    /* UTF-8 JSON object: the trace is complete */
+};
+
+enum mt_origin { MT_ORIGIN_EXEC = 0, MT_ORIGIN_FORK = 1 };
+
+/* Moments.  START: all zero.  END: the process at its own end, before its interpreter tears
+   itself down, or when it was last seen.  LAST: what was left at the very last. */
+enum mt_boundary {
+    MT_BOUNDARY_START = 0,
+    MT_BOUNDARY_TICK = 1,
+    MT_BOUNDARY_END = 2,
+    MT_BOUNDARY_MARK = 3,
+    MT_BOUNDARY_LAST = 4
+};
+
+#endif

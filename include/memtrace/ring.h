@@ -1,0 +1,177 @@
+/*
+ * The contract between the agent and the collector: a session's shared memory.
+ *
+ * A session is a directory (0700) that holds one control file and one file for
+ * each ring (0600).  The collector makes the directory and the control file;
+ * agents make rings.  Both sides map them; neither trusts the other to be alive.
+ * Both sides are built from the same source: a version that differs is refused.
+ *
+ * All integers are in the byte order of the machine.
+ */
+#ifndef MEMTRACE_RING_H
+#define MEMTRACE_RING_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define MT_RING_VERSION 1u
+#define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
+#define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
+
+#define MT_SESSION_ENV "MEMTRACE_SESSION" /* the session's directory, absolute */
+#define MT_CONTROL_NAME "control"         /* its control file */
+#define MT_RING_NAME "ring."              /* its rings: "ring." and the slot in decimal */
+
+#define MT_SLOTS 16384u        /* rings that one session can have */
+#define MT_RING_HEADER 4096u   /* bytes before a ring's first word */
+#define MT_COUNTERS 1024u      /* order counters of a process */
+#define MT_COUNTER_SHIFT 20    /* a counter serves addresses that agree above this bit */
+#define MT_NODE_LIMIT (1u << 19)
+
+/* State of the session, written by the collector, read by agents. */
+enum mt_state { MT_STATE_RUNNING = 1, MT_STATE_CLOSED = 2 };
+
+/* State of a slot.  A slot in MT_SLOT_CLAIMED whose process is dead is void. */
+enum mt_slot_state { MT_SLOT_EMPTY = 0, MT_SLOT_CLAIMED = 1, MT_SLOT_READY = 2 };
+
+struct mt_slot {
+    _Atomic uint32_t state; /* enum mt_slot_state */
+    int32_t pid;
+};
+
+struct mt_control {
+    uint64_t magic;
+    uint32_t version;
+    int32_t collector_pid;
+    uint64_t ring_bytes; /* data bytes of each ring, a power of two and of pages */
+    _Atomic uint32_t state;
+    uint32_t reserved0;
+    _Alignas(64) _Atomic uint64_t clock_us; /* microseconds since the session began; moves while
+                                               the collector lives, at most every millisecond */
+    _Alignas(64) _Atomic uint32_t slots_used;
+    _Atomic uint32_t images_used; /* numbers given to program images, from 1 */
+    _Alignas(64) struct mt_slot slots[MT_SLOTS];
+};
+
+/*
+ * A ring: single producer, single consumer.  head and tail count words of 8
+ * bytes and never wrap; word i is at data[i & (words - 1)].  The producer
+ * publishes head with release order after each event, so that a kill loses at
+ * most the event that was being written.
+ */
+struct mt_ring {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t slot;
+    int32_t pid;
+    uint32_t image;        /* number of the program image (a process is one image until it execs) */
+    uint32_t parent_image; /* image that forked this one, 0 if it was started by exec */
+    uint32_t flags;
+    uint64_t words; /* capacity, a power of two */
+    _Alignas(64) _Atomic uint64_t head;
+    _Atomic uint64_t agent_bytes; /* memory of the agent that is resident in the host beside rings */
+    _Alignas(64) _Atomic uint64_t tail;
+    _Atomic uint32_t waiting; /* a producer sleeps on it; the consumer clears and wakes it */
+};
+
+/*
+ * Events.  The low 4 bits of an event's first word are its operation.
+ *
+ *   ALLOC         w0 = op | domain << 4 | (size & 0xffffff) << 8 | sequence << 32
+ *                 w1 = address << 16 | node          (addresses have 48 bits, 3 of them zero;
+ *                                                     nodes have 19)
+ *   FREE          w0 = op | address << 16
+ *   FREE_SEQ      w0 as FREE, w1 = sequence
+ *   REALLOC_BEGIN, REALLOC_BEGIN_SEQ    as FREE: the block at that address is being moved.  It
+ *                 stays live until the matching end, which is the next one of this ring that
+ *                 is not of a begin in between; a process that dies before leaves it live.
+ *   REALLOC_END, REALLOC_END_SEQ        as ALLOC: the move is done, both happen here
+ *   REALLOC_CANCEL w0 = op: the move failed, the old block stays as it was
+ *   SIZE          w0 = op | (size >> 24) << 4: high part of the size of the next event
+ *   TIME          w0 = op | clock_us << 4
+ *   NODE          w0 = op | node << 4 | parent << 24 | 0
+ *                 w1 = code | (instruction & 0xffffffff) << 32
+ *                 (instruction: bytes from the start of the code, -1 before the first)
+ *   META          w0 = op | enum mt_meta << 4 | a << 12 (20 bits) | b << 32
+ *
+ * Order.  Events of one ring happened in the ring's order.  An event of the
+ * _SEQ kind also has a number from the counter of its address: per process and
+ * per counter the numbers are 0, 1, 2, ... and give the order in which the
+ * events happened.  Events without a number are only written while the process
+ * has one thread.  A ring's first record is DEPEND on every older ring.
+ *
+ * Definitions (nodes, codes) hold for one ring, from their record on, until RESET.
+ */
+enum mt_op {
+    MT_OP_NONE = 0, /* never written: a zero word is damage */
+    MT_OP_ALLOC = 1,
+    MT_OP_ALLOC_SEQ = 2,
+    MT_OP_FREE = 3,
+    MT_OP_FREE_SEQ = 4,
+    MT_OP_REALLOC_BEGIN = 5,
+    MT_OP_REALLOC_BEGIN_SEQ = 6,
+    MT_OP_REALLOC_END = 7,
+    MT_OP_REALLOC_END_SEQ = 8,
+    MT_OP_REALLOC_CANCEL = 9,
+    MT_OP_SIZE = 10,
+    MT_OP_TIME = 11,
+    MT_OP_NODE = 12,
+    MT_OP_META = 13,
+};
+
+enum mt_meta {
+    MT_META_BYTES = 1,     /* a = length in bytes; ceil(a / 8) words follow: appended to the
+                              ring's scratch text, which the record that uses it empties */
+    MT_META_CODE = 2,      /* a = code; 3 words follow: MT_CODE_* below */
+    MT_META_RESET = 3,     /* forget the nodes and codes of this ring */
+    MT_META_THREAD = 4,    /* b = thread id: the events from here on are of that thread */
+    MT_META_DEPEND = 5,    /* 2 words follow: slot, position: ring `slot` up to `position`
+                              happened before what follows here */
+    MT_META_PROCESS = 6,   /* 2 words follow: MT_PROCESS_*; first record of an image */
+    MT_META_END = 7,       /* the interpreter begins to finalize: the moment "end" */
+    MT_META_GAP = 8,       /* 2 words follow: events lost, bytes of allocations lost */
+    MT_META_MAP = 9,       /* a = node, b = enum mt_map_flags; 3 words: address, length,
+                              sequence in counter MT_MAP_COUNTER */
+    MT_META_UNMAP = 10,    /* 3 words: address, length, sequence */
+    MT_META_THREAD_END = 11, /* the thread has left the ring */
+};
+
+/* Words after CODE: w0 = first line | enum mt_lines << 32 | kinds of text << 40 (8 bits each:
+   file, name: bytes per character, 1, 2 or 4; 0 is UTF-8 already);
+   w1 = bytes of the file name | bytes of the name << 32;  w2 = bytes of the line table.
+   The scratch text holds the three in that order. */
+enum mt_lines {
+    MT_LINES_LNOTAB = 1,   /* co_lnotab of 3.8 and 3.9 */
+    MT_LINES_310 = 2,      /* co_linetable of 3.10 */
+    MT_LINES_LOCATIONS = 3 /* co_linetable of 3.11 and later */
+};
+
+/* Words after PROCESS: w0 = parent process id (32 bits) | enum mt_python << 32;
+   w1 = Py_Version (0xMMmmpp..) | bytes of the program's path << 32.
+   The scratch text holds the path, then the command line (NUL-separated). */
+enum mt_python { MT_PYTHON_NONE = 0, MT_PYTHON_TRACED = 1, MT_PYTHON_UNKNOWN = 2 };
+
+enum mt_map_flags { MT_MAP_ANONYMOUS = 1, MT_MAP_FILE = 2, MT_MAP_ARENA = 4 };
+
+#define MT_MAP_COUNTER (MT_COUNTERS - 1)
+#define MT_SEQ_NONE UINT64_MAX /* sequence of MAP and UNMAP when the process has one thread */
+
+/* Through which door a block was allocated.  The numbers are in traces: never change one. */
+enum mt_domain {
+    MT_DOMAIN_RAW = 0,
+    MT_DOMAIN_MEM = 1,
+    MT_DOMAIN_OBJ = 2,
+    MT_DOMAIN_MALLOC = 3,
+    MT_DOMAIN_MMAP = 4,
+    MT_DOMAIN_ARENA = 5,
+    MT_DOMAINS = 6
+};
+
+/* The counter that orders events at an address; the last one is kept for maps. */
+static inline uint32_t mt_counter_of(uint64_t address)
+{
+    uint64_t unit = address >> MT_COUNTER_SHIFT;
+    return (uint32_t)((unit ^ (unit >> 10)) % (MT_COUNTERS - 1));
+}
+
+#endif

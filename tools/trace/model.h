@@ -1,0 +1,104 @@
+/*
+ * A trace in memory, as every report sees it: definitions, timelines and the
+ * cells at each boundary.  trace_read builds it; views are made from it.
+ *
+ * All arrays of definitions have an entry 0 for "none".  Every id in a model
+ * was checked when it was read: users index without asking.
+ */
+#ifndef TRACE_MODEL_H
+#define TRACE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "memtrace/format.h"
+#include "memtrace/ring.h"
+
+struct trace_string { const char *data; size_t size; }; /* NUL-terminated as well; any bytes */
+struct trace_function { uint32_t file, name, first_line; };
+struct trace_node { uint32_t parent, function, line; };
+struct trace_process {
+    int pid;
+    uint32_t parent;
+    uint64_t start_us;
+    int origin, traced;
+    uint32_t path, command, python;
+    bool ended;
+    uint64_t end_us;
+    int status; /* -1: not known */
+    uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events,
+        max_rss;
+};
+struct trace_thread { uint32_t process; int tid; uint32_t name; uint64_t start_us; };
+struct trace_site { uint32_t process, thread; int domain; uint32_t node, native; };
+
+struct trace_sample {
+    uint64_t time_us, rss, python, native, mapped, arenas, high;
+};
+struct trace_timeline { /* of one process, in order of time */
+    uint32_t process;
+    struct trace_sample *samples;
+    size_t count;
+};
+
+struct trace_row { /* one (site, birth) of a state; zero rows are left out */
+    uint32_t site, birth;
+    int64_t bytes, blocks, allocated_bytes, allocations;
+};
+struct trace_boundary {
+    int kind;
+    uint32_t process; /* 0: all */
+    uint64_t time_us;
+    uint32_t name;
+    struct trace_row *rows; /* the changes, as in the file */
+    size_t count;
+};
+struct trace_peak {
+    bool present;
+    uint64_t time_us, python, native, blocks;
+    size_t after; /* number of boundaries before it */
+    struct trace_row *rows;
+    size_t count;
+};
+struct trace_source { uint32_t file, line, text; };
+
+struct trace {
+    char *path;
+    char *meta, *end; /* JSON texts, NULL if missing */
+    bool sealed;      /* has its END chunk */
+    bool damaged;     /* bytes after the last good chunk that are not a cut-off chunk */
+    uint64_t good_bytes, file_bytes;
+    struct trace_string *strings;
+    struct trace_function *functions;
+    struct trace_node *nodes;
+    struct trace_process *processes;
+    struct trace_thread *threads;
+    struct trace_site *sites;
+    struct trace_timeline *timelines; /* one for each process, by its id */
+    struct trace_boundary *boundaries;
+    struct trace_peak *peaks; /* by process id; 0 is the sum of all */
+    struct trace_source *sources; /* sorted by file, line */
+    size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_sites, n_boundaries,
+        n_sources;
+    void *arena; /* owns the memory */
+};
+
+/* Why a trace cannot be read; trace_strerror gives the words for a message. */
+enum trace_error {
+    TRACE_OK = 0,
+    TRACE_ERROR_OPEN = -1,    /* errno says why */
+    TRACE_ERROR_EMPTY = -2,
+    TRACE_ERROR_FOREIGN = -3, /* not a trace of ours */
+    TRACE_ERROR_NEWER = -4,
+    TRACE_ERROR_DIRECTORY = -5,
+    TRACE_ERROR_NOTHING = -6, /* ours, but cut before the first chunk */
+    TRACE_ERROR_MEMORY = -7
+};
+
+/* Reads a file.  Damage after good chunks is no error: see `sealed` and `damaged`. */
+enum trace_error trace_read(struct trace *trace, const char *path);
+const char *trace_strerror(enum trace_error error);
+void trace_free(struct trace *trace);
+
+#endif

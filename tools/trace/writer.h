@@ -1,0 +1,42 @@
+/*
+ * Writes a trace file (include/memtrace/format.h) chunk by chunk.  Runs in the
+ * collector and in the tests' trace assembler.  It knows bytes and ids, no
+ * accounting: callers give every id they use in the order of its definition.
+ *
+ * No function exits or prints.  After the first failed write `error` holds the
+ * errno and all later calls do nothing; writer_close returns it.
+ */
+#ifndef TRACE_WRITER_H
+#define TRACE_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buffer { /* bytes that grow; zeroed is empty; owned by whoever declares it */
+    uint8_t *data;
+    size_t size, capacity;
+};
+
+void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
+void buffer_varint(struct buffer *buffer, uint64_t value);
+void buffer_svarint(struct buffer *buffer, int64_t value);
+void buffer_free(struct buffer *buffer);
+
+struct writer {
+    int fd;
+    int error; /* errno of the first failure, 0 while all is well */
+    uint64_t sequence;
+    uint64_t written; /* bytes of the file so far */
+    void *zstd;       /* ZSTD_CCtx */
+    struct buffer raw, packed;
+};
+
+/* Takes over fd (open for writing, at its end, empty) and writes the header. */
+void writer_open(struct writer *writer, int fd);
+/* Appends one chunk; body is not kept.  */
+void writer_chunk(struct writer *writer, int kind, const struct buffer *body);
+/* Closes the file; returns 0 or the errno of the first failure. */
+int writer_close(struct writer *writer);
+
+#endif
