@@ -1,0 +1,103 @@
+/*
+ * What the agent knows of CPython's structures: one row of offsets for each
+ * minor version, generated from that version's headers (generate_offsets.py).
+ * The rows hold for builds with a GIL on 64-bit little-endian machines.
+ *
+ * Runs in the host, in the library's constructor, perhaps under the loader's
+ * lock: no allocation, no stdio, nothing of libc but memcmp and memcpy.
+ */
+#ifndef MEMTRACE_PYOFFSETS_H
+#define MEMTRACE_PYOFFSETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PY_NO_OFFSET (-1) /* the version has no such field */
+#define PY_NO_OWNER 255   /* the version has no such owner */
+
+/* How a frame says where it is; see pyoffsets.frame_instr. */
+enum py_instr_kind {
+    PY_INSTR_LASTI_BYTES = 1, /* int: bytes from the start of the code; -1 before the first */
+    PY_INSTR_LASTI_UNITS = 2, /* int: units of two bytes; -1 before the first */
+    PY_INSTR_POINTER = 3      /* address of an instruction; the code starts at code_adaptive */
+};
+
+/*
+ * Offsets are bytes from the start of the object, PY_NO_OFFSET where there is
+ * none.  "pointer", "int" and so on is what lies there.
+ *
+ * The current frame is *(state + tstate_frame), or, if tstate_cframe is there,
+ * *(*(state + tstate_cframe) + cframe_frame).
+ *
+ * A frame of owner owner_shim belongs to the C stack: nothing but frame_back may
+ * be read in it.  With PY_INSTR_POINTER a frame is incomplete, and must be
+ * skipped, if its owner is not owner_generator and its instruction lies before
+ * code + code_adaptive + 2 * code_firsttraceable.
+ */
+struct pyoffsets {
+    uint16_t version;        /* 0x030d is 3.13 */
+    uint8_t instr_kind;      /* enum py_instr_kind */
+    uint8_t lines_kind;      /* enum mt_lines (memtrace/ring.h) */
+    uint8_t owner_shim;      /* PY_NO_OWNER if frames of the C stack do not show */
+    uint8_t owner_generator; /* PY_NO_OWNER before 3.11 */
+
+    int16_t tstate_frame;     /* pointer */
+    int16_t tstate_cframe;    /* pointer */
+    int16_t cframe_frame;     /* pointer, in what tstate_cframe points to */
+    int16_t tstate_interp;    /* pointer to the interpreter's state */
+    int16_t tstate_id;        /* uint64_t: number of the state in its interpreter */
+    int16_t tstate_thread_id; /* unsigned long: pthread_self() */
+    int16_t tstate_tracefunc; /* pointer: not NULL while a trace function is set */
+
+    int16_t frame_back;  /* pointer */
+    int16_t frame_code;  /* pointer */
+    int16_t frame_instr; /* int or pointer: instr_kind */
+    int16_t frame_owner; /* char; none before 3.11 */
+
+    /* Where an activation can be marked; no walk needs these. */
+    int16_t frame_trace_lines; /* char, 3.8 to 3.10: 1 in each new frame */
+    int16_t frame_gen;         /* pointer, 3.8 to 3.10: not NULL in a generator's frame */
+    int16_t frame_stacktop;    /* int, 3.11 to 3.13: -1 while the frame runs */
+    int16_t frame_is_entry;    /* bool, 3.11: called from C */
+    int16_t frame_localsplus;  /* pointers: locals, then the value stack */
+
+    int16_t code_filename;       /* pointer to str */
+    int16_t code_name;           /* pointer to str */
+    int16_t code_qualname;       /* pointer to str; none before 3.11 */
+    int16_t code_firstlineno;    /* int */
+    int16_t code_lines;          /* pointer to bytes: lines_kind */
+    int16_t code_adaptive;       /* the instructions themselves; none before 3.11 */
+    int16_t code_firsttraceable; /* int: units of two bytes; none before 3.11 */
+
+    /* str: state is 32 bits.  The characters of an ASCII one are at ascii_data, of another
+       compact one at compact_data, else (subclasses of str) where the pointer at unicode_any
+       says.  Without its ready bit, where unicode_ready is not 0, it has no characters yet. */
+    int16_t unicode_length; /* Py_ssize_t: characters */
+    int16_t unicode_state;  /* uint32_t, the masks below */
+    int16_t unicode_any;    /* pointer */
+    int16_t ascii_data;
+    int16_t compact_data;
+    uint8_t kind_shift; /* (state & kind_mask) >> kind_shift: bytes a character, 1, 2, 4 */
+    uint32_t kind_mask;
+    uint32_t compact_mask;
+    uint32_t ascii_mask;
+    uint32_t ready_mask; /* 0 from 3.12 on: always ready */
+
+    int16_t bytes_size; /* Py_ssize_t */
+    int16_t bytes_data;
+    int16_t object_type; /* pointer */
+
+    int32_t runtime_finalizing; /* in _PyRuntime: pointer, not NULL once finalization began */
+};
+
+/*
+ * Fills *out for the interpreter of this version (Py_Version, 0xMMmmpprs).
+ * runtime is the address of its _PyRuntime, or NULL if it is not known: from
+ * 3.13 on that is where the interpreter publishes its own offsets: they must be
+ * there and fit, and they come before the row's.  False, and *out is void, if the
+ * version is not known, not released yet, or the build is another than the row
+ * is for: never the nearest row.
+ */
+bool pyoffsets_find(struct pyoffsets *out, uint32_t version, const void *runtime);
+
+#endif
