@@ -2,8 +2,9 @@
  * A trace in memory, as every report sees it: definitions, timelines and the
  * cells at each boundary.  trace_read builds it; views are made from it.
  *
- * All arrays of definitions have an entry 0 for "none".  Every id in a model
- * was checked when it was read: users index without asking.
+ * All arrays of definitions have an entry 0 for "none", which their counts n_*
+ * include: ids are 1 to n_* - 1.  Boundaries and sources have no such entry.
+ * Every id in a model was checked when it was read: users index without asking.
  */
 #ifndef TRACE_MODEL_H
 #define TRACE_MODEL_H

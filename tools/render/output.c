@@ -1,0 +1,74 @@
+/*
+ * Streams, messages and write errors of all commands.  Runs in the tools.
+ */
+#include "render/output.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static FILE *stream;
+static const char *stream_path;
+
+void output_start(void)
+{
+    setlocale(LC_CTYPE, "");
+}
+
+bool output_utf8(void)
+{
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+void message(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    flockfile(stderr);
+    fputs("memtrace: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    funlockfile(stderr);
+    va_end(arguments);
+}
+
+FILE *output_open(const char *path)
+{
+    signal(SIGPIPE, SIG_DFL);
+    if (!path)
+        return stdout;
+    stream = fopen(path, "we");
+    if (!stream)
+        message("%s: cannot be written: %s", path, strerror(errno));
+    stream_path = path;
+    return stream;
+}
+
+/* Returns false with errno set if something of the stream was not written. */
+static bool finish(FILE *file)
+{
+    bool failed = ferror(file);
+    if (fclose(file) != 0)
+        return false;
+    if (failed)
+        errno = EIO;
+    return !failed;
+}
+
+int output_finish(int status)
+{
+    if (stream && !finish(stream)) {
+        message("%s: cannot be written: %s", stream_path, strerror(errno));
+        status = status ? status : 1;
+    }
+    stream = NULL;
+    if (!finish(stdout) && errno != EBADF) {
+        message("standard output: cannot be written: %s", strerror(errno));
+        status = status ? status : 1;
+    }
+    return status;
+}

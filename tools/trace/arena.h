@@ -1,0 +1,18 @@
+/*
+ * Memory that is freed all at once.  Used by the tools for what lives as long as
+ * a trace or a view.  Zeroed is empty.  arena_alloc gives zeroed bytes, aligned
+ * for anything, or NULL when there is no memory.
+ */
+#ifndef TRACE_ARENA_H
+#define TRACE_ARENA_H
+
+#include <stddef.h>
+
+struct arena {
+    struct arena_block *blocks;
+};
+
+void *arena_alloc(struct arena *arena, size_t size);
+void arena_free(struct arena *arena);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * Bounds-checked decoding of varints.  Runs in the reader, on hostile input.
+ */
+#include "trace/cursor.h"
+
+static uint64_t fail(struct cursor *cursor)
+{
+    cursor->bad = true;
+    cursor->at = cursor->end;
+    return 0;
+}
+
+uint64_t cursor_varint(struct cursor *cursor)
+{
+    uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+        if (cursor->at == cursor->end)
+            return fail(cursor);
+        uint8_t byte = *cursor->at++;
+        if (shift == 63 && byte > 1)
+            break;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return value;
+    }
+    return fail(cursor);
+}
+
+int64_t cursor_svarint(struct cursor *cursor)
+{
+    uint64_t value = cursor_varint(cursor);
+    return (int64_t)((value >> 1) ^ -(value & 1));
+}
+
+uint32_t cursor_id(struct cursor *cursor, size_t limit)
+{
+    uint64_t value = cursor_varint(cursor);
+    if (value >= limit || value > UINT32_MAX)
+        return (uint32_t)fail(cursor);
+    return (uint32_t)value;
+}
+
+size_t cursor_count(struct cursor *cursor, size_t least)
+{
+    uint64_t value = cursor_varint(cursor);
+    if (value > cursor_left(cursor) / least)
+        return fail(cursor);
+    return value;
+}
+
+const uint8_t *cursor_bytes(struct cursor *cursor, size_t size)
+{
+    const uint8_t *bytes = cursor->at;
+    if (size > cursor_left(cursor)) {
+        fail(cursor);
+        return NULL;
+    }
+    cursor->at += size;
+    return bytes;
+}
+
+size_t cursor_left(const struct cursor *cursor)
+{
+    return (size_t)(cursor->end - cursor->at);
+}
