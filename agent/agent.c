@@ -1,0 +1,51 @@
+/*
+ * The agent's beginning and end.  In the host: the constructor before main, the
+ * destructor at exit; but the first malloc may come before either.
+ */
+#include <pthread.h>
+
+#include "hooks.h"
+#include "python.h"
+#include "session.h"
+#include "sys.h"
+#include "thread.h"
+
+/* So that `memtrace` can tell that an agent of its own version was loaded. */
+__attribute__((visibility("default"))) extern const uint32_t memtrace_agent_version;
+const uint32_t memtrace_agent_version = MT_RING_VERSION;
+
+void hooks_start(void)
+{
+    thread_self.depth++;
+    hooks_map_resolve();
+    hooks_malloc_resolve();
+    python_find();
+    session_attach();
+    thread_self.depth--;
+}
+
+static void child_of_fork(void)
+{
+    thread_self.depth++;
+    session_forked();
+    thread_self.depth--;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    hooks_start();
+    if (!session.wanted) {
+        return;
+    }
+    pthread_atfork(NULL, NULL, child_of_fork);
+    thread_setup();
+    if (python.present && !python.known) {
+        sys_complain("this version of Python is not known: native allocations only", NULL);
+    }
+    python_hook();
+}
+
+__attribute__((destructor)) static void stop(void)
+{
+    session_check_collector();
+}

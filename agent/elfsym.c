@@ -1,0 +1,189 @@
+/*
+ * Symbol look-up over the loaded objects (elfsym.h).  In the host, before or
+ * inside its first malloc: dl_iterate_phdr neither allocates nor fails, and its
+ * lock is recursive.
+ */
+#include "elfsym.h"
+
+#include <elf.h>
+#include <link.h>
+#include <stdbool.h>
+#include <string.h>
+
+struct object {
+    uintptr_t base;
+    const ElfW(Sym) * symbols;
+    const char *strings;
+    const uint32_t *gnu_hash, *sysv_hash;
+};
+
+struct search {
+    const char *name;
+    uint32_t gnu_hash;
+    bool after_self, seen_self;
+    void *found;
+};
+
+static const char self_marker;
+
+static bool contains(const struct dl_phdr_info *info, uintptr_t address)
+{
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && address >= start && address - start < segment->p_memsz) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_object(const struct dl_phdr_info *info, struct object *object)
+{
+    const ElfW(Dyn) *entry = NULL;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC) {
+            entry = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+        }
+    }
+    *object = (struct object){.base = info->dlpi_addr};
+    for (; entry && entry->d_tag != DT_NULL; entry++) {
+        /* The loader relocates these in place; in the vdso they stay relative. */
+        uintptr_t value = entry->d_un.d_ptr;
+        uintptr_t address = value < info->dlpi_addr ? value + info->dlpi_addr : value;
+        switch (entry->d_tag) {
+        case DT_SYMTAB:
+            object->symbols = (const ElfW(Sym) *)address;
+            break;
+        case DT_STRTAB:
+            object->strings = (const char *)address;
+            break;
+        case DT_GNU_HASH:
+            object->gnu_hash = (const uint32_t *)address;
+            break;
+        case DT_HASH:
+            object->sysv_hash = (const uint32_t *)address;
+            break;
+        }
+    }
+    return object->symbols && object->strings && (object->gnu_hash || object->sysv_hash);
+}
+
+static uint32_t gnu_hash_of(const char *name)
+{
+    uint32_t hash = 5381;
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
+        hash = hash * 33 + *c;
+    }
+    return hash;
+}
+
+static bool matches(const struct object *object, uint32_t index, const char *name)
+{
+    const ElfW(Sym) *symbol = &object->symbols[index];
+    return symbol->st_shndx != SHN_UNDEF && symbol->st_value
+        && strcmp(object->strings + symbol->st_name, name) == 0;
+}
+
+/* Layout: buckets, first symbol, bloom words, bloom shift, the bloom filter, buckets, chains. */
+static uint32_t gnu_find(const struct object *object, const char *name, uint32_t hash)
+{
+    const uint32_t *table = object->gnu_hash;
+    uint32_t buckets = table[0], first = table[1], bloom_words = table[2];
+    const uint32_t *bucket = table + 4 + bloom_words * (sizeof(ElfW(Addr)) / 4);
+    const uint32_t *chain = bucket + buckets;
+    uint32_t index = buckets ? bucket[hash % buckets] : 0;
+    if (index < first) {
+        return 0;
+    }
+    for (;; index++) {
+        uint32_t other = chain[index - first];
+        if ((other | 1) == (hash | 1) && matches(object, index, name)) {
+            return index;
+        }
+        if (other & 1) {
+            return 0;
+        }
+    }
+}
+
+static uint32_t sysv_find(const struct object *object, const char *name)
+{
+    for (uint32_t index = 1; index < object->sysv_hash[1]; index++) {
+        if (matches(object, index, name)) {
+            return index;
+        }
+    }
+    return 0;
+}
+
+static int search_object(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct search *search = data;
+    struct object object;
+    if (!search->seen_self && contains(info, (uintptr_t)&self_marker)) {
+        search->seen_self = true;
+        return 0;
+    }
+    if ((search->after_self && !search->seen_self) || !read_object(info, &object)) {
+        return 0;
+    }
+    uint32_t index = object.gnu_hash ? gnu_find(&object, search->name, search->gnu_hash)
+                                     : sysv_find(&object, search->name);
+    if (!index || ELF64_ST_TYPE(object.symbols[index].st_info) == STT_TLS) {
+        return 0;
+    }
+    uintptr_t address = object.base + object.symbols[index].st_value;
+    if (ELF64_ST_TYPE(object.symbols[index].st_info) == STT_GNU_IFUNC) {
+        address = ((uintptr_t(*)(void))address)();
+    }
+    search->found = (void *)address;
+    return 1;
+}
+
+static void *find(const char *name, bool after_self)
+{
+    struct search search = {
+        .name = name, .gnu_hash = gnu_hash_of(name), .after_self = after_self};
+    dl_iterate_phdr(search_object, &search);
+    return search.found;
+}
+
+void *elfsym_find(const char *name)
+{
+    return find(name, false);
+}
+
+void *elfsym_next(const char *name)
+{
+    return find(name, true);
+}
+
+struct text_search {
+    uintptr_t address, start, end;
+};
+
+static int search_text(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct text_search *search = data;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) && search->address >= start
+            && search->address - start < segment->p_memsz) {
+            search->start = start;
+            search->end = start + segment->p_memsz;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int elfsym_text(const void *address, uintptr_t *start, uintptr_t *end)
+{
+    struct text_search search = {.address = (uintptr_t)address};
+    int found = dl_iterate_phdr(search_text, &search);
+    *start = search.start;
+    *end = search.end;
+    return found;
+}

@@ -1,0 +1,14 @@
+/*
+ * What the interposed functions share: setting up, once.  In the host.
+ */
+#ifndef AGENT_HOOKS_H
+#define AGENT_HOOKS_H
+
+/* Finds the functions that ours stand before, joins the session and finds the interpreter.
+   Runs in the first interposed call or in the constructor, whichever comes first. */
+void hooks_start(void);
+
+void hooks_malloc_resolve(void);
+void hooks_map_resolve(void);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * mmap, munmap and mremap, interposed.  In the host.  What the C library and
+ * the loader map for themselves does not pass here.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+
+#include "elfsym.h"
+#include "hooks.h"
+#include "trace.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT void *mmap(void *, size_t, int, int, int, off_t);
+EXPORT void *mmap64(void *, size_t, int, int, int, off64_t);
+EXPORT int munmap(void *, size_t);
+EXPORT void *mremap(void *, size_t, size_t, int, ...);
+
+static struct {
+    void *(*mmap)(void *, size_t, int, int, int, off64_t);
+    int (*munmap)(void *, size_t);
+    void *(*mremap)(void *, size_t, size_t, int, ...);
+} next;
+
+void hooks_map_resolve(void)
+{
+    next.mmap = (void *(*)(void *, size_t, int, int, int, off64_t))elfsym_next("mmap64");
+    next.munmap = (int (*)(void *, size_t))elfsym_next("munmap");
+    next.mremap = (void *(*)(void *, size_t, size_t, int, ...))elfsym_next("mremap");
+}
+
+static inline bool enter(void)
+{
+    if (__builtin_expect(!next.mmap, 0)) {
+        hooks_start();
+    }
+    return trace_enter();
+}
+
+static enum mt_map_flags kind_of(int flags)
+{
+    return flags & MAP_ANONYMOUS ? MT_MAP_ANONYMOUS : MT_MAP_FILE;
+}
+
+void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+{
+    if (!enter()) {
+        return next.mmap(address, size, protection, flags, fd, offset);
+    }
+    void *mapped = next.mmap(address, size, protection, flags, fd, offset);
+    if (mapped != MAP_FAILED) {
+        trace_map(mapped, size, kind_of(flags));
+    }
+    trace_leave();
+    return mapped;
+}
+
+void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    return mmap64(address, size, protection, flags, fd, offset);
+}
+
+int munmap(void *address, size_t size)
+{
+    if (!enter()) {
+        return next.munmap(address, size);
+    }
+    trace_unmap(address, size);
+    int status = next.munmap(address, size);
+    trace_leave();
+    return status;
+}
+
+/* A failed mremap leaves the old map as it was: it is unmapped in the trace and mapped again,
+   with what is known here of its kind. */
+void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
+{
+    void *wanted = NULL;
+    if (flags & MREMAP_FIXED) {
+        va_list more;
+        va_start(more, flags);
+        wanted = va_arg(more, void *);
+        va_end(more);
+    }
+    if (!enter()) {
+        return next.mremap(old, old_size, new_size, flags, wanted);
+    }
+    trace_unmap(old, old_size);
+    void *mapped = next.mremap(old, old_size, new_size, flags, wanted);
+    int failed = mapped == MAP_FAILED;
+    trace_map(failed ? old : mapped, failed ? old_size : new_size, MT_MAP_ANONYMOUS);
+    trace_leave();
+    return mapped;
+}

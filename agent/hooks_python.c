@@ -1,0 +1,226 @@
+/*
+ * Hooks in the interpreter's allocators: the domains raw, mem and obj, and the
+ * arenas of obj.  In the host, in every allocation of a Python object.
+ *
+ * A hook is called with its own record as context, which holds the allocator
+ * below it: where other layers (debug hooks, tracemalloc) come between, each of
+ * ours still knows what is below itself.
+ */
+#include "elfsym.h"
+#include "intern.h"
+#include "peek.h"
+#include "python.h"
+#include "trace.h"
+
+#define LAYERS 24 /* hooks that can ever be installed */
+
+struct allocator { /* PyMemAllocatorEx */
+    void *context;
+    void *(*malloc)(void *context, size_t size);
+    void *(*calloc)(void *context, size_t count, size_t size);
+    void *(*realloc)(void *context, void *old, size_t size);
+    void (*free)(void *context, void *address);
+};
+
+struct arena_allocator { /* PyObjectArenaAllocator */
+    void *context;
+    void *(*alloc)(void *context, size_t size);
+    void (*free)(void *context, void *address, size_t size);
+};
+
+static struct allocator layers[LAYERS]; /* what is below each hook */
+static uint32_t layers_used;
+static struct arena_allocator arenas_below;
+
+static void (*get_allocator)(int domain, struct allocator *out);
+static void (*set_allocator)(int domain, struct allocator *in);
+
+static inline void note_end(void)
+{
+    if (__builtin_expect(*python.finalizing != 0, 0)) {
+        trace_end();
+    }
+}
+
+static inline void *hook_malloc(void *context, size_t size, enum mt_domain domain)
+{
+    const struct allocator *below = context;
+    if (!trace_enter()) {
+        return below->malloc(below->context, size);
+    }
+    note_end();
+    void *address = below->malloc(below->context, size);
+    trace_alloc(address, size, domain);
+    trace_leave();
+    return address;
+}
+
+static inline void *hook_calloc(void *context, size_t count, size_t size, enum mt_domain domain)
+{
+    const struct allocator *below = context;
+    if (!trace_enter()) {
+        return below->calloc(below->context, count, size);
+    }
+    note_end();
+    void *address = below->calloc(below->context, count, size);
+    trace_alloc(address, count * size, domain);
+    trace_leave();
+    return address;
+}
+
+static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_domain domain)
+{
+    const struct allocator *below = context;
+    if (!trace_enter()) {
+        return below->realloc(below->context, old, size);
+    }
+    note_end();
+    trace_move_begin(old);
+    void *address = below->realloc(below->context, old, size);
+    trace_move_end(old, address, size, domain);
+    trace_leave();
+    return address;
+}
+
+/* Code objects are freed through here: a new one at the same address is another. */
+static inline void note_code(const void *address)
+{
+    uintptr_t object = (uintptr_t)address;
+    if (python.known && object % 16 == 0
+        && peek64(object + (uintptr_t)python.offsets.object_type) == python.code_type) {
+        intern_code_dies(object);
+    }
+}
+
+static inline void hook_free(void *context, void *address, enum mt_domain domain)
+{
+    const struct allocator *below = context;
+    if (domain == MT_DOMAIN_OBJ && address) {
+        note_code(address);
+    }
+    if (!address || !trace_enter()) {
+        below->free(below->context, address);
+        return;
+    }
+    note_end();
+    trace_free(address);
+    below->free(below->context, address);
+    trace_leave();
+}
+
+#define HOOKS_OF(name, domain)                                                                     \
+    static void *name##_malloc(void *context, size_t size)                                         \
+    {                                                                                              \
+        return hook_malloc(context, size, domain);                                                 \
+    }                                                                                              \
+    static void *name##_calloc(void *context, size_t count, size_t size)                           \
+    {                                                                                              \
+        return hook_calloc(context, count, size, domain);                                          \
+    }                                                                                              \
+    static void *name##_realloc(void *context, void *old, size_t size)                             \
+    {                                                                                              \
+        return hook_realloc(context, old, size, domain);                                           \
+    }                                                                                              \
+    static void name##_free(void *context, void *address)                                          \
+    {                                                                                              \
+        hook_free(context, address, domain);                                                       \
+    }
+
+HOOKS_OF(raw, MT_DOMAIN_RAW)
+HOOKS_OF(mem, MT_DOMAIN_MEM)
+HOOKS_OF(obj, MT_DOMAIN_OBJ)
+
+static const struct allocator hooks[3] = {
+    {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free},
+    {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free},
+    {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
+};
+
+static void *arena_alloc(void *context, size_t size)
+{
+    bool outermost = thread_self.depth == 0;
+    if (outermost) {
+        python_hook(); /* an arena that no hook of ours asked for: they were dropped */
+    }
+    uint32_t depth = thread_self.depth++;
+    void *address = arenas_below.alloc(arenas_below.context, size);
+    if (address && session_live.on) {
+        trace_map(address, size, MT_MAP_ARENA);
+    }
+    thread_self.depth = depth;
+    return address;
+}
+
+static void arena_free(void *context, void *address, size_t size)
+{
+    uint32_t depth = thread_self.depth++;
+    if (session_live.on) {
+        trace_unmap(address, size);
+    }
+    arenas_below.free(arenas_below.context, address, size);
+    thread_self.depth = depth;
+}
+
+/* A layer with this allocator below it: one from before, if there is one. */
+static struct allocator *layer_above(const struct allocator *below)
+{
+    for (uint32_t i = 0; i < layers_used; i++) {
+        if (layers[i].malloc == below->malloc && layers[i].context == below->context) {
+            return &layers[i];
+        }
+    }
+    if (layers_used == LAYERS) {
+        return NULL;
+    }
+    layers[layers_used] = *below;
+    return &layers[layers_used++];
+}
+
+static bool hook_domain(int domain)
+{
+    struct allocator top = {0}, hook = hooks[domain];
+    get_allocator(domain, &top);
+    if (top.malloc == hook.malloc) {
+        return false;
+    }
+    hook.context = layer_above(&top);
+    if (hook.context) {
+        set_allocator(domain, &hook);
+    }
+    return hook.context != NULL;
+}
+
+static void hook_arenas(void)
+{
+    void (*get)(struct arena_allocator *) =
+        (void (*)(struct arena_allocator *))elfsym_find("PyObject_GetArenaAllocator");
+    void (*set)(struct arena_allocator *) =
+        (void (*)(struct arena_allocator *))elfsym_find("PyObject_SetArenaAllocator");
+    struct arena_allocator hook = {NULL, arena_alloc, arena_free};
+    if (get && set && !arenas_below.alloc) {
+        get(&arenas_below);
+        set(&hook);
+    }
+}
+
+bool python_hook(void)
+{
+    bool missing = false;
+    if (!python.known || !session_live.on) {
+        return false;
+    }
+    if (!get_allocator) {
+        get_allocator = (void (*)(int, struct allocator *))elfsym_find("PyMem_GetAllocator");
+        set_allocator = (void (*)(int, struct allocator *))elfsym_find("PyMem_SetAllocator");
+        hook_arenas();
+    }
+    thread_self.depth++;
+    for (int domain = 0; domain < 3; domain++) {
+        missing |= hook_domain(domain);
+    }
+    thread_self.depth--;
+    if (missing) {
+        intern_distrust();
+    }
+    return missing;
+}

@@ -1,0 +1,46 @@
+/*
+ * Numbers that order events across threads (include/memtrace/ring.h).  In the host.
+ */
+#ifndef AGENT_ORDER_H
+#define AGENT_ORDER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "session.h"
+
+struct order_counter {
+    _Alignas(64) _Atomic uint64_t next;
+};
+extern struct order_counter order_counters[MT_COUNTERS] __attribute__((visibility("hidden")));
+
+/* True once the process has ever had a second thread: from then on events need numbers.
+   libc clears its flag before a new thread runs, so no event can be between the two. */
+static inline bool order_needed(void)
+{
+    if (__builtin_expect(!session.many_threads, 1)) {
+        if (__builtin_expect(*session.single != 0, 1)) {
+            return false;
+        }
+        session.many_threads = true;
+    }
+    return true;
+}
+
+/* Room for the event must be reserved before: a thread that held a number and waited for the
+   collector would wait for ever. */
+static inline uint32_t order_take(uint64_t address)
+{
+    return (uint32_t)atomic_fetch_add(&order_counters[mt_counter_of(address)].next, 1);
+}
+
+static inline uint64_t order_take_map(void)
+{
+    return atomic_fetch_add(&order_counters[MT_MAP_COUNTER].next, 1);
+}
+
+/* In a forked child: numbers start anew. */
+void order_restart(void);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * Finding the interpreter (python.h).  In the host's constructors and first
+ * malloc: symbols are read from hash tables; of the interpreter's functions
+ * only those are called that neither allocate nor need it to be initialized.
+ */
+#include "python.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "elfsym.h"
+#include "ring.h"
+#include "session.h"
+#include "sys.h"
+
+#define COMMAND_MAX 8192u
+
+struct python python;
+
+static const volatile uintptr_t never_finalizing;
+
+/* "3.8.18 (default, ..." → 0x03081200; no release level: only released versions are known. */
+static uint32_t parse_version(const char *text)
+{
+    uint32_t parts[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        while (*text >= '0' && *text <= '9') {
+            parts[i] = parts[i] * 10 + (uint32_t)(*text++ - '0');
+        }
+        if (*text != '.') {
+            break;
+        }
+        text++;
+    }
+    return parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | 0xf0;
+}
+
+static uint32_t find_version(void)
+{
+    const unsigned long *number = elfsym_find("Py_Version");
+    if (number) {
+        return (uint32_t)*number;
+    }
+    const char *(*text)(void) = (const char *(*)(void))elfsym_find("Py_GetVersion");
+    return text ? parse_version(text()) : 0;
+}
+
+static void *any_of(const char *first, const char *second)
+{
+    void *found = elfsym_find(first);
+    return found ? found : elfsym_find(second);
+}
+
+void python_find(void)
+{
+    python.finalizing = &never_finalizing;
+    void *set_allocator = elfsym_find("PyMem_SetAllocator");
+    if (!set_allocator) {
+        return;
+    }
+    const uint8_t *runtime = elfsym_find("_PyRuntime");
+    python.present = true;
+    python.version = find_version();
+    python.code_type = (uintptr_t)elfsym_find("PyCode_Type");
+    python.current = (void *(*)(void))any_of(
+        "PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet");
+    python.of_this_thread = (void *(*)(void))elfsym_find("PyGILState_GetThisThreadState");
+    python.state_is_own = python.version >= 0x030c0000;
+    elfsym_text(set_allocator, &python.text_start, &python.text_end);
+    python.known = python.code_type && python.current && python.of_this_thread
+        && pyoffsets_find(&python.offsets, python.version, runtime);
+    if (python.known && runtime) {
+        python.finalizing =
+            (const volatile uintptr_t *)(runtime + python.offsets.runtime_finalizing);
+    }
+}
+
+uintptr_t python_state(bool with_gil)
+{
+    if (!python.known) {
+        return 0;
+    }
+    if (with_gil || python.state_is_own) {
+        uintptr_t state = (uintptr_t)python.current();
+        if (state) {
+            return state;
+        }
+    }
+    return (uintptr_t)python.of_this_thread();
+}
+
+static size_t read_file(const char *path, char *out, size_t size)
+{
+    long fd = sys_open(path, O_RDONLY, 0);
+    if (fd < 0) {
+        return 0;
+    }
+    long got = sys_read((int)fd, out, size);
+    sys_close((int)fd);
+    return got > 0 ? (size_t)got : 0;
+}
+
+bool python_announce(struct thread *thread)
+{
+    static char text[COMMAND_MAX];
+    long path = sys_readlink("/proc/self/exe", text, COMMAND_MAX / 2);
+    path = path > 0 ? path : 0;
+    size_t command = read_file("/proc/self/cmdline", text + path, COMMAND_MAX - (size_t)path);
+    enum mt_python kind = MT_PYTHON_NONE;
+    if (python.present) {
+        kind = python.known ? MT_PYTHON_TRACED : MT_PYTHON_UNKNOWN;
+    }
+    uint64_t words[2] = {(uint32_t)sys_parent_pid() | (uint64_t)kind << 32,
+        python.version | (uint64_t)path << 32};
+    return ring_text(thread, text, (size_t)path + command)
+        && ring_meta(thread, MT_META_PROCESS, 0, 0, words, 2);
+}

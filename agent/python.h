@@ -1,0 +1,39 @@
+/*
+ * The interpreter in the host: which one it is, where its structures lie, how to
+ * reach a thread's state, and the hooks in its allocators.
+ */
+#ifndef AGENT_PYTHON_H
+#define AGENT_PYTHON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pyoffsets.h"
+#include "thread.h"
+
+struct python {
+    bool known;           /* offsets are valid: stacks can be walked */
+    bool present;         /* there is an interpreter */
+    uint32_t version;     /* Py_Version, 0 if there is none */
+    uintptr_t code_type;  /* &PyCode_Type */
+    struct pyoffsets offsets;
+    const volatile uintptr_t *finalizing; /* not zero once finalization has begun */
+    bool state_is_own;    /* `current` gives the calling thread's state (3.12 and later), not
+                             that of whoever holds the GIL */
+    void *(*current)(void);
+    void *(*of_this_thread)(void);
+    uintptr_t text_start, text_end; /* the interpreter's code */
+};
+extern struct python python __attribute__((visibility("hidden")));
+
+/* Looks for an interpreter among the loaded objects; may be called again. */
+void python_find(void);
+/* Hooks its allocators, again where a hook was dropped; true if any was missing. */
+bool python_hook(void);
+/* Writes the record that describes this program image; first in its first ring. */
+bool python_announce(struct thread *thread);
+
+/* State of the calling thread, 0 if it has none.  with_gil: the caller is known to hold it. */
+uintptr_t python_state(bool with_gil);
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * Making, filling and waiting for rings (ring.h).  In the host, inside malloc.
+ *
+ * The data is mapped twice, one copy behind the other, so that no record has to
+ * be split at the end.  The file's pages are allocated when it is made: a full
+ * shared-memory file system is an error then, not a SIGBUS later.
+ */
+#include "ring.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "session.h"
+#include "sys.h"
+
+#define SPINS 2000u
+#define WAIT_MS 50u
+#define PATIENCE_MS 10000u
+#define TEXT_PIECE 4096u
+
+static size_t mapped_size(uint64_t bytes)
+{
+    return MT_RING_HEADER + 2 * bytes;
+}
+
+/* Both copies and the header, in one range of addresses. */
+static struct mt_ring *map_twice(int fd, uint64_t bytes)
+{
+    uint8_t *start = sys_reserve(mapped_size(bytes));
+    if (!start) {
+        return NULL;
+    }
+    if (!sys_map(start, MT_RING_HEADER + bytes, MAP_SHARED | MAP_FIXED, fd, 0)
+        || !sys_map(start + MT_RING_HEADER + bytes, bytes, MAP_SHARED | MAP_FIXED, fd,
+            MT_RING_HEADER)) {
+        sys_unmap(start, mapped_size(bytes));
+        return NULL;
+    }
+    return (struct mt_ring *)start;
+}
+
+static struct mt_ring *make_file(uint32_t slot, uint64_t bytes)
+{
+    char path[SESSION_PATH_MAX];
+    char name[32] = MT_RING_NAME;
+    sys_decimal(name + sizeof(MT_RING_NAME) - 1, slot);
+    if (!session_path(path, name)) {
+        return NULL;
+    }
+    long fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return NULL;
+    }
+    struct mt_ring *ring = NULL;
+    if (sys_allocate_file((int)fd, MT_RING_HEADER + bytes) == 0) {
+        ring = map_twice((int)fd, bytes);
+    }
+    sys_close((int)fd);
+    return ring;
+}
+
+bool ring_create(struct thread *thread)
+{
+    struct mt_control *control = session.control;
+    uint64_t bytes = control->ring_bytes;
+    uint32_t slot = atomic_fetch_add(&control->slots_used, 1);
+    if (slot >= MT_SLOTS) {
+        return false;
+    }
+    control->slots[slot].pid = session.pid;
+    atomic_store(&control->slots[slot].state, MT_SLOT_CLAIMED);
+    struct mt_ring *ring = make_file(slot, bytes);
+    if (!ring) {
+        return false;
+    }
+    ring->magic = MT_RING_MAGIC;
+    ring->version = MT_RING_VERSION;
+    ring->slot = slot;
+    ring->pid = session.pid;
+    ring->image = session.image;
+    ring->parent_image = session.parent_image;
+    ring->words = bytes / 8;
+    thread->ring = ring;
+    thread->words = (uint64_t *)((uint8_t *)ring + MT_RING_HEADER);
+    thread->mask = ring->words - 1;
+    thread->head = 0;
+    thread->limit = ring->words;
+    atomic_store_explicit(&control->slots[slot].state, MT_SLOT_READY, memory_order_release);
+    return true;
+}
+
+void ring_destroy(struct thread *thread)
+{
+    if (thread->ring) {
+        sys_unmap(thread->ring, mapped_size((thread->mask + 1) * 8));
+        thread->ring = NULL;
+    }
+}
+
+static bool refill(struct thread *thread, uint64_t count)
+{
+    thread->limit = atomic_load_explicit(&thread->ring->tail, memory_order_acquire)
+        + thread->mask + 1;
+    return thread->head + count <= thread->limit;
+}
+
+static bool spin(struct thread *thread, uint64_t count)
+{
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (refill(thread, count)) {
+            return true;
+        }
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    return false;
+}
+
+/* The collector clears `waiting` and wakes us when it has made room. */
+static bool sleep_for_room(struct thread *thread, uint64_t count)
+{
+    uint64_t still = 0, clock = atomic_load(&session.control->clock_us);
+    for (;;) {
+        atomic_store(&thread->ring->waiting, 1);
+        if (refill(thread, count)) {
+            atomic_store(&thread->ring->waiting, 0);
+            return true;
+        }
+        sys_wait(&thread->ring->waiting, 1, WAIT_MS);
+        uint64_t now = atomic_load(&session.control->clock_us);
+        still = now == clock ? still + WAIT_MS : 0;
+        clock = now;
+        if (atomic_load(&session.control->state) != MT_STATE_RUNNING) {
+            session_off(NULL);
+            return false;
+        }
+        if (still && !sys_process_lives(session.control->collector_pid)) {
+            session_off("the collector is gone");
+            return false;
+        }
+        if (still >= PATIENCE_MS) {
+            session_off("the collector does not answer");
+            return false;
+        }
+    }
+}
+
+bool ring_wait(struct thread *thread, uint64_t count)
+{
+    return refill(thread, count) || spin(thread, count) || sleep_for_room(thread, count);
+}
+
+bool ring_meta(struct thread *thread, enum mt_meta meta, uint32_t a, uint32_t b,
+    const uint64_t *words, size_t count)
+{
+    uint64_t *out = ring_reserve(thread, 1 + count);
+    if (!out) {
+        return false;
+    }
+    out[0] = MT_OP_META | (uint64_t)meta << 4 | (uint64_t)a << 12 | (uint64_t)b << 32;
+    for (size_t i = 0; i < count; i++) {
+        out[1 + i] = words[i];
+    }
+    ring_publish(thread, 1 + count);
+    return true;
+}
+
+bool ring_text(struct thread *thread, const void *bytes, size_t size)
+{
+    const uint8_t *next = bytes;
+    while (size) {
+        size_t piece = size < TEXT_PIECE ? size : TEXT_PIECE;
+        uint64_t count = 1 + (piece + 7) / 8;
+        uint64_t *out = ring_reserve(thread, count);
+        if (!out) {
+            return false;
+        }
+        out[0] = MT_OP_META | (uint64_t)MT_META_BYTES << 4 | (uint64_t)piece << 12;
+        out[count - 1] = 0;
+        memcpy(out + 1, next, piece);
+        ring_publish(thread, count);
+        next += piece;
+        size -= piece;
+    }
+    return true;
+}

@@ -1,0 +1,146 @@
+/*
+ * Attaching to a session and leaving it (session.h).  In the host, from the
+ * first malloc on; no libc call that could allocate.
+ */
+#include "session.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "elfsym.h"
+#include "order.h"
+#include "sys.h"
+#include "thread.h"
+#include "trace.h"
+
+#define PAGE 4096u
+
+struct session session;
+
+/* The kernel wipes whole pages: nothing else may live in this one. */
+_Alignas(PAGE) struct session_live session_live = {0};
+static _Alignas(PAGE) char page_end __attribute__((used));
+
+static char directory[SESSION_PATH_MAX];
+static bool attempted;
+
+bool session_path(char path[SESSION_PATH_MAX], const char *name)
+{
+    size_t length = strlen(directory), more = strlen(name);
+    if (length + 1 + more >= SESSION_PATH_MAX) {
+        return false;
+    }
+    memcpy(path, directory, length);
+    path[length] = '/';
+    memcpy(path + length + 1, name, more + 1);
+    return true;
+}
+
+static const char *environment_value(const char *name)
+{
+    size_t length = strlen(name);
+    for (char **entry = environ; entry && *entry; entry++) {
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') {
+            return *entry + length + 1;
+        }
+    }
+    return NULL;
+}
+
+static struct mt_control *map_control(void)
+{
+    char path[SESSION_PATH_MAX];
+    if (!session_path(path, MT_CONTROL_NAME)) {
+        return NULL;
+    }
+    long fd = sys_open(path, O_RDWR | O_NOFOLLOW, 0);
+    if (fd < 0) {
+        return NULL;
+    }
+    struct mt_control *control = sys_map(NULL, sizeof(*control), MAP_SHARED, (int)fd, 0);
+    sys_close((int)fd);
+    return control;
+}
+
+static bool control_fits(const struct mt_control *control)
+{
+    return control->magic == MT_CONTROL_MAGIC && control->version == MT_RING_VERSION;
+}
+
+static void join(struct mt_control *control)
+{
+    static const char never_single = 0;
+    session.control = control;
+    session.pid = sys_pid();
+    session.image = atomic_fetch_add(&control->images_used, 1) + 1;
+    session.single = elfsym_find("__libc_single_threaded");
+    if (!session.single) {
+        session.single = &never_single;
+    }
+    session.wanted = true;
+    sys_wipe_on_fork(&session_live, sizeof(session_live));
+    session_live.on = 1;
+}
+
+void session_attach(void)
+{
+    if (attempted || !environ) {
+        return;
+    }
+    attempted = true;
+    const char *wanted = environment_value(MT_SESSION_ENV);
+    if (!wanted || wanted[0] != '/' || strlen(wanted) >= sizeof(directory)) {
+        return;
+    }
+    strcpy(directory, wanted);
+    struct mt_control *control = map_control();
+    if (!control) {
+        return; /* the session is over: a program that outlived it is left in peace */
+    }
+    if (!control_fits(control)) {
+        sys_complain("the agent and `memtrace` are of different versions: nothing is traced; "
+                     "install one of them again",
+            NULL);
+        sys_unmap(control, sizeof(*control));
+        return;
+    }
+    if (atomic_load(&control->state) == MT_STATE_RUNNING) {
+        join(control);
+    }
+}
+
+void session_off(const char *why)
+{
+    bool first = session.wanted;
+    session_live.on = 0;
+    session.wanted = false;
+    if (why && first) {
+        sys_complain(why, ": tracing is off, the program goes on", NULL);
+    }
+}
+
+void session_forked(void)
+{
+    if (!session.wanted || sys_pid() == session.pid) {
+        return;
+    }
+    thread_forget_all();
+    session.parent_image = session.image;
+    session.image = atomic_fetch_add(&session.control->images_used, 1) + 1;
+    session.pid = sys_pid();
+    session.many_threads = false;
+    order_restart();
+    trace_forked();
+    session_live.on = 1;
+}
+
+void session_check_collector(void)
+{
+    if (session.wanted && sys_pid() == session.pid
+        && atomic_load(&session.control->state) == MT_STATE_RUNNING
+        && !sys_process_lives(session.control->collector_pid)) {
+        session_off("the collector is gone");
+    }
+}

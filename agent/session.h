@@ -1,0 +1,42 @@
+/*
+ * The agent's membership in a session: attaching, leaving, forking.  In the host.
+ */
+#ifndef AGENT_SESSION_H
+#define AGENT_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "memtrace/ring.h"
+
+#define SESSION_PATH_MAX 1024u
+
+struct session {
+    struct mt_control *control;
+    uint32_t image, parent_image;
+    int pid;
+    bool wanted;         /* attached and not turned off */
+    bool many_threads;   /* events carry numbers from now on */
+    const char *single;  /* libc's flag: nonzero while there is one thread */
+};
+extern struct session session __attribute__((visibility("hidden")));
+
+/* 1 while events are recorded.  Lives in a page that the kernel wipes in a forked child, so
+   that a fork which bypasses every handler cannot write to its parent's rings. */
+extern struct session_live {
+    volatile uint32_t on;
+} session_live __attribute__((visibility("hidden")));
+
+/* Joins the session of the environment, once; without one the agent stays inert. */
+void session_attach(void);
+/* Turns tracing off for good; why, if not NULL, goes to stderr in one line. */
+void session_off(const char *why);
+/* In a forked child: a stream of its own.  Called by the handler of pthread_atfork or, where
+   fork was bypassed, by the first event. */
+void session_forked(void);
+/* Path of a file of the session; false if it is too long. */
+bool session_path(char path[SESSION_PATH_MAX], const char *name);
+/* At the end of the program: says so if the collector died and nobody has noticed. */
+void session_check_collector(void);
+
+#endif

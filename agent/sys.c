@@ -1,0 +1,185 @@
+/*
+ * Raw system calls for the agent (sys.h).  In the host, inside malloc, perhaps
+ * under the loader's lock: nothing here calls libc or changes errno.
+ */
+#include "sys.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+#if defined(__x86_64__)
+static long call6(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+#elif defined(__aarch64__)
+static long call6(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+    register long x4 __asm__("x4") = e;
+    register long x5 __asm__("x5") = f;
+    __asm__ volatile("svc 0"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                     : "memory");
+    return x0;
+}
+#else
+#error "memtrace knows the system calls of x86-64 and aarch64 only"
+#endif
+
+long sys_open(const char *path, int flags, int mode)
+{
+    return call6(SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, mode, 0, 0);
+}
+
+long sys_read(int fd, void *buffer, size_t size)
+{
+    return call6(SYS_read, fd, (long)buffer, (long)size, 0, 0, 0);
+}
+
+long sys_readlink(const char *path, char *buffer, size_t size)
+{
+    return call6(SYS_readlinkat, AT_FDCWD, (long)path, (long)buffer, (long)size, 0, 0);
+}
+
+long sys_close(int fd)
+{
+    return call6(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+long sys_allocate_file(int fd, size_t size)
+{
+    return call6(SYS_fallocate, fd, 0, 0, (long)size, 0, 0);
+}
+
+static void *map(void *address, size_t size, int protection, int flags, int fd, size_t offset)
+{
+    long result =
+        call6(SYS_mmap, (long)address, (long)size, protection, flags, fd, (long)offset);
+    return result < 0 && result > -4096 ? NULL : (void *)result;
+}
+
+void *sys_map(void *address, size_t size, int flags, int fd, size_t offset)
+{
+    return map(address, size, PROT_READ | PROT_WRITE, flags, fd, offset);
+}
+
+void *sys_map_private(size_t size)
+{
+    return sys_map(NULL, size, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+void *sys_reserve(size_t size)
+{
+    return map(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+void *sys_grow_private(void *memory, size_t old_size, size_t new_size)
+{
+    long result = call6(
+        SYS_mremap, (long)memory, (long)old_size, (long)new_size, MREMAP_MAYMOVE, 0, 0);
+    return result < 0 && result > -4096 ? NULL : (void *)result;
+}
+
+void sys_unmap(void *memory, size_t size)
+{
+    call6(SYS_munmap, (long)memory, (long)size, 0, 0, 0, 0);
+}
+
+bool sys_wipe_on_fork(void *memory, size_t size)
+{
+    return call6(SYS_madvise, (long)memory, (long)size, MADV_WIPEONFORK, 0, 0, 0) == 0;
+}
+
+int sys_pid(void)
+{
+    return (int)call6(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+int sys_parent_pid(void)
+{
+    return (int)call6(SYS_getppid, 0, 0, 0, 0, 0, 0);
+}
+
+int sys_tid(void)
+{
+    return (int)call6(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+void sys_wait(_Atomic uint32_t *word, uint32_t value, unsigned timeout_ms)
+{
+    struct timespec limit = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
+    call6(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&limit, 0, 0);
+}
+
+size_t sys_decimal(char *out, uint64_t value)
+{
+    char digits[20];
+    size_t n = 0, length;
+    do {
+        digits[n++] = (char)('0' + value % 10);
+    } while ((value /= 10));
+    for (length = 0; n; length++) {
+        out[length] = digits[--n];
+    }
+    out[length] = 0;
+    return length;
+}
+
+/* The state letter of /proc/PID/stat: after the last ')' of the first line. */
+bool sys_process_lives(int pid)
+{
+    char path[40] = "/proc/", text[512];
+    size_t end = 6 + sys_decimal(path + 6, (uint64_t)pid);
+    const char stat[] = "/stat";
+    for (size_t i = 0; i < sizeof(stat); i++) {
+        path[end + i] = stat[i];
+    }
+    long fd = sys_open(path, O_RDONLY, 0);
+    if (fd < 0) {
+        return fd != -2 && fd != -3; /* ENOENT, ESRCH: gone; anything else says nothing */
+    }
+    long size = sys_read((int)fd, text, sizeof(text));
+    sys_close((int)fd);
+    while (size > 0 && text[size - 1] != ')') {
+        size--;
+    }
+    return size <= 0 || (text[size + 1] != 'Z' && text[size + 1] != 'X');
+}
+
+void sys_complain(const char *part, ...)
+{
+    char line[512] = "memtrace: ";
+    size_t length = 10;
+    va_list parts;
+    va_start(parts, part);
+    for (const char *p = part; p; p = va_arg(parts, const char *)) {
+        while (*p && length < sizeof(line) - 1) {
+            line[length++] = *p++;
+        }
+    }
+    va_end(parts);
+    line[length++] = '\n';
+    call6(SYS_write, 2, (long)line, (long)length, 0, 0, 0);
+}

@@ -1,0 +1,37 @@
+/*
+ * The kernel without libc: raw system calls that never touch errno, never
+ * allocate and are no cancellation points.  Runs in the host, anywhere.
+ *
+ * All return what the kernel returns: a negative errno on failure.
+ */
+#ifndef AGENT_SYS_H
+#define AGENT_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+long sys_open(const char *path, int flags, int mode);
+long sys_read(int fd, void *buffer, size_t size);
+long sys_readlink(const char *path, char *buffer, size_t size);
+long sys_close(int fd);
+long sys_allocate_file(int fd, size_t size);
+void *sys_map(void *address, size_t size, int flags, int fd, size_t offset); /* NULL on failure */
+void *sys_map_private(size_t size); /* zeroed */
+void *sys_reserve(size_t size);     /* addresses only */
+void *sys_grow_private(void *memory, size_t old_size, size_t new_size);     /* may move */
+void sys_unmap(void *memory, size_t size);
+bool sys_wipe_on_fork(void *memory, size_t size);
+int sys_pid(void);
+int sys_parent_pid(void);
+int sys_tid(void);
+void sys_wait(_Atomic uint32_t *word, uint32_t value, unsigned timeout_ms);
+bool sys_process_lives(int pid); /* false for a zombie too */
+
+/* Writes "memtrace: " and the parts (ended by NULL) to stderr, as one line. */
+void sys_complain(const char *part, ...);
+
+/* Writes value in decimal and a NUL; returns the length. */
+size_t sys_decimal(char *out, uint64_t value);
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * The pool of thread states (thread.h).  In the host, on a thread's first event
+ * and at its end.
+ */
+#include "thread.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "elfsym.h"
+#include "intern.h"
+#include "pystack.h"
+#include "python.h"
+#include "ring.h"
+#include "session.h"
+#include "sys.h"
+
+#define POOL_MAX 8192u
+#define DESTRUCTOR_ROUNDS 3
+
+__thread struct thread_local_state thread_self;
+
+static struct thread *_Atomic pool[POOL_MAX];
+static _Atomic uint32_t pool_used, taken_count;
+
+/* Found at run time: their versioned names differ between C libraries. */
+static int (*set_specific)(pthread_key_t, const void *);
+static pthread_key_t end_key;
+static bool has_end_key;
+
+uint32_t thread_count(void)
+{
+    return atomic_load_explicit(&taken_count, memory_order_relaxed);
+}
+
+static struct thread *take_from_pool(void)
+{
+    uint32_t used = atomic_load(&pool_used);
+    for (uint32_t i = 0; i < used && i < POOL_MAX; i++) {
+        struct thread *thread = atomic_load(&pool[i]);
+        uint32_t free = 0;
+        if (thread && atomic_compare_exchange_strong(&thread->taken, &free, 1)) {
+            return thread;
+        }
+    }
+    return NULL;
+}
+
+/* Everything in older rings happened before what a new ring will hold. */
+static bool depend_on_others(const struct thread *self)
+{
+    struct thread *thread = (struct thread *)self;
+    uint32_t used = atomic_load(&pool_used);
+    for (uint32_t i = 0; i < used && i < POOL_MAX; i++) {
+        struct thread *other = atomic_load(&pool[i]);
+        if (!other || other == self || !other->ring) {
+            continue;
+        }
+        uint64_t words[2] = {other->ring->slot,
+            atomic_load_explicit(&other->ring->head, memory_order_acquire)};
+        if (!ring_meta(thread, MT_META_DEPEND, 0, 0, words, 2)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct thread *make_thread(void)
+{
+    uint32_t index = atomic_load(&pool_used);
+    if (index >= POOL_MAX) {
+        return NULL;
+    }
+    struct thread *thread = sys_map_private(sizeof(*thread));
+    if (!thread) {
+        return NULL;
+    }
+    if (!intern_setup(thread) || !pystack_setup(thread) || !ring_create(thread)) {
+        intern_discard(thread);
+        pystack_discard(thread);
+        sys_unmap(thread, sizeof(*thread));
+        return NULL;
+    }
+    thread->taken = 1;
+    index = atomic_fetch_add(&pool_used, 1);
+    if (index >= POOL_MAX || (index == 0 && !python_announce(thread))
+        || !depend_on_others(thread)) {
+        return NULL;
+    }
+    atomic_store(&pool[index], thread);
+    return thread;
+}
+
+struct thread *thread_acquire(void)
+{
+    struct thread *thread = take_from_pool();
+    if (!thread) {
+        thread = make_thread();
+    }
+    if (!thread) {
+        session_off("no room for another ring (shared memory, descriptors or address space)");
+        return NULL;
+    }
+    atomic_fetch_add(&taken_count, 1);
+    thread->tid = sys_tid();
+    thread_self.thread = thread;
+    if (has_end_key && !thread_self.ended) {
+        set_specific(end_key, (void *)1);
+    }
+    return ring_meta(thread, MT_META_THREAD, 0, (uint32_t)thread->tid, NULL, 0) ? thread : NULL;
+}
+
+void thread_release(void)
+{
+    struct thread *thread = thread_self.thread;
+    thread_self.thread = NULL;
+    if (thread) {
+        pystack_forget(thread);
+        ring_meta(thread, MT_META_THREAD_END, 0, (uint32_t)thread->tid, NULL, 0);
+        atomic_fetch_sub(&taken_count, 1);
+        atomic_store(&thread->taken, 0);
+    }
+}
+
+/* Other destructors may still allocate: stay until the last round but one. */
+static void thread_ends(void *round)
+{
+    uintptr_t n = (uintptr_t)round;
+    if (n < DESTRUCTOR_ROUNDS) {
+        set_specific(end_key, (void *)(n + 1));
+        return;
+    }
+    thread_self.ended = true;
+    thread_self.depth++;
+    thread_release();
+    thread_self.depth--;
+}
+
+void thread_setup(void)
+{
+    int (*create)(pthread_key_t *, void (*)(void *)) =
+        (int (*)(pthread_key_t *, void (*)(void *)))elfsym_find("pthread_key_create");
+    set_specific =
+        (int (*)(pthread_key_t, const void *))elfsym_find("pthread_setspecific");
+    has_end_key = create && set_specific && create(&end_key, thread_ends) == 0;
+}
+
+void thread_forget_all(void)
+{
+    uint32_t used = atomic_load(&pool_used);
+    for (uint32_t i = 0; i < used && i < POOL_MAX; i++) {
+        struct thread *thread = atomic_load(&pool[i]);
+        if (thread) {
+            ring_destroy(thread);
+            intern_discard(thread);
+            pystack_discard(thread);
+            sys_unmap(thread, sizeof(*thread));
+        }
+        atomic_store(&pool[i], NULL);
+    }
+    atomic_store(&pool_used, 0);
+    atomic_store(&taken_count, 0);
+    thread_self.thread = NULL;
+}

@@ -1,0 +1,83 @@
+/*
+ * What the agent keeps for one thread: its ring, its cached stack, its trie.
+ * Runs in the host.  Only the owning thread touches one, but for thread_forget.
+ *
+ * Threads are made lazily, on a thread's first event, and go back to a pool
+ * when it ends: a program that starts 500 threads one after the other uses one.
+ */
+#ifndef AGENT_THREAD_H
+#define AGENT_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "memtrace/ring.h"
+
+/* One level of the Python stack as last seen, root first (pystack.c). */
+struct level {
+    uintptr_t frame, instruction, code;
+    uint32_t node, code_id;
+};
+
+/* A node of the trie (intern.c): one cache line. */
+struct node {
+    uint64_t key; /* code id << 32 | instruction */
+    uint32_t parent;
+    uint16_t children; /* inline children in use */
+    uint16_t tags[6];
+    uint32_t child[6];
+    uint32_t reserved[2];
+};
+
+struct code {
+    uintptr_t address, base, first; /* base: of the bytecode; first: first traceable instruction */
+    uint32_t id;
+};
+
+#define THREAD_HINTS 512u
+
+struct thread {
+    /* the ring */
+    uint64_t *words;
+    uint64_t mask, head, limit;
+    struct mt_ring *ring;
+    uint64_t clock_us;
+    /* the cached stack */
+    struct level *levels;
+    uint32_t depth, levels_capacity;
+    uint64_t deaths_seen;
+    /* the trie and the codes of this ring */
+    struct node *nodes;
+    uint32_t n_nodes, nodes_capacity;
+    uint32_t *overflow; /* hash of children that found no inline slot */
+    uint32_t overflow_capacity, n_overflow;
+    struct code *codes;
+    uint32_t codes_capacity, codes_used, n_codes;
+    uintptr_t *fresh; /* frames not yet in the cache, innermost first */
+    uint32_t fresh_capacity;
+    uint32_t hints[THREAD_HINTS]; /* frame → its level, to be checked */
+    _Atomic uint32_t taken;
+    int tid;
+};
+
+struct thread_local_state {
+    struct thread *thread;
+    uint32_t depth; /* > 0: inside a hook, or the agent is at work */
+    bool ended;     /* the thread's destructor has run */
+};
+extern __thread struct thread_local_state thread_self
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* The calling thread's state, made or taken from the pool; NULL if there is no room, in which
+   case tracing has been turned off.  The caller holds the guard (depth > 0). */
+struct thread *thread_acquire(void);
+/* After an event of a thread that has already ended: gives its state back. */
+void thread_release(void);
+/* In a forked child: drops every thread's state, the rings belong to the parent. */
+void thread_forget_all(void);
+/* Number of threads that hold a state. */
+uint32_t thread_count(void);
+/* Finds what thread ends are noticed with; once, in the constructor. */
+void thread_setup(void);
+
+#endif

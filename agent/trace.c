@@ -1,0 +1,207 @@
+/*
+ * Guard, stack, record: the hot path (trace.h).  In the host, inside malloc.
+ */
+#include "trace.h"
+
+#include "order.h"
+#include "pystack.h"
+#include "python.h"
+#include "ring.h"
+
+#define SIZE_BITS 24
+#define EVENT_WORDS 4 /* time, size, and two of the event */
+
+static _Atomic uint32_t end_written;
+
+void trace_forked(void)
+{
+    atomic_store(&end_written, 0);
+}
+
+bool trace_first(void)
+{
+    if (!session.wanted) {
+        return false;
+    }
+    thread_self.depth = 1;
+    session_forked();
+    thread_self.depth = 0;
+    return session_live.on;
+}
+
+static inline struct thread *own_thread(void)
+{
+    struct thread *thread = thread_self.thread;
+    return __builtin_expect(thread != NULL, 1) ? thread : thread_acquire();
+}
+
+static inline void done_with(struct thread *thread)
+{
+    if (__builtin_expect(thread_self.ended, 0)) {
+        thread_release();
+    }
+}
+
+/* A thread that has no part in finalization may have lost its state to it. */
+static inline uint32_t current_node(struct thread *thread, bool with_gil)
+{
+    if (__builtin_expect(*python.finalizing != 0, 0) && !with_gil
+        && thread->tid != session.pid) {
+        return 0;
+    }
+    return pystack_node(thread, python_state(with_gil));
+}
+
+static inline uint64_t *put_time(struct thread *thread, uint64_t *out)
+{
+    uint64_t now = atomic_load_explicit(&session.control->clock_us, memory_order_relaxed);
+    if (__builtin_expect(now != thread->clock_us, 0)) {
+        thread->clock_us = now;
+        *out++ = MT_OP_TIME | now << 4;
+    }
+    return out;
+}
+
+/* An event with an address, a size and a node: ALLOC and REALLOC_END. */
+static inline void put_block(struct thread *thread, enum mt_op op, enum mt_op op_seq,
+    uintptr_t address, size_t size, enum mt_domain domain, uint32_t node)
+{
+    uint64_t *start = ring_reserve(thread, EVENT_WORDS), *out = start;
+    if (!start) {
+        return;
+    }
+    out = put_time(thread, out);
+    if (__builtin_expect(size >> SIZE_BITS, 0)) {
+        *out++ = MT_OP_SIZE | (uint64_t)(size >> SIZE_BITS) << 4;
+    }
+    uint64_t word = (uint64_t)domain << 4 | (size & ((1u << SIZE_BITS) - 1)) << 8;
+    if (order_needed()) {
+        word |= op_seq | (uint64_t)order_take(address) << 32;
+    } else {
+        word |= op;
+    }
+    *out++ = word;
+    *out++ = (uint64_t)address << 16 | node;
+    ring_publish(thread, (uint64_t)(out - start));
+}
+
+/* An event with an address alone: FREE and REALLOC_BEGIN. */
+static inline void put_address(
+    struct thread *thread, enum mt_op op, enum mt_op op_seq, uintptr_t address)
+{
+    uint64_t *start = ring_reserve(thread, EVENT_WORDS), *out = start;
+    if (!start) {
+        return;
+    }
+    out = put_time(thread, out);
+    if (order_needed()) {
+        *out++ = op_seq | (uint64_t)address << 16;
+        *out++ = order_take(address);
+    } else {
+        *out++ = op | (uint64_t)address << 16;
+    }
+    ring_publish(thread, (uint64_t)(out - start));
+}
+
+static inline bool has_gil(enum mt_domain domain)
+{
+    return domain == MT_DOMAIN_OBJ || domain == MT_DOMAIN_MEM;
+}
+
+void trace_alloc(const void *address, size_t size, enum mt_domain domain)
+{
+    struct thread *thread = address ? own_thread() : NULL;
+    if (!thread) {
+        return;
+    }
+    uint32_t node = current_node(thread, has_gil(domain));
+    put_block(thread, MT_OP_ALLOC, MT_OP_ALLOC_SEQ, (uintptr_t)address, size, domain, node);
+    done_with(thread);
+}
+
+void trace_free(const void *address)
+{
+    struct thread *thread = address ? own_thread() : NULL;
+    if (!thread) {
+        return;
+    }
+    put_address(thread, MT_OP_FREE, MT_OP_FREE_SEQ, (uintptr_t)address);
+    done_with(thread);
+}
+
+void trace_move_begin(const void *old)
+{
+    struct thread *thread = old ? own_thread() : NULL;
+    if (thread) {
+        put_address(
+            thread, MT_OP_REALLOC_BEGIN, MT_OP_REALLOC_BEGIN_SEQ, (uintptr_t)old);
+    }
+}
+
+static void cancel_move(struct thread *thread)
+{
+    uint64_t *out = ring_reserve(thread, 1);
+    if (out) {
+        *out = MT_OP_REALLOC_CANCEL;
+        ring_publish(thread, 1);
+    }
+}
+
+void trace_move_end(
+    const void *old, const void *address, size_t size, enum mt_domain domain)
+{
+    struct thread *thread = old || address ? own_thread() : NULL;
+    if (!thread) {
+        return;
+    }
+    if (address) {
+        uint32_t node = current_node(thread, has_gil(domain));
+        enum mt_op op = old ? MT_OP_REALLOC_END : MT_OP_ALLOC;
+        enum mt_op op_seq = old ? MT_OP_REALLOC_END_SEQ : MT_OP_ALLOC_SEQ;
+        put_block(thread, op, op_seq, (uintptr_t)address, size, domain, node);
+    } else {
+        cancel_move(thread);
+    }
+    done_with(thread);
+}
+
+void trace_map(const void *address, size_t size, enum mt_map_flags flags)
+{
+    struct thread *thread = own_thread();
+    if (!thread) {
+        return;
+    }
+    uint32_t node = current_node(thread, false);
+    uint64_t *out = ring_reserve(thread, EVENT_WORDS);
+    if (out) {
+        out[0] = MT_OP_META | (uint64_t)MT_META_MAP << 4 | (uint64_t)node << 12
+            | (uint64_t)flags << 32;
+        out[1] = (uintptr_t)address;
+        out[2] = size;
+        out[3] = order_needed() ? order_take_map() : MT_SEQ_NONE;
+        ring_publish(thread, EVENT_WORDS);
+    }
+    done_with(thread);
+}
+
+void trace_unmap(const void *address, size_t size)
+{
+    struct thread *thread = own_thread();
+    uint64_t *out = thread ? ring_reserve(thread, EVENT_WORDS) : NULL;
+    if (out) {
+        out[0] = MT_OP_META | (uint64_t)MT_META_UNMAP << 4;
+        out[1] = (uintptr_t)address;
+        out[2] = size;
+        out[3] = order_needed() ? order_take_map() : MT_SEQ_NONE;
+        ring_publish(thread, EVENT_WORDS);
+        done_with(thread);
+    }
+}
+
+void trace_end(void)
+{
+    struct thread *thread = own_thread();
+    if (thread && !atomic_exchange(&end_written, 1)) {
+        ring_meta(thread, MT_META_END, 0, 0, NULL, 0);
+    }
+}

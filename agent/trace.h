@@ -1,0 +1,57 @@
+/*
+ * From an allocator's call to an event in the ring.  In the host, inside malloc.
+ *
+ * A hook asks trace_enter; if that says no it only forwards.  Otherwise it
+ * writes a free before the real free and an allocation after the real
+ * allocation, a move around the real realloc, and calls trace_leave.  Nothing
+ * here changes errno.
+ */
+#ifndef AGENT_TRACE_H
+#define AGENT_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "memtrace/ring.h"
+#include "session.h"
+#include "thread.h"
+
+/* Out of line: the first event of an image, or of a child whose fork went unseen. */
+bool trace_first(void);
+
+/* True for the outermost call of a thread while events are recorded. */
+static inline bool trace_enter(void)
+{
+    if (thread_self.depth != 0) {
+        return false;
+    }
+    if (__builtin_expect(!session_live.on, 0) && !trace_first()) {
+        return false;
+    }
+    thread_self.depth = 1;
+    return true;
+}
+
+static inline void trace_leave(void)
+{
+    thread_self.depth = 0;
+}
+
+/* address may be NULL: a failed allocation is no event, nor is the free of NULL. */
+void trace_alloc(const void *address, size_t size, enum mt_domain domain);
+void trace_free(const void *address);
+/* The old block may be NULL (an allocation). */
+void trace_move_begin(const void *old);
+/* `address` is what realloc returned; where it is NULL the old block stays. */
+void trace_move_end(
+    const void *old, const void *address, size_t size, enum mt_domain domain);
+
+void trace_map(const void *address, size_t size, enum mt_map_flags flags);
+void trace_unmap(const void *address, size_t size);
+/* The interpreter has begun to finalize. */
+void trace_end(void);
+/* In a forked child: its end is still to come. */
+void trace_forked(void);
+
+#endif
