@@ -1,0 +1,46 @@
+"""Fixtures of the end-to-end tests; what they are made of is in support.py."""
+import sys
+
+import pytest
+import support
+
+
+def pytest_report_header(config):
+    return support.report_header()
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in support.report_header():
+        terminalreporter.write_line(line)
+
+
+def pytest_generate_tests(metafunc):
+    """`python` runs a test once for each interpreter, `one_python` for the system's."""
+    if "python" in metafunc.fixturenames:
+        found = support.known_interpreters()
+        metafunc.parametrize("python", found, ids=[i.name for i in found])
+
+
+@pytest.fixture
+def one_python():
+    """One interpreter, for tests that are not about interpreters: this one."""
+    for interpreter in support.known_interpreters():
+        if interpreter.path == support.os.path.realpath(sys.executable):
+            return interpreter
+    return support.known_interpreters()[-1]
+
+
+@pytest.fixture
+def traced(tmp_path, python):
+    return support.Traced(tmp_path, python)
+
+
+@pytest.fixture
+def traced_once(tmp_path, one_python):
+    return support.Traced(tmp_path, one_python)
+
+
+@pytest.fixture
+def traced_plain(tmp_path):
+    """Without --python: for programs that are not Python."""
+    return support.Traced(tmp_path)

@@ -1,0 +1,208 @@
+"""The program does not notice: same output, same status, same signals, same input."""
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+import support
+
+PROGRAMS = [
+    ["ls", "-la", "/usr/bin"],
+    ["bash", "-c", "echo one; echo two >&2; exit 3"],
+    ["bash", "-c", "for i in 1 2 3; do echo $(($i * 2)) | cat; done; false"],
+    ["sh", "-c", "kill -TERM $$"],
+    ["git", "--version"],
+    ["git", "-C", str(support.ROOT), "log", "-1", "--format=%an"],
+    ["cat", "/proc/self/status/not"],
+    ["sort", "-R", "--random-source=/bin/ls", "/etc/passwd"],
+    ["ldd", "/bin/ls"],
+    ["/usr/bin/env", "-i", "/bin/echo", "bare"],
+    ["tar", "-cf", "-", "-C", str(support.PROGRAMS), "threads.py"],
+]
+
+
+def without_ours(text):
+    """ldd names what is preloaded, and addresses."""
+    lines = [re.sub(rb"0x[0-9a-f]+", b"0x", line) for line in text.splitlines()
+             if b"libmemtrace" not in line]
+    return lines
+
+
+@pytest.mark.parametrize("words", PROGRAMS, ids=lambda words: os.path.basename(words[0]))
+def test_not_python(traced_plain, words):
+    bare = support.execute(words)
+    result = traced_plain.run(*words, status=None, options=["-q", "--"])
+    assert result.status == bare.status
+    assert without_ours(result.out) == without_ours(bare.out)
+    assert without_ours(result.err) == without_ours(bare.err)
+
+
+PYTHON = {
+    "output": ("import sys\nprint('out')\nprint('err', file=sys.stderr)\n"
+               "sys.stdout.buffer.write(bytes(range(256)))\nsys.exit(42)\n"),
+    "stdin": "import sys\nsys.stdout.write(sys.stdin.read().upper())\n",
+    "arguments": "import sys\nprint(sys.argv[1:], __name__, __file__)\n",
+    "errors": "import errno, os\ntry:\n  open('/not/there')\nexcept OSError as e: print(e)\n",
+    "isolated": "import sys; print(sys.flags.isolated, sorted(sys.modules)[:3])\n",
+    "descriptors": "import os; print(sorted(os.listdir('/proc/self/fd')))\n",
+    "signals": ("import signal\nprint([signal.getsignal(s) for s in (2, 10, 12, 13, 15, 17)])\n"
+                "print(signal.pthread_sigmask(signal.SIG_BLOCK, []))\n"),
+    "threads": "import os; print(len(os.listdir('/proc/self/task')))\n",
+    "limits": "import resource as r; print(r.getrlimit(r.RLIMIT_NOFILE), r.getrlimit(r.RLIMIT_CORE))\n",
+    "children": "import subprocess; print(subprocess.check_output(['sh', '-c', 'echo $0 $#']))\n",
+    "umask": "import os; print(oct(os.umask(0)), os.getpgrp() == os.getpgid(os.getppid()))\n",
+}
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_python_sees_the_same(traced, name):
+    path = traced.directory / "program.py"
+    path.write_text(PYTHON[name])
+    words = [path, "--a", "-o", "x y", "--", ""]
+    given = b"some input\n\xff\x00" if name != "stdin" else b"some input\n"
+    bare = support.execute([traced.python.path] + words, input=given, cwd=str(traced.directory))
+    result = traced.run(*words, options=["-q"], status=bare.status, input=given)
+    assert (result.out, result.err) == (bare.out, bare.err)
+
+
+def test_ways_to_start(traced_once):
+    """script, directory, .pyz, module, code, program: each as Python itself takes it."""
+    directory = traced_once.directory
+    (directory / "package").mkdir()
+    (directory / "package" / "__init__.py").write_text("")
+    (directory / "package" / "__main__.py").write_text("import sys; print(sys.argv[1:])\n")
+    import zipfile
+    with zipfile.ZipFile(str(directory / "app.pyz"), "w") as archive:
+        archive.writestr("__main__.py", "import sys; print(sys.argv[1:])\n")
+    for start in (["package"], ["-m", "package"], ["app.pyz"], ["package/__main__.py"],
+                  ["-c", "import sys; print(sys.argv[1:])"], ["--", "package/__main__.py"],
+                  ["---", "package/__main__.py"]):
+        result = traced_once.run(*start, "-x", "--interval", "7")
+        assert result.out == b"['-x', '--interval', '7']\n", (start, result)
+
+
+def test_python_of_the_path(traced_plain, one_python):
+    """Without --python it is the python3 of the PATH, so of the virtual environment."""
+    folder = traced_plain.directory / "bin"
+    folder.mkdir()
+    (folder / "python3").symlink_to(one_python.path)
+    script = traced_plain.directory / "which.py"
+    script.write_text("import sys; print(sys.executable)\n")
+    environment = support.clean_environment(PATH="%s:/usr/bin:/bin" % folder)
+    result = traced_plain.run(script, env=environment)
+    assert result.out.decode().strip() == str(folder / "python3")
+
+
+def test_what_is_said(traced_once):
+    """Two lines at the end, on stderr; none with -q; the default name; the shape of both."""
+    script = traced_once.directory / "app.py"
+    script.write_text("held = bytes(10**6)\nprint('mine')\n")
+    words = ["run", "--python", traced_once.python.path, script]
+    result = support.execute([support.MEMTRACE] + words, cwd=str(traced_once.directory))
+    assert result.status == 0 and result.out == b"mine\n", result
+    lines = result.message.splitlines()
+    assert len(lines) == 2 and all(line.startswith("memtrace: ") for line in lines), result
+    assert re.match(r"memtrace: [\d.]+ s \(user [\d.]+, sys [\d.]+\)  peak RSS .*  live: peak .*"
+                    r"\(Python .*, native .*\), at end ", lines[0]), lines
+    name = re.match(r"memtrace: (memtrace-app\.\d+\.mtrace) \(.*\)", lines[1]).group(1)
+    trace = traced_once.directory / name
+    assert trace.stat().st_mode & 0o777 == 0o600
+    quiet = support.execute([support.MEMTRACE, "run", "-q"] + words[1:],
+                            cwd=str(traced_once.directory))
+    assert quiet.status == 0 and not quiet.err
+
+
+def test_names_in_output_option(traced_once):
+    result = support.execute(
+        [support.MEMTRACE, "run", "-q", "--python", traced_once.python.path, "-o",
+         traced_once.directory / "%n-%h-%p-%%.mtrace", "-c", "import os; print(os.getpid())"])
+    pid = result.out.decode().strip()
+    host = os.uname().nodename
+    found = [path.name for path in traced_once.directory.glob("*.mtrace")]
+    assert len(found) == 1 and found[0].endswith("-%s-%s-%%.mtrace" % (host, pid)), found
+
+
+def test_no_session_is_left_behind(traced_once):
+    temporary = traced_once.directory / "tmp"
+    temporary.mkdir()
+    environment = support.clean_environment(TMPDIR=str(temporary))
+    before = set(os.listdir("/dev/shm"))
+    traced_once.run("-c", "pass", env=environment)
+    assert not os.listdir(str(temporary))
+    ours = [n for n in set(os.listdir("/dev/shm")) - before if "memtrace" in n]
+    # Other tests run at the same time: theirs go away.
+    support.wait_for(lambda: not any(os.path.exists("/dev/shm/" + n) for n in ours),
+                     "the sessions to go")
+
+
+SIGNALLED = """
+import os, signal, sys
+def caught(number, frame):
+    print("caught", number, flush=True)
+    sys.exit(number)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+    signal.signal(number, caught)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"])
+def test_signals_are_forwarded(traced_once, name):
+    number = getattr(signal, name)
+    path = traced_once.directory / "signalled.py"
+    path.write_text(SIGNALLED)
+    command, _ = traced_once.command(path)
+    process = subprocess.Popen([str(w) for w in command], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=support.clean_environment())
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=support.TIMEOUT)
+    assert out == b"caught %d\n" % number and process.returncode == number, err
+
+
+def test_control_c_reaches_the_program_once(traced_once):
+    """A terminal sends SIGINT to both; the program must not get a second one from us."""
+    path = traced_once.directory / "counted.py"
+    path.write_text("""
+import os, signal, sys
+count = []
+signal.signal(signal.SIGINT, lambda *_: count.append(1))
+print("ready", flush=True)
+while not count:
+    signal.pause()
+sys.stdin.readline()
+print(len(count))
+""")
+    command, _ = traced_once.command(path)
+    process = subprocess.Popen([str(w) for w in command], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=support.clean_environment(), start_new_session=True)
+    assert process.stdout.readline() == b"ready\n"
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(b"done\n", timeout=support.TIMEOUT)
+    assert out == b"1\n" and process.returncode == 0, (out, err)
+
+
+def test_dies_of_the_same_signal(traced_once):
+    result = traced_once.run("-c", "import os; os.kill(os.getpid(), 15)", status=-15)
+    assert result.trace.exists()
+
+
+@pytest.mark.parametrize("variable", ["malloc", "pymalloc", "debug", "malloc_debug", "default"])
+def test_pythonmalloc(traced, variable):
+    """Each allocator that Python can be told to use: wraps are put back, sizes as asked."""
+    path = traced.directory / "sizes.py"
+    path.write_text("import sys\nheld = []\nfor n in range(100):\n    b = b'x' * (n * 40 + 400)\n"
+                    "    held.append(b)\n")
+    result = traced.run(path, env=support.clean_environment(PYTHONMALLOC=variable))
+    traced.assert_sound(result.trace)
+    assert traced.lines(result.trace, path)[4] == (sum(n * 40 + 433 for n in range(100)), 100)
+
+
+def test_development_mode(traced):
+    result = traced.run(traced.python.path, "-X", "dev", "-c", "held = b'x' * 45678")
+    traced.assert_sound(result.trace)
+    assert any(r["size"] == 45678 + 33 for r in traced.rows(result.trace, "--domain", "python"))
