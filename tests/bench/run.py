@@ -1,0 +1,183 @@
+"""What tracing costs: each program bare and under memtrace, in turns, on this machine.
+
+    run.py [--rounds N] [--python PYTHON] [--venv DIR] [NAME...]
+
+Prints a markdown table: the median of the ratios of neighbouring runs and their
+spread, events a second, and the size of the trace.  Programs that need a
+package are left out if PYTHON cannot import it; --venv makes a virtual
+environment with all of them in DIR first.  Ratios travel to other machines,
+times do not.
+"""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+MEMTRACE = pathlib.Path(os.environ.get("MEMTRACE") or HERE.parents[1] / "build" / "memtrace")
+
+# name: (module needed, code)
+PROGRAMS = collections.OrderedDict([
+    ("pure", (None, None)),
+    ("ast", (None, """
+import ast, glob, os
+folder = os.path.dirname(os.__file__)
+for path in sorted(glob.glob(folder + "/*.py"))[:110]:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        tree = ast.parse(file.read())
+    sum(1 for _ in ast.walk(tree))
+    compile(tree, path, "exec")
+""")),
+    ("json", (None, """
+import json
+data = [{"id": n, "name": "name %d" % n, "values": [n / 7, n, None], "in": {"a": {"b": [n]}}}
+        for n in range(20000)]
+for _ in range(12):
+    data = json.loads(json.dumps(data, indent=1))
+""")),
+    ("sympy", ("sympy", """
+from sympy import *
+x, y, z = symbols("x y z")
+expand((x + y + z + 1)**14)
+factor(expand((x + 2*y)**6 * (x - z)**4))
+integrate(exp(x) * sin(x) * x, x)
+simplify(sin(x)**4 - 2*cos(x)**2*sin(x)**2 + cos(x)**4)
+diff(sin(x)**12 * exp(x*y), x, 7)
+solve(x**4 - 5*x**2 + 4 - y, x)
+""")),
+    ("jinja2", ("jinja2", """
+import jinja2
+source = "{% for row in rows %}<tr>{% for c in row %}<td>{{ c|e }}</td>{% endfor %}</tr>{% endfor %}"
+for n in range(120):
+    template = jinja2.Environment().from_string(source + "<!-- %d -->" % n)
+    template.render(rows=[["<%d>" % (r * c) for c in range(12)] for r in range(150)])
+""")),
+    ("pygments", ("pygments", """
+import glob, os, pygments, pygments.lexers, pygments.formatters
+folder = os.path.dirname(os.__file__)
+for path in sorted(glob.glob(folder + "/*.py"))[:18]:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        pygments.highlight(file.read(), pygments.lexers.PythonLexer(),
+                           pygments.formatters.HtmlFormatter())
+""")),
+    ("networkx", ("networkx", """
+import networkx
+graph = networkx.gnm_random_graph(700, 3500, seed=1)
+networkx.betweenness_centrality(graph, k=120, seed=1)
+list(networkx.connected_components(graph))
+networkx.clustering(graph)
+dict(networkx.all_pairs_shortest_path_length(graph))
+""")),
+    ("pandas", ("pandas", """
+import pandas
+frame = pandas.DataFrame({"key": [n % 977 for n in range(400000)],
+                          "value": [n * 0.5 for n in range(400000)],
+                          "text": ["text %d" % (n % 1013) for n in range(400000)]})
+for _ in range(4):
+    frame.groupby("key").agg({"value": ["mean", "sum"], "text": "nunique"})
+    frame.merge(frame.head(2000), on="key").sort_values("value_x")
+    frame["text"].str.upper().value_counts()
+""")),
+])
+
+
+def environment():
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8",
+            "PYTHONHASHSEED": "0"}
+
+
+def timed(command):
+    """(elapsed, processor time of the command and its children) in seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment())
+    elapsed = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return elapsed, (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+
+
+def events_of(trace):
+    answer = subprocess.run([str(MEMTRACE), "info", "--format", "json", trace], check=True,
+                            stdout=subprocess.PIPE)
+    return sum(process["events"] for process in json.loads(answer.stdout)["processes"])
+
+
+def measure(python, script, rounds, directory):
+    trace = os.path.join(directory, "bench.mtrace")
+    bare = [python, script]
+    traced = [str(MEMTRACE), "run", "-q", "-o", trace, "--python", python, script]
+    timed(bare), timed(traced)  # warm caches, write byte code
+    pairs = []
+    for n in range(rounds):
+        # In turns, and every other round the other way round: drift hits both alike.
+        if n % 2:
+            with_it, without = timed(traced), timed(bare)
+        else:
+            without, with_it = timed(bare), timed(traced)
+        pairs.append((without, with_it))
+    elapsed = sorted(t[0] / b[0] for b, t in pairs)
+    return {
+        "bare": statistics.median(b[0] for b, _ in pairs),
+        "ratio": statistics.median(elapsed), "least": elapsed[0], "most": elapsed[-1],
+        "cpu": statistics.median(t[1] / b[1] for b, t in pairs),
+        "events": events_of(trace), "bytes": os.path.getsize(trace),
+    }
+
+
+def make_venv(directory, python):
+    here = os.path.join(directory, "bin", "python")
+    if not os.path.exists(here):
+        subprocess.run([python, "-m", "venv", directory], check=True)
+        needed = sorted({module for module, _ in PROGRAMS.values() if module})
+        subprocess.run([here, "-m", "pip", "install", "-q", *needed], check=True)
+    return here
+
+
+def can_import(python, module):
+    return module is None or subprocess.run(
+        [python, "-c", "import " + module], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--python", default="/usr/bin/python3")
+    parser.add_argument("--venv")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    options = parser.parse_args()
+    python = make_venv(options.venv, options.python) if options.venv else options.python
+    version = subprocess.run([python, "-c", "import sys; print(sys.version.split()[0])"],
+                             stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+    print("Python %s, %d processors, median of %d pairs\n" % (
+        version, os.cpu_count(), options.rounds))
+    print("| program | bare | time over bare | least to most | CPU time over bare | "
+          "events | events/s of bare | trace |\n|---|---|---|---|---|---|---|---|")
+    ratios = []
+    with tempfile.TemporaryDirectory() as directory:
+        for name, (module, code) in PROGRAMS.items():
+            if (options.names and name not in options.names) or not can_import(python, module):
+                continue
+            script = os.path.join(directory, name + ".py")
+            if code is None:
+                script = str(HERE / (name + ".py"))
+            else:
+                pathlib.Path(script).write_text(code)
+            m = measure(python, script, options.rounds, directory)
+            ratios.append(m["ratio"])
+            print("| %s | %.2f s | **%.2f** | %.2f to %.2f | %.2f | %.1f M | %.1f M | %.0f kB |" % (
+                name, m["bare"], m["ratio"], m["least"], m["most"], m["cpu"], m["events"] / 1e6,
+                m["events"] / 1e6 / m["bare"], m["bytes"] / 1e3), flush=True)
+    if len(ratios) > 1:
+        print("\ngeometric mean %.2f" % statistics.geometric_mean(ratios))
+
+
+if sys.version_info < (3, 8):
+    sys.exit("run.py needs Python 3.8")
+main()
