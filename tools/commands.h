@@ -1,7 +1,7 @@
 /*
  * The commands that tools/main.c dispatches to.  Their table is made by meson
  * out of the list in tools/meson.build: a line there and a file cmd_NAME.c that
- * defines cmd_NAME is a command.  argv[0] is the command's name; the result is
+ * defines cmd_NAME is a command.  argv[0] is "memtrace NAME"; the result is
  * the exit status, but for `run` 0, 1 (failure) or 2 (usage).
  */
 #ifndef COMMANDS_H

@@ -76,9 +76,14 @@ static int unknown_command(const char *name)
 
 static int run_command(int argc, char **argv)
 {
-    for (const struct command *command = commands; command->name; command++)
-        if (strcmp(argv[0], command->name) == 0)
-            return command->run(argc, argv);
+    static char name[64]; /* as --help and usage errors print it */
+    for (const struct command *command = commands; command->name; command++) {
+        if (strcmp(argv[0], command->name) != 0)
+            continue;
+        snprintf(name, sizeof name, "memtrace %s", command->name);
+        argv[0] = name;
+        return command->run(argc, argv);
+    }
     return unknown_command(argv[0]);
 }
 

@@ -41,6 +41,14 @@ void *arena_alloc(struct arena *arena, size_t size)
     return memory;
 }
 
+void *arena_need(struct arena *arena, size_t size)
+{
+    void *memory = arena_alloc(arena, size);
+    if (!memory)
+        abort();
+    return memory;
+}
+
 void arena_free(struct arena *arena)
 {
     while (arena->blocks) {

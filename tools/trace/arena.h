@@ -13,6 +13,9 @@ struct arena {
 };
 
 void *arena_alloc(struct arena *arena, size_t size);
+/* The same, but ends the process when there is no memory: for views, which are made to be shown
+   and of which no part is any use. */
+void *arena_need(struct arena *arena, size_t size);
 void arena_free(struct arena *arena);
 
 #endif

@@ -1,0 +1,60 @@
+/*
+ * `memtrace info`: what is in a trace, and whether anything was lost.
+ */
+#include "commands.h"
+
+#include <argp.h>
+#include <string.h>
+
+#include "render/info.h"
+#include "render/output.h"
+#include "render/report.h"
+
+static const struct argp_option options[] = {
+    {"format", 'f', "FORMAT", 0, "text (default) or json", 0},
+    {"output", 'o', "FILE", 0, "Write to FILE", 0},
+    {0},
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct report_options *chosen = state->input;
+    switch (key) {
+    case 'f':
+        if (strcmp(text, "text") != 0 && strcmp(text, "json") != 0)
+            argp_error(state, "'%s' is no format; there are: text, json", text);
+        chosen->format = strcmp(text, "json") == 0 ? FORMAT_JSON : FORMAT_TEXT;
+        return 0;
+    case 'o':
+        chosen->output = text;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (chosen->trace)
+            argp_error(state, "one trace at a time, not '%s' as well", text);
+        chosen->trace = text;
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {.options = options,
+    .parser = parse,
+    .args_doc = "[TRACE]",
+    .doc = "What is in a trace, and whether anything was lost."};
+
+int cmd_info(int argc, char **argv)
+{
+    struct report report;
+    report_defaults(&report.options);
+    if (argp_parse(&argp, argc, argv, 0, NULL, &report.options))
+        return 2;
+    if (!report_open(&report))
+        return 1;
+    FILE *file = output_open(report.options.output);
+    if (file && report.options.format == FORMAT_JSON)
+        info_json(file, &report);
+    else if (file)
+        info_text(file, &report);
+    report_close(&report);
+    return file ? 0 : 1;
+}

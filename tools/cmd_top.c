@@ -1,0 +1,75 @@
+/*
+ * `memtrace top`: which lines hold the memory.
+ */
+#include "commands.h"
+
+#include <argp.h>
+
+#include "render/output.h"
+#include "render/report.h"
+#include "render/top.h"
+#include "trace/view.h"
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    if (key != ARGP_KEY_INIT)
+        return ARGP_ERR_UNKNOWN;
+    state->child_inputs[0] = state->input;
+    return 0;
+}
+
+static const struct argp_child children[] = {{&report_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {.parser = parse,
+    .args_doc = "[TRACE]",
+    .doc = "Which lines hold the memory of a traced program.",
+    .children = children};
+
+/* Says why a view is empty when it is the options' doing. */
+static void explain(const struct report *report, const struct view *view)
+{
+    const struct filter *filter = &view->options->filter;
+    if (view->total.size || view->total.count || !view->excluded.count)
+        return;
+    for (size_t i = 0; i < filter->n_patterns; i++)
+        if (!filter->patterns[i].exclude)
+            message("nothing matches --include '%s'; patterns are for whole names, as in '*/%s'",
+                filter->patterns[i].pattern, filter->patterns[i].pattern);
+    for (size_t i = 0; i < filter->n_threads; i++)
+        message(
+            "nothing was allocated by thread '%s'; `--key thread` lists them", filter->threads[i]);
+}
+
+static int print(const struct report *report, const struct view *view)
+{
+    FILE *file = output_open(report->options.output);
+    if (!file)
+        return 1;
+    if (report->options.format == FORMAT_JSON)
+        top_json(file, report, view);
+    else if (report->options.format == FORMAT_CSV)
+        top_csv(file, report, view);
+    else
+        top_text(file, report, view);
+    return 0;
+}
+
+int cmd_top(int argc, char **argv)
+{
+    struct report report;
+    struct view view;
+    report_defaults(&report.options);
+    error_t error = argp_parse(&argp, argc, argv, 0, NULL, &report.options);
+    if (error)
+        return 2;
+    if (!report_open(&report))
+        return 1;
+    int status = 1;
+    if (view_make(&view, &report.trace, &report.options.view)) {
+        explain(&report, &view);
+        status = print(&report, &view);
+    } else
+        message("%s: no such process in it; `--key process` lists them", report.trace.path);
+    view_free(&view);
+    report_close(&report);
+    return status;
+}

@@ -1,0 +1,20 @@
+/*
+ * Writes CSV as RFC 4180 has it.
+ */
+#ifndef RENDER_CSV_H
+#define RENDER_CSV_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+/* Fields come with the separator before them, but for the first of a line. */
+struct csv {
+    FILE *file;
+    int fields; /* of this line */
+};
+
+void csv_text(struct csv *csv, const char *text);
+void csv_number(struct csv *csv, int64_t number);
+void csv_end_line(struct csv *csv);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * Sizes, counts and times for people.  Runs in the tools.
+ */
+#include "render/format.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const unit_names[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+enum { LAST_UNIT = 4 };
+
+/* The unit that a size is printed in: at most four digits, five in the last. */
+static int unit_of(int64_t bytes, enum units units)
+{
+    double value = fabs((double)bytes);
+    int unit = 0;
+    if (units == UNITS_B)
+        return 0;
+    if (units == UNITS_KIB)
+        return 1;
+    for (; unit < LAST_UNIT; unit++, value /= 1024)
+        if (value < 10 * 1024)
+            break;
+    return unit;
+}
+
+static double in_unit(int64_t bytes, int unit)
+{
+    return ldexp((double)bytes, -10 * unit);
+}
+
+char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)
+{
+    int unit = unit_of(bytes, units);
+    double value = in_unit(bytes, unit);
+    int decimals = unit && (fabs(value) < 100 || units == UNITS_KIB);
+    snprintf(buffer, FORMAT_SIZE, "%.*f %s", decimals, value, unit_names[unit]);
+    return buffer;
+}
+
+char *format_total(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)
+{
+    int unit = unit_of(bytes, units);
+    snprintf(buffer, FORMAT_SIZE, "%.*f %s", unit > 0, in_unit(bytes, unit), unit_names[unit]);
+    return buffer;
+}
+
+char *format_part(
+    char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum units units, int decimals)
+{
+    int unit = unit_of(total, units);
+    snprintf(buffer, FORMAT_SIZE, "%.*f", unit ? decimals : 0, in_unit(bytes, unit));
+    return buffer;
+}
+
+char *format_count(char buffer[FORMAT_SIZE], int64_t count)
+{
+    char digits[24];
+    int size = snprintf(digits, sizeof digits, "%" PRId64, count), at = 0;
+    for (int i = 0; i < size; i++) {
+        int left = size - i;
+        if (i && left % 3 == 0 && digits[i - 1] != '-')
+            buffer[at++] = ',';
+        buffer[at++] = digits[i];
+    }
+    buffer[at] = '\0';
+    return buffer;
+}
+
+char *format_time(char buffer[FORMAT_SIZE], uint64_t microseconds)
+{
+    uint64_t seconds = microseconds / 1000000;
+    if (seconds >= 3600)
+        snprintf(buffer, FORMAT_SIZE, "%" PRIu64 " h %02" PRIu64 " m", seconds / 3600,
+            seconds / 60 % 60);
+    else if (seconds >= 100)
+        snprintf(buffer, FORMAT_SIZE, "%" PRIu64 " m %02" PRIu64 " s", seconds / 60, seconds % 60);
+    else
+        snprintf(buffer, FORMAT_SIZE, "%.1f s", (double)microseconds / 1e6);
+    return buffer;
+}

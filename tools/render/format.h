@@ -1,0 +1,28 @@
+/*
+ * Numbers as reports print them.  Functions write into the caller's buffer and
+ * return it.
+ */
+#ifndef RENDER_FORMAT_H
+#define RENDER_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum units { UNITS_AUTO, UNITS_KIB, UNITS_B };
+
+enum { FORMAT_SIZE = 40 };
+
+/* As tracemalloc prints a size: 3368 B, 30.5 MiB, 2048 KiB. */
+char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units);
+/* The same with a decimal always, but for bytes: 194.7 MiB.  For totals. */
+char *format_total(char buffer[FORMAT_SIZE], int64_t bytes, enum units units);
+/* Only the number, in the unit that format_total takes for `total`. */
+char *format_part(
+    char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum units units, int decimals);
+/* 1,234,567 */
+char *format_count(char buffer[FORMAT_SIZE], int64_t count);
+/* 3 h 12 m, 2 m 05 s, 12.4 s */
+char *format_time(char buffer[FORMAT_SIZE], uint64_t microseconds);
+
+#endif

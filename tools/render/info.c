@@ -1,0 +1,60 @@
+/*
+ * What the text and the JSON of `info` share.  Runs in the tools.
+ */
+#include "render/info.h"
+
+#include <jansson.h>
+
+const char *const info_boundary_names[] = {
+    [MT_BOUNDARY_START] = "start",
+    [MT_BOUNDARY_TICK] = "tick",
+    [MT_BOUNDARY_END] = "end",
+    [MT_BOUNDARY_MARK] = "mark",
+    [MT_BOUNDARY_LAST] = "last",
+};
+
+struct info_counters info_count(const struct trace *trace)
+{
+    struct info_counters sum = {0};
+    for (size_t i = 1; i < trace->n_processes; i++) {
+        const struct trace_process *process = &trace->processes[i];
+        sum.unknown_frees += process->unknown_frees;
+        sum.duplicate_allocations += process->duplicate_allocations;
+        sum.inherited_frees += process->inherited_frees;
+        sum.gap_events += process->gap_events;
+        sum.gap_bytes += process->gap_bytes;
+        sum.events += process->events;
+    }
+    return sum;
+}
+
+static void later(uint64_t *last, uint64_t time)
+{
+    if (time > *last)
+        *last = time;
+}
+
+uint64_t info_duration(const struct trace *trace)
+{
+    uint64_t last = 0;
+    for (size_t i = 1; i < trace->n_processes; i++) {
+        const struct trace_timeline *timeline = &trace->timelines[i];
+        later(&last, trace->processes[i].end_us);
+        if (timeline->count)
+            later(&last, timeline->samples[timeline->count - 1].time_us);
+    }
+    for (size_t i = 0; i < trace->n_boundaries; i++)
+        later(&last, trace->boundaries[i].time_us);
+    return last;
+}
+
+double info_start(const struct report *report)
+{
+    return json_number_value(json_object_get(report->meta, "start"));
+}
+
+const char *info_host(const struct report *report)
+{
+    const char *host = json_string_value(json_object_get(report->meta, "host"));
+    return host ? host : "";
+}

@@ -1,0 +1,29 @@
+/*
+ * What is in a trace, beside its views: for people, for programs and for tests
+ * that assert that nothing was lost.
+ */
+#ifndef RENDER_INFO_H
+#define RENDER_INFO_H
+
+#include <stdio.h>
+
+#include "render/report.h"
+
+void info_text(FILE *file, const struct report *report);
+void info_json(FILE *file, const struct report *report);
+
+struct info_counters {
+    uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events;
+};
+
+/* Sums over all processes. */
+struct info_counters info_count(const struct trace *trace);
+/* Microseconds from the session's begin to the last that the trace knows of. */
+uint64_t info_duration(const struct trace *trace);
+/* META's "start" in seconds, 0 if it is not there. */
+double info_start(const struct report *report);
+const char *info_host(const struct report *report);
+
+extern const char *const info_boundary_names[];
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * `info` for programs: schema 1, described in memtrace-info(1).  Runs in the
+ * tools.
+ */
+#include "render/info.h"
+
+#include <string.h>
+
+#include "render/json.h"
+
+static void put_words(struct json *json, const char *key, const struct trace_string *words)
+{
+    json_open(json, key, '[');
+    for (const char *word = words->data; word < words->data + words->size; word += strlen(word) + 1)
+        json_name(json, NULL, word);
+    json_close(json, ']');
+}
+
+static void put_end(struct json *json, const struct trace_process *process)
+{
+    json_seconds(json, "end", (double)process->end_us / 1e6);
+    json_number(json, "status", process->status);
+    json_number(json, "unknown_frees", (int64_t)process->unknown_frees);
+    json_number(json, "duplicate_allocations", (int64_t)process->duplicate_allocations);
+    json_number(json, "inherited_frees", (int64_t)process->inherited_frees);
+    json_number(json, "gap_events", (int64_t)process->gap_events);
+    json_number(json, "gap_bytes", (int64_t)process->gap_bytes);
+    json_number(json, "events", (int64_t)process->events);
+    json_number(json, "max_rss", (int64_t)process->max_rss);
+}
+
+static void put_process(struct json *json, const struct trace *trace, uint32_t id)
+{
+    static const char *const traced[] = {"none", "traced", "unknown"};
+    const struct trace_process *process = &trace->processes[id];
+    json_open(json, NULL, '{');
+    json_number(json, "pid", process->pid);
+    if (process->parent)
+        json_number(json, "parent", trace->processes[process->parent].pid);
+    json_name(json, "origin", process->origin == MT_ORIGIN_FORK ? "fork" : "exec");
+    json_name(json, "path", trace->strings[process->path].data);
+    put_words(json, "command", &trace->strings[process->command]);
+    json_name(json, "python", traced[process->traced]);
+    if (process->python)
+        json_name(json, "python_version", trace->strings[process->python].data);
+    json_seconds(json, "start", (double)process->start_us / 1e6);
+    if (process->ended)
+        put_end(json, process);
+    json_number(json, "samples", (int64_t)trace->timelines[id].count);
+    json_close(json, '}');
+}
+
+static void put_counters(struct json *json, const struct trace *trace)
+{
+    struct info_counters sum = info_count(trace);
+    json_number(json, "unknown_frees", (int64_t)sum.unknown_frees);
+    json_number(json, "duplicate_allocations", (int64_t)sum.duplicate_allocations);
+    json_number(json, "inherited_frees", (int64_t)sum.inherited_frees);
+    json_number(json, "gap_events", (int64_t)sum.gap_events);
+    json_number(json, "gap_bytes", (int64_t)sum.gap_bytes);
+    json_number(json, "events", (int64_t)sum.events);
+}
+
+static void put_definitions(struct json *json, const struct trace *trace)
+{
+    json_open(json, "definitions", '{');
+    json_number(json, "strings", (int64_t)trace->n_strings - 1);
+    json_number(json, "functions", (int64_t)trace->n_functions - 1);
+    json_number(json, "stacks", (int64_t)trace->n_nodes - 1);
+    json_number(json, "threads", (int64_t)trace->n_threads - 1);
+    json_number(json, "sites", (int64_t)trace->n_sites - 1);
+    json_number(json, "sources", (int64_t)trace->n_sources);
+    json_close(json, '}');
+}
+
+static void put_boundaries(struct json *json, const struct trace *trace)
+{
+    json_open(json, "boundaries", '[');
+    for (size_t i = 0; i < trace->n_boundaries; i++) {
+        const struct trace_boundary *boundary = &trace->boundaries[i];
+        json_open(json, NULL, '{');
+        json_name(json, "kind", info_boundary_names[boundary->kind]);
+        if (boundary->name)
+            json_name(json, "name", trace->strings[boundary->name].data);
+        if (boundary->process)
+            json_number(json, "pid", trace->processes[boundary->process].pid);
+        json_seconds(json, "seconds", (double)boundary->time_us / 1e6);
+        json_number(json, "changes", (int64_t)boundary->count);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+static void put_peaks(struct json *json, const struct trace *trace)
+{
+    json_open(json, "peaks", '[');
+    for (size_t i = 0; i < trace->n_processes; i++) {
+        const struct trace_peak *peak = &trace->peaks[i];
+        if (!peak->present)
+            continue;
+        json_open(json, NULL, '{');
+        if (i)
+            json_number(json, "pid", trace->processes[i].pid);
+        json_seconds(json, "seconds", (double)peak->time_us / 1e6);
+        json_number(json, "size", (int64_t)(peak->python + peak->native));
+        json_number(json, "count", (int64_t)peak->blocks);
+        json_number(json, "python", (int64_t)peak->python);
+        json_number(json, "native", (int64_t)peak->native);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+static void put_file(struct json *json, const struct report *report)
+{
+    const struct trace *trace = &report->trace;
+    json_name(json, "trace", trace->path);
+    json_number(json, "size", (int64_t)trace->file_bytes);
+    json_number(json, "readable", (int64_t)trace->good_bytes);
+    json_flag(json, "sealed", trace->sealed);
+    json_flag(json, "damaged", trace->damaged);
+    put_words(json, "command", &trace->strings[trace->processes[trace->n_processes > 1].command]);
+    json_name(json, "cwd", report->cwd);
+    json_name(json, "host", info_host(report));
+    json_timestamp(json, "start", info_start(report));
+    json_seconds(json, "seconds", (double)info_duration(trace) / 1e6);
+}
+
+void info_json(FILE *file, const struct report *report)
+{
+    const struct trace *trace = &report->trace;
+    struct json json = {.file = file};
+    json_open(&json, NULL, '{');
+    json_number(&json, "schema", 1);
+    put_file(&json, report);
+    json_open(&json, "processes", '[');
+    for (uint32_t i = 1; i < trace->n_processes; i++)
+        put_process(&json, trace, i);
+    json_close(&json, ']');
+    put_counters(&json, trace);
+    put_definitions(&json, trace);
+    put_boundaries(&json, trace);
+    put_peaks(&json, trace);
+    json_close(&json, '}');
+}

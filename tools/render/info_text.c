@@ -1,0 +1,180 @@
+/*
+ * `info` for people.  Runs in the tools.
+ */
+#include "render/info.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "render/escape.h"
+
+static void print_status(FILE *file, const struct trace_process *process)
+{
+    if (!process->ended)
+        fputs("its end was not seen", file);
+    else if (process->status < 0)
+        fputs("exit status not known", file);
+    else if (WIFSIGNALED(process->status))
+        fprintf(file, "killed by signal %d (%s)", WTERMSIG(process->status),
+            strsignal(WTERMSIG(process->status)));
+    else
+        fprintf(file, "exit status %d", WEXITSTATUS(process->status));
+}
+
+static void print_python(FILE *file, const struct trace *trace, const struct trace_process *process)
+{
+    static const char *const traced[] = {
+        [MT_PYTHON_NONE] = "not Python",
+        [MT_PYTHON_TRACED] = "traced",
+        [MT_PYTHON_UNKNOWN] = "this version is not known: no Python frames",
+    };
+    if (process->python) {
+        fputs("Python ", file);
+        print_name(file, trace->strings[process->python].data);
+        if (process->traced != MT_PYTHON_TRACED)
+            fprintf(file, " (%s)", traced[process->traced]);
+    } else
+        fputs(traced[process->traced], file);
+}
+
+static void print_process(FILE *file, const struct report *report, uint32_t id)
+{
+    const struct trace *trace = &report->trace;
+    const struct trace_process *process = &trace->processes[id];
+    char start[FORMAT_SIZE], end[FORMAT_SIZE], rss[FORMAT_SIZE], events[FORMAT_SIZE];
+    fprintf(file, "  %d: ", process->pid);
+    print_command(file, report, id);
+    fputs("\n    ", file);
+    print_python(file, trace, process);
+    fprintf(file, ", %s ",
+        process->origin == MT_ORIGIN_FORK ? "forked"
+        : process->parent                 ? "started"
+                                          : "first");
+    if (process->parent)
+        fprintf(file, "by %d ", trace->processes[process->parent].pid);
+    fprintf(file, "at %s, ", format_time(start, process->start_us));
+    if (process->ended)
+        fprintf(file, "ended at %s, ", format_time(end, process->end_us));
+    print_status(file, process);
+    fputc('\n', file);
+    if (!process->ended)
+        return;
+    fprintf(file, "    max RSS %s, %s events, %" PRIu64 " frees of inherited blocks\n",
+        format_size(rss, (int64_t)process->max_rss, UNITS_AUTO),
+        format_count(events, (int64_t)process->events), process->inherited_frees);
+}
+
+static void print_counters(FILE *file, const struct trace *trace)
+{
+    struct info_counters sum = info_count(trace);
+    char events[FORMAT_SIZE], bytes[FORMAT_SIZE];
+    fprintf(file, "unknown frees: %" PRIu64 "\n", sum.unknown_frees);
+    fprintf(file, "duplicate allocations: %" PRIu64 "\n", sum.duplicate_allocations);
+    fprintf(file, "gaps: %s events (%s)\n", format_count(events, (int64_t)sum.gap_events),
+        format_size(bytes, (int64_t)sum.gap_bytes, UNITS_AUTO));
+}
+
+static void print_definitions(FILE *file, const struct trace *trace)
+{
+    size_t samples = 0;
+    for (size_t i = 0; i < trace->n_processes; i++)
+        samples += trace->timelines[i].count;
+    fprintf(file,
+        "definitions: %zu strings, %zu functions, %zu stacks, %zu threads, %zu sites, "
+        "%zu source lines\n",
+        trace->n_strings - 1, trace->n_functions - 1, trace->n_nodes - 1, trace->n_threads - 1,
+        trace->n_sites - 1, trace->n_sources);
+    fprintf(file, "samples: %zu\n", samples);
+}
+
+enum { BOUNDARIES_SHOWN = 20 };
+
+static void print_boundaries(FILE *file, const struct trace *trace)
+{
+    char time[FORMAT_SIZE];
+    fprintf(file, "boundaries: %zu\n", trace->n_boundaries);
+    for (size_t i = 0; i < trace->n_boundaries; i++) {
+        const struct trace_boundary *boundary = &trace->boundaries[i];
+        if (i == BOUNDARIES_SHOWN) {
+            fprintf(file, "  and %zu more\n", trace->n_boundaries - i);
+            break;
+        }
+        fprintf(file, "  %s", info_boundary_names[boundary->kind]);
+        if (boundary->name) {
+            fputc(' ', file);
+            print_name(file, trace->strings[boundary->name].data);
+        }
+        if (boundary->process)
+            fprintf(file, " of %d", trace->processes[boundary->process].pid);
+        fprintf(
+            file, " at %s, %zu changes\n", format_time(time, boundary->time_us), boundary->count);
+    }
+}
+
+static void print_peaks(FILE *file, const struct trace *trace)
+{
+    char size[FORMAT_SIZE], time[FORMAT_SIZE], count[FORMAT_SIZE];
+    for (size_t i = 0; i < trace->n_processes; i++) {
+        const struct trace_peak *peak = &trace->peaks[i];
+        if (!peak->present)
+            continue;
+        if (i)
+            fprintf(file, "peak of %d: ", trace->processes[i].pid);
+        else
+            fputs("peak: ", file);
+        fprintf(file, "%s at %s, %s blocks\n",
+            format_total(size, (int64_t)(peak->python + peak->native), UNITS_AUTO),
+            format_time(time, peak->time_us), format_count(count, (int64_t)peak->blocks));
+    }
+}
+
+static void print_start(FILE *file, double start)
+{
+    time_t seconds = (time_t)start;
+    struct tm local;
+    char text[64];
+    if (start <= 0 || start > 1e11 || !localtime_r(&seconds, &local))
+        return;
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S %z", &local);
+    fprintf(file, "started: %s\n", text);
+}
+
+static void print_labelled(FILE *file, const char *label, const char *name)
+{
+    if (!*name)
+        return;
+    fprintf(file, "%s: ", label);
+    print_name(file, name);
+    fputc('\n', file);
+}
+
+void info_text(FILE *file, const struct report *report)
+{
+    const struct trace *trace = &report->trace;
+    char bytes[FORMAT_SIZE], time[FORMAT_SIZE];
+    print_labelled(file, "file", trace->path);
+    fprintf(file, "size: %s bytes, %s\n", format_count(bytes, (int64_t)trace->file_bytes),
+        trace->damaged  ? "damaged"
+        : trace->sealed ? "sealed"
+                        : "not sealed: the trace ends early");
+    if (trace->good_bytes != trace->file_bytes)
+        fprintf(file, "readable: %s bytes\n", format_count(bytes, (int64_t)trace->good_bytes));
+    if (trace->n_processes > 1) {
+        fputs("command: ", file);
+        print_command(file, report, 1);
+        fputc('\n', file);
+    }
+    print_labelled(file, "directory", report->cwd);
+    print_labelled(file, "host", info_host(report));
+    print_start(file, info_start(report));
+    fprintf(file, "duration: %s\n", format_time(time, info_duration(trace)));
+    fprintf(file, "processes: %zu\n", trace->n_processes - 1);
+    for (uint32_t i = 1; i < trace->n_processes; i++)
+        print_process(file, report, i);
+    print_counters(file, trace);
+    print_definitions(file, trace);
+    print_boundaries(file, trace);
+    print_peaks(file, trace);
+}

@@ -1,0 +1,105 @@
+/*
+ * A JSON writer: two levels get a line for each value, what is deeper stays on
+ * one.  Runs in the tools.
+ */
+#include "render/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "render/escape.h"
+
+enum { DEPTH_ON_LINES = 2 };
+
+static void print_string(FILE *file, const char *text, size_t size)
+{
+    const char *end = text + size;
+    fputc('"', file);
+    while (text < end) {
+        uint32_t c;
+        size_t length = utf8_decode(text, (size_t)(end - text), &c);
+        if (!length)
+            fprintf(file, "\\udc%02x", (unsigned char)*text);
+        else if (c < 0x20 || c == 0x7f)
+            fprintf(file, "\\u%04x", c);
+        else if (c == '"' || c == '\\')
+            fprintf(file, "\\%c", (int)c);
+        else
+            fwrite(text, 1, length, file);
+        text += length ? length : 1;
+    }
+    fputc('"', file);
+}
+
+static void new_line(struct json *json)
+{
+    fprintf(json->file, "\n%*s", 2 * json->depth, "");
+}
+
+static void begin(struct json *json, const char *key)
+{
+    if (json->started)
+        fputs(json->depth <= DEPTH_ON_LINES ? "," : ", ", json->file);
+    if (json->depth && json->depth <= DEPTH_ON_LINES)
+        new_line(json);
+    json->started = true;
+    if (key) {
+        print_string(json->file, key, strlen(key));
+        fputs(": ", json->file);
+    }
+}
+
+void json_open(struct json *json, const char *key, char bracket)
+{
+    begin(json, key);
+    fputc(bracket, json->file);
+    json->depth++;
+    json->started = false;
+}
+
+void json_close(struct json *json, char bracket)
+{
+    bool lines = json->started && json->depth <= DEPTH_ON_LINES;
+    json->depth--;
+    if (lines)
+        new_line(json);
+    fputc(bracket, json->file);
+    json->started = true;
+    if (json->depth == 0)
+        fputc('\n', json->file);
+}
+
+void json_text(struct json *json, const char *key, const char *text, size_t size)
+{
+    begin(json, key);
+    print_string(json->file, text, size);
+}
+
+void json_name(struct json *json, const char *key, const char *name)
+{
+    json_text(json, key, name, strlen(name));
+}
+
+void json_number(struct json *json, const char *key, int64_t number)
+{
+    begin(json, key);
+    fprintf(json->file, "%" PRId64, number);
+}
+
+void json_seconds(struct json *json, const char *key, double seconds)
+{
+    begin(json, key);
+    fprintf(json->file, "%.9g", seconds);
+}
+
+void json_timestamp(struct json *json, const char *key, double seconds)
+{
+    begin(json, key);
+    fprintf(json->file, "%.3f", seconds);
+}
+
+void json_flag(struct json *json, const char *key, bool flag)
+{
+    begin(json, key);
+    fputs(flag ? "true" : "false", json->file);
+}

@@ -1,0 +1,115 @@
+/*
+ * Opens the trace of a report and prints what is common to all of them.
+ */
+#include "render/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "render/escape.h"
+#include "render/input.h"
+#include "trace/callers.h"
+
+bool report_open(struct report *report)
+{
+    report->cwd = "";
+    report->meta = NULL;
+    if (!input_read(&report->trace, report->options.trace))
+        return false;
+    if (report->trace.meta)
+        report->meta = json_loads(report->trace.meta, JSON_DECODE_INT_AS_REAL, NULL);
+    const char *cwd = json_string_value(json_object_get(report->meta, "cwd"));
+    if (cwd)
+        report->cwd = cwd;
+    return true;
+}
+
+void report_close(struct report *report)
+{
+    json_decref(report->meta);
+    filter_free(&report->options.view.filter);
+    free(report->options.view.mine);
+    trace_free(&report->trace);
+}
+
+static const char *below(const char *directory, const char *name)
+{
+    size_t size = strlen(directory);
+    while (size && directory[size - 1] == '/')
+        size--;
+    if (size == 0 || strncmp(name, directory, size) != 0 || name[size] != '/' || !name[size + 1])
+        return name;
+    return name + size + 1;
+}
+
+const char *report_path(const struct report *report, const char *name)
+{
+    enum path_style style = report->options.paths;
+    if (style == PATHS_DEFAULT)
+        style = report->options.format == FORMAT_TEXT ? PATHS_SHORT : PATHS_FULL;
+    if (style == PATHS_FULL)
+        return name;
+    if (style == PATHS_SHORT) {
+        const char *part = callers_library_part(name);
+        if (part != name && *part)
+            return part;
+    }
+    return below(report->cwd, name);
+}
+
+const char *report_file(const struct report *report, uint32_t node)
+{
+    const struct trace *trace = &report->trace;
+    uint32_t file = trace->functions[trace->nodes[node].function].file;
+    return report_path(report, trace->strings[file].data);
+}
+
+const char *report_function(const struct report *report, uint32_t node)
+{
+    const struct trace *trace = &report->trace;
+    return trace->strings[trace->functions[trace->nodes[node].function].name].data;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+void print_command(FILE *file, const struct report *report, uint32_t process)
+{
+    const struct trace *trace = &report->trace;
+    const struct trace_string *command = &trace->strings[trace->processes[process].command];
+    const char *path = trace->strings[trace->processes[process].path].data;
+    const char *end = command->data + command->size;
+    const char *word = command->data;
+    print_name(file, base_name(*path ? path : word));
+    for (word += strlen(word) + 1; word < end; word += strlen(word) + 1) {
+        fputc(' ', file);
+        print_name(file, below(report->cwd, word));
+    }
+}
+
+void print_cautions(FILE *file, const struct report *report)
+{
+    uint64_t gap_events = 0, gap_bytes = 0, unknown = 0, duplicate = 0;
+    char events[FORMAT_SIZE], bytes[FORMAT_SIZE];
+    for (size_t i = 1; i < report->trace.n_processes; i++) {
+        const struct trace_process *process = &report->trace.processes[i];
+        gap_events += process->gap_events;
+        gap_bytes += process->gap_bytes;
+        unknown += process->unknown_frees;
+        duplicate += process->duplicate_allocations;
+    }
+    if (gap_events)
+        fprintf(file, "gap: %s events lost (%s)\n", format_count(events, (int64_t)gap_events),
+            format_size(bytes, (int64_t)gap_bytes, UNITS_AUTO));
+    if (unknown)
+        fprintf(file, "unknown frees: %s (blocks allocated where memtrace did not look)\n",
+            format_count(events, (int64_t)unknown));
+    if (duplicate)
+        fprintf(file, "duplicate allocations: %s (blocks freed where memtrace did not look)\n",
+            format_count(events, (int64_t)duplicate));
+}

@@ -1,0 +1,55 @@
+/*
+ * What all reports about a view share: their options, the trace with what its
+ * META chunk says, and names as they are printed.
+ */
+#ifndef RENDER_REPORT_H
+#define RENDER_REPORT_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "render/format.h"
+#include "trace/model.h"
+#include "trace/view.h"
+
+enum report_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV };
+enum path_style { PATHS_DEFAULT, PATHS_SHORT, PATHS_RELATIVE, PATHS_FULL };
+
+struct report_options {
+    struct view_options view;
+    const char *trace;  /* NULL: the newest */
+    const char *output; /* NULL: stdout */
+    enum report_format format;
+    enum path_style paths;
+    enum units units;
+    size_t limit; /* rows; 0: all */
+    size_t frames;
+};
+
+struct report {
+    struct report_options options;
+    struct trace trace;
+    void *meta;      /* json_t of META, NULL if it has none */
+    const char *cwd; /* "" if not known */
+};
+
+/* The parser of the options above, a child of each command's; its input is the options. */
+extern const struct argp report_argp;
+void report_defaults(struct report_options *options);
+/* Reads the trace; false after a message. */
+bool report_open(struct report *report);
+void report_close(struct report *report);
+
+/* The part of a file name that is to be printed: an end of it. */
+const char *report_path(const struct report *report, const char *name);
+/* Where a row's frame is; "" and 0 for none. */
+const char *report_file(const struct report *report, uint32_t node);
+const char *report_function(const struct report *report, uint32_t node);
+/* The program's name and the arguments, as one would type it. */
+void print_command(FILE *file, const struct report *report, uint32_t process);
+/* What else must be known of the trace to believe the report: gaps, lost blocks. */
+void print_cautions(FILE *file, const struct report *report);
+
+#endif

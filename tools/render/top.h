@@ -1,0 +1,25 @@
+/*
+ * A view as a ranking of rows: tracemalloc's statistics().
+ */
+#ifndef RENDER_TOP_H
+#define RENDER_TOP_H
+
+#include <stdio.h>
+
+#include "render/report.h"
+#include "trace/view.h"
+
+void top_text(FILE *file, const struct report *report, const struct view *view);
+void top_json(FILE *file, const struct report *report, const struct view *view);
+void top_csv(FILE *file, const struct report *report, const struct view *view);
+
+/* The number of rows to show. */
+size_t top_rows(const struct report *report, const struct view *view);
+/* The names of a view's rest. */
+extern const char *const top_rest_names[VIEW_RESTS];
+#define TOP_NO_FRAME "no Python frame"
+
+/* First lines of a text report about a view: file, command, moment, totals; then cautions. */
+void print_heading(FILE *file, const struct report *report, const struct view *view);
+
+#endif

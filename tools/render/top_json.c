@@ -1,0 +1,184 @@
+/*
+ * `top` for programs: schema 1, described in memtrace-top(1).  Runs in the tools.
+ */
+#include "render/top.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "render/json.h"
+
+static void put_split(struct json *json, const struct view_amount *amount)
+{
+    json_number(json, "size", amount->size);
+    json_number(json, "count", amount->count);
+    json_number(json, "python", amount->python);
+    json_number(json, "native", amount->native);
+}
+
+static void put_amount(struct json *json, const struct view_amount *amount)
+{
+    put_split(json, amount);
+    json_number(json, "allocated", amount->allocated);
+    json_number(json, "allocations", amount->allocations);
+}
+
+static void put_place(struct json *json, const struct report *report, uint32_t node)
+{
+    json_name(json, "filename", report_file(report, node));
+    json_number(json, "lineno", report->trace.nodes[node].line);
+    json_name(json, "function", report_function(report, node));
+}
+
+static void put_frame(struct json *json, const struct report *report, uint32_t node)
+{
+    json_open(json, NULL, '{');
+    put_place(json, report, node);
+    json_close(json, '}');
+}
+
+/* Most recent last. */
+static void put_traceback(struct json *json, const struct report *report, uint32_t leaf)
+{
+    const struct trace_node *nodes = report->trace.nodes;
+    size_t depth = 0;
+    for (uint32_t node = leaf; node; node = nodes[node].parent)
+        depth++;
+    uint32_t *stack = calloc(depth + 1, sizeof *stack);
+    if (!stack)
+        abort();
+    for (uint32_t node = leaf, i = 0; node; node = nodes[node].parent)
+        stack[i++] = node;
+    json_open(json, "traceback", '[');
+    while (depth)
+        put_frame(json, report, stack[--depth]);
+    json_close(json, ']');
+    free(stack);
+}
+
+static void put_command(struct json *json, const struct trace *trace, uint32_t process)
+{
+    const struct trace_string *command = &trace->strings[trace->processes[process].command];
+    const char *end = command->data + command->size;
+    json_open(json, "command", '[');
+    for (const char *word = command->data; word < end; word += strlen(word) + 1)
+        json_name(json, NULL, word);
+    json_close(json, ']');
+}
+
+static void put_thread(struct json *json, const struct trace *trace, const struct trace_site *site)
+{
+    json_number(json, "pid", trace->processes[site->process].pid);
+    if (!site->thread)
+        return;
+    json_number(json, "tid", trace->threads[site->thread].tid);
+    json_name(json, "thread", trace->strings[trace->threads[site->thread].name].data);
+}
+
+static void put_frames(struct json *json, const struct report *report, const struct view_row *row)
+{
+    enum view_key key = report->options.view.key;
+    if (!row->node) {
+        json_name(json, "name", TOP_NO_FRAME);
+        return;
+    }
+    if (key == VIEW_TRACEBACK) {
+        put_traceback(json, report, row->node);
+        return;
+    }
+    json_name(json, "filename", report_file(report, row->node));
+    if (key == VIEW_CALLER || key == VIEW_LINENO)
+        json_number(json, "lineno", report->trace.nodes[row->node].line);
+    if (key != VIEW_FILENAME)
+        json_name(json, "function", report_function(report, row->node));
+    if (row->via) {
+        json_open(json, "via", '{');
+        put_place(json, report, row->via);
+        json_close(json, '}');
+    }
+}
+
+static void put_row(struct json *json, const struct report *report, const struct view_row *row)
+{
+    const struct trace_site *site = &report->trace.sites[row->site];
+    json_open(json, NULL, '{');
+    switch (report->options.view.key) {
+    case VIEW_DOMAIN:
+        json_name(json, "domain", domain_names[site->domain]);
+        break;
+    case VIEW_THREAD:
+        put_thread(json, &report->trace, site);
+        break;
+    case VIEW_PROCESS:
+        json_number(json, "pid", report->trace.processes[site->process].pid);
+        put_command(json, &report->trace, site->process);
+        break;
+    default:
+        put_frames(json, report, row);
+    }
+    put_amount(json, &row->amount);
+    json_close(json, '}');
+}
+
+static void put_moment(struct json *json, const struct view *view)
+{
+    json_open(json, "at", '{');
+    json_name(json, "name", view->options->moment.name);
+    json_seconds(json, "seconds", (double)view->state.time_us / 1e6);
+    if (view->state.nearest)
+        json_flag(json, "nearest", true);
+    json_close(json, '}');
+}
+
+static void put_rests(struct json *json, const struct view *view)
+{
+    json_open(json, "rest", '[');
+    for (int i = 0; i < VIEW_RESTS; i++) {
+        if (!view->rest[i].count && !view->rest[i].allocations)
+            continue;
+        json_open(json, NULL, '{');
+        json_name(json, "name", top_rest_names[i]);
+        put_amount(json, &view->rest[i]);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+static void put_sums(struct json *json, const struct view *view, size_t shown)
+{
+    struct view_amount other = view_sum(view, shown);
+    json_open(json, "other", '{');
+    json_number(json, "rows", (int64_t)(view->n_rows - shown));
+    if (!view->options->cumulative) {
+        json_number(json, "size", other.size);
+        json_number(json, "count", other.count);
+    }
+    json_close(json, '}');
+    if (view->options->key == VIEW_CALLER)
+        put_rests(json, view);
+    json_open(json, "excluded", '{');
+    json_number(json, "size", view->excluded.size);
+    json_number(json, "count", view->excluded.count);
+    json_close(json, '}');
+}
+
+void top_json(FILE *file, const struct report *report, const struct view *view)
+{
+    struct json json = {.file = file};
+    size_t shown = top_rows(report, view);
+    json_open(&json, NULL, '{');
+    json_number(&json, "schema", 1);
+    json_name(&json, "trace", report->trace.path);
+    put_command(&json, &report->trace, report->trace.n_processes > 1);
+    put_moment(&json, view);
+    json_name(&json, "key", view_key_names[view->options->key]);
+    json_open(&json, "total", '{');
+    put_split(&json, &view->total);
+    json_close(&json, '}');
+    json_open(&json, "rows", '[');
+    for (size_t i = 0; i < shown; i++)
+        put_row(&json, report, &view->rows[i]);
+    json_close(&json, ']');
+    put_sums(&json, view, shown);
+    json_close(&json, '}');
+}

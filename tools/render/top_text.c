@@ -1,0 +1,300 @@
+/*
+ * `top` for people.  Runs in the tools.
+ */
+#include "render/top.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "render/escape.h"
+#include "render/output.h"
+#include "trace/callers.h"
+
+const char *const top_rest_names[VIEW_RESTS] = {
+    [VIEW_IMPORTS] = "imports and start-up",
+    [VIEW_NATIVE_CODE] = "native code, no Python frame",
+};
+
+static const char *const titles[VIEW_KEYS] = {
+    "callers", "lines", "files", "functions", "tracebacks", "domains", "threads", "processes"};
+
+size_t top_rows(const struct report *report, const struct view *view)
+{
+    size_t limit = report->options.limit;
+    return limit && limit < view->n_rows ? limit : view->n_rows;
+}
+
+static bool by_churn(const struct view *view)
+{
+    return view->options->sort == VIEW_CHURN_SIZE || view->options->sort == VIEW_CHURN_COUNT;
+}
+
+static void print_place(FILE *file, const struct report *report, uint32_t node)
+{
+    print_name(file, report_file(report, node));
+    fprintf(file, ":%u", report->trace.nodes[node].line);
+}
+
+static void print_thread(FILE *file, const struct report *report, const struct trace_site *site)
+{
+    const struct trace *trace = &report->trace;
+    const struct trace_thread *thread = &trace->threads[site->thread];
+    if (trace->n_processes > 2)
+        fprintf(file, "process %d ", trace->processes[site->process].pid);
+    if (!site->thread) {
+        fputs("no thread", file);
+        return;
+    }
+    fprintf(file, "thread %d", thread->tid);
+    if (thread->name) {
+        fputc(' ', file);
+        print_name(file, trace->strings[thread->name].data);
+    }
+}
+
+static void print_row_name(FILE *file, const struct report *report, const struct view_row *row)
+{
+    enum view_key key = report->options.view.key;
+    const struct trace_site *site = &report->trace.sites[row->site];
+    if (key == VIEW_DOMAIN)
+        fputs(domain_names[site->domain], file);
+    else if (key == VIEW_THREAD)
+        print_thread(file, report, site);
+    else if (key == VIEW_PROCESS) {
+        fprintf(file, "%d ", report->trace.processes[site->process].pid);
+        print_command(file, report, site->process);
+    } else if (!row->node)
+        fputs(TOP_NO_FRAME, file);
+    else if (key == VIEW_FILENAME)
+        print_name(file, report_file(report, row->node));
+    else if (key == VIEW_FUNCTION) {
+        print_name(file, report_file(report, row->node));
+        fputc(' ', file);
+        print_name(file, report_function(report, row->node));
+    } else
+        print_place(file, report, row->node);
+    if (key == VIEW_CALLER) {
+        fputc(' ', file);
+        print_name(file, report_function(report, row->node));
+    }
+}
+
+static double percent(int64_t part, int64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0.0;
+}
+
+/* Says what a row is made of when it is not just Python's. */
+static void print_tag(FILE *file, const struct report *report, const struct view_amount *amount)
+{
+    enum units units = report->options.units;
+    char python[FORMAT_SIZE], native[FORMAT_SIZE];
+    if (report->options.view.key == VIEW_DOMAIN || amount->python == amount->size)
+        return;
+    if (amount->native == amount->size)
+        fputs("  native", file);
+    else if (!amount->native && !amount->python)
+        fputs("  mapped", file);
+    else
+        fprintf(file, "  python %s, native %s", format_size(python, amount->python, units),
+            format_size(native, amount->native, units));
+}
+
+static void print_live(FILE *file, const struct report *report, const struct view *view,
+    const struct view_amount *amount)
+{
+    enum units units = report->options.units;
+    char size[FORMAT_SIZE], count[FORMAT_SIZE], average[FORMAT_SIZE];
+    fprintf(file, ": %s  %.1f%%", format_size(size, amount->size, units),
+        percent(amount->size, view->total.size));
+    if (view->options->key == VIEW_CALLER)
+        fprintf(file, "  %s block%s", format_count(count, amount->count),
+            amount->count == 1 ? "" : "s");
+    else
+        fprintf(file, "  count=%" PRId64 ", average=%s", amount->count,
+            format_size(average, amount->count ? amount->size / amount->count : 0, units));
+}
+
+static void print_churn(FILE *file, const struct report *report, const struct view *view,
+    const struct view_amount *amount)
+{
+    enum units units = report->options.units;
+    char size[FORMAT_SIZE], count[FORMAT_SIZE], live[FORMAT_SIZE];
+    fprintf(file, ": %s allocated  %.1f%%  %s allocation%s, %s live",
+        format_size(size, amount->allocated, units),
+        percent(amount->allocated, view->total.allocated), format_count(count, amount->allocations),
+        amount->allocations == 1 ? "" : "s", format_size(live, amount->size, units));
+}
+
+static void print_source(FILE *file, const char *text)
+{
+    text += strspn(text, " \t\f");
+    size_t size = strlen(text);
+    while (size && strchr(" \t\r\n", text[size - 1]))
+        size--;
+    print_escaped(file, text, size);
+}
+
+static const char *source_of(const struct report *report, uint32_t node)
+{
+    const struct trace_node *at = &report->trace.nodes[node];
+    return view_source(&report->trace, report->trace.functions[at->function].file, at->line);
+}
+
+/* The source line of a row and the line that allocates for it, if there are any. */
+static void print_row_source(FILE *file, const struct report *report, const struct view_row *row)
+{
+    const char *text = row->node ? source_of(report, row->node) : NULL;
+    if (!text && !row->via)
+        return;
+    fputs("    ", file);
+    if (text)
+        print_source(file, text);
+    if (row->via) {
+        fputs(text ? "    via " : "via ", file);
+        print_place(file, report, row->via);
+    }
+    fputc('\n', file);
+}
+
+enum { PACKAGES_NAMED = 4 };
+
+/* The first part of the name below a library's directory, else the file itself. */
+static size_t package_of(const char *name, const char **package)
+{
+    *package = callers_library_part(name);
+    if (*package != name)
+        return strcspn(*package, "/");
+    const char *slash = strrchr(name, '/');
+    *package = slash ? slash + 1 : name;
+    return strlen(*package);
+}
+
+/* `... 14 frames in flask, werkzeug`: the older frames, from `node` on. */
+static void print_left_out(FILE *file, const struct report *report, uint32_t node, size_t n)
+{
+    const struct trace *trace = &report->trace;
+    const char *names[PACKAGES_NAMED];
+    size_t sizes[PACKAGES_NAMED], named = 0;
+    fprintf(
+        file, "  %s %zu frame%s in ", output_utf8() ? "\xe2\x80\xa6" : "...", n, n == 1 ? "" : "s");
+    for (; node; node = trace->nodes[node].parent) {
+        const char *package;
+        size_t size = package_of(
+            trace->strings[trace->functions[trace->nodes[node].function].file].data, &package);
+        size_t i = 0;
+        while (i < named && (sizes[i] != size || memcmp(names[i], package, size) != 0))
+            i++;
+        if (i < named)
+            continue;
+        if (named == PACKAGES_NAMED) {
+            fputs(", and more", file);
+            break;
+        }
+        names[named] = package;
+        sizes[named++] = size;
+        fputs(named > 1 ? ", " : "", file);
+        print_escaped(file, package, size);
+    }
+    fputc('\n', file);
+}
+
+static void print_frame(FILE *file, const struct report *report, uint32_t node)
+{
+    const char *text = source_of(report, node);
+    fputs("  File \"", file);
+    print_name(file, report_file(report, node));
+    fprintf(file, "\", line %u, in ", report->trace.nodes[node].line);
+    print_name(file, report_function(report, node));
+    fputc('\n', file);
+    if (text) {
+        fputs("    ", file);
+        print_source(file, text);
+        fputc('\n', file);
+    }
+}
+
+/* Most recent call last; of a stack deeper than --frames the most recent ones. */
+static void print_traceback(FILE *file, const struct report *report, uint32_t leaf)
+{
+    const struct trace_node *nodes = report->trace.nodes;
+    uint32_t stack[256];
+    size_t depth = 0, shown = report->options.frames;
+    for (uint32_t node = leaf; node; node = nodes[node].parent)
+        depth++;
+    if (shown == 0 || shown > depth)
+        shown = depth;
+    uint32_t node = leaf;
+    for (size_t i = 0; i < shown; i++)
+        node = nodes[node].parent;
+    if (node)
+        print_left_out(file, report, node, depth - shown);
+    while (shown) { /* from the oldest on, as many at a time as there is room for */
+        size_t many = shown < 256 ? shown : 256, skip = shown - many;
+        for (node = leaf; skip; skip--)
+            node = nodes[node].parent;
+        for (size_t i = 0; i < many; i++, node = nodes[node].parent)
+            stack[i] = node;
+        for (size_t i = many; i-- > 0;)
+            print_frame(file, report, stack[i]);
+        shown -= many;
+    }
+}
+
+static void print_row(FILE *file, const struct report *report, const struct view *view, size_t i)
+{
+    const struct view_row *row = &view->rows[i];
+    fprintf(file, "#%zu: ", i + 1);
+    print_row_name(file, report, row);
+    if (by_churn(view))
+        print_churn(file, report, view, &row->amount);
+    else
+        print_live(file, report, view, &row->amount);
+    print_tag(file, report, &row->amount);
+    fputc('\n', file);
+    if (view->options->key == VIEW_TRACEBACK)
+        print_traceback(file, report, row->node);
+    else if (view->options->key <= VIEW_LINENO)
+        print_row_source(file, report, row);
+}
+
+static void print_sum(FILE *file, const struct report *report, const struct view *view,
+    const char *name, const struct view_amount *amount)
+{
+    char size[FORMAT_SIZE];
+    int64_t bytes = by_churn(view) ? amount->allocated : amount->size;
+    fprintf(file, "%s: %s%s\n", name, format_total(size, bytes, report->options.units),
+        by_churn(view) ? " allocated" : "");
+}
+
+static void print_rest(
+    FILE *file, const struct report *report, const struct view *view, size_t shown)
+{
+    struct view_amount other = view_sum(view, shown);
+    char name[FORMAT_SIZE];
+    if (shown < view->n_rows && view->options->cumulative)
+        fprintf(file, "%zu other\n", view->n_rows - shown);
+    else if (shown < view->n_rows) {
+        snprintf(name, sizeof name, "%zu other", view->n_rows - shown);
+        print_sum(file, report, view, name, &other);
+    }
+    for (int i = 0; i < VIEW_RESTS; i++)
+        if (view->rest[i].size || view->rest[i].count ||
+            (by_churn(view) && view->rest[i].allocated))
+            print_sum(file, report, view, top_rest_names[i], &view->rest[i]);
+    if (view->excluded.size || view->excluded.count)
+        print_sum(file, report, view, "excluded", &view->excluded);
+}
+
+void top_text(FILE *file, const struct report *report, const struct view *view)
+{
+    size_t shown = top_rows(report, view);
+    print_heading(file, report, view);
+    fprintf(file, "\nTop %zu %s%s\n", shown, titles[view->options->key],
+        view->options->cumulative ? ", cumulative" : "");
+    for (size_t i = 0; i < shown; i++)
+        print_row(file, report, view, i);
+    print_rest(file, report, view, shown);
+    print_sum(file, report, view,
+        view->options->key == VIEW_CALLER ? "Total" : "Total allocated size", &view->total);
+}

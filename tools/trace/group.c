@@ -1,0 +1,137 @@
+/*
+ * Keys and rows of a view.  A name that was defined twice is one name here, and a
+ * stack that was is one stack.
+ */
+#include "trace/group.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "trace/arena.h"
+#include "trace/table.h"
+
+struct name {
+    uint32_t id;
+    UT_hash_handle hh;
+};
+
+struct group {
+    const struct trace *trace;
+    enum view_key key;
+    struct arena arena;
+    struct name *names;  /* by their bytes */
+    uint32_t *canonical; /* by string: the first that reads the same, 0 if not looked up */
+    uint32_t *stacks;    /* by node: its number plus 1, 0 if not looked up */
+    struct table stack_numbers, line_numbers, rows;
+    uint32_t n_stacks, n_lines;
+    size_t n_rows;
+};
+
+struct group *group_new(const struct trace *trace, enum view_key key)
+{
+    struct group *group = calloc(1, sizeof *group);
+    if (!group)
+        abort();
+    group->trace = trace;
+    group->key = key;
+    group->canonical = arena_need(&group->arena, trace->n_strings * sizeof(uint32_t));
+    group->stacks = arena_need(&group->arena, trace->n_nodes * sizeof(uint32_t));
+    return group;
+}
+
+void group_free(struct group *group)
+{
+    HASH_CLEAR(hh, group->names);
+    table_free(&group->stack_numbers);
+    table_free(&group->line_numbers);
+    table_free(&group->rows);
+    arena_free(&group->arena);
+    free(group);
+}
+
+static uint32_t canonical(struct group *group, uint32_t string)
+{
+    const struct trace_string *text = &group->trace->strings[string];
+    struct name *name;
+    if (group->canonical[string] || !string)
+        return group->canonical[string];
+    HASH_FIND(hh, group->names, text->data, text->size, name);
+    if (!name) {
+        name = arena_need(&group->arena, sizeof *name);
+        name->id = string;
+        HASH_ADD_KEYPTR(hh, group->names, text->data, text->size, name);
+    }
+    group->canonical[string] = name->id;
+    return name->id;
+}
+
+static uint64_t line_key(struct group *group, uint32_t node)
+{
+    const struct trace_node *at = &group->trace->nodes[node];
+    uint32_t file = canonical(group, group->trace->functions[at->function].file);
+    return (uint64_t)file << 32 | at->line;
+}
+
+static uint32_t number_of(struct table *table, uint64_t key, uint32_t *count)
+{
+    uint32_t *number = table_at(table, key);
+    if (!*number)
+        *number = ++*count;
+    return *number;
+}
+
+uint32_t group_line_number(struct group *group, uint32_t node)
+{
+    return number_of(&group->line_numbers, line_key(group, node), &group->n_lines);
+}
+
+/* The number of a stack, from 1: the same for two that have the same lines. */
+static uint32_t stack_number(struct group *group, uint32_t node)
+{
+    const struct trace_node *nodes = group->trace->nodes;
+    uint32_t depth = 0, known = node;
+    if (group->stacks[node])
+        return group->stacks[node];
+    for (; known && !group->stacks[known]; known = nodes[known].parent)
+        depth++;
+    uint32_t *path = calloc(depth + 1u, sizeof *path);
+    if (!path)
+        abort();
+    for (uint32_t i = depth, at = node; i-- > 0; at = nodes[at].parent)
+        path[i] = at;
+    uint64_t number = group->stacks[known];
+    for (uint32_t i = 0; i < depth; i++) {
+        uint32_t line = group_line_number(group, path[i]);
+        number = number_of(&group->stack_numbers, number << 32 | line, &group->n_stacks);
+        group->stacks[path[i]] = (uint32_t)number;
+    }
+    free(path);
+    return group->stacks[node];
+}
+
+uint64_t group_key_of_node(struct group *group, uint32_t node)
+{
+    const struct trace_function *function =
+        &group->trace->functions[group->trace->nodes[node].function];
+    switch (group->key) {
+    case VIEW_FILENAME:
+        return canonical(group, function->file);
+    case VIEW_FUNCTION:
+        return (uint64_t)canonical(group, function->file) << 32 | canonical(group, function->name);
+    case VIEW_TRACEBACK:
+        return stack_number(group, node);
+    default:
+        return line_key(group, node);
+    }
+}
+
+size_t group_row(struct group *group, uint64_t key, bool *added)
+{
+    uint32_t *row = table_at(&group->rows, key);
+    *added = *row == 0;
+    if (*added)
+        *row = (uint32_t)++group->n_rows;
+    return *row - 1;
+}

@@ -1,0 +1,322 @@
+/*
+ * Groups the sites of a trace at a moment.  Runs in reports.
+ */
+#include "trace/view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "trace/best.h"
+#include "trace/callers.h"
+#include "trace/group.h"
+
+const char *const view_key_names[VIEW_KEYS] = {
+    "caller", "lineno", "filename", "function", "traceback", "domain", "thread", "process"};
+const char *const view_sort_names[VIEW_SORTS] = {"size", "count", "churn-size", "churn-count"};
+
+bool view_key_has_frames(enum view_key key)
+{
+    return key <= VIEW_FUNCTION;
+}
+
+static void add(int64_t *sum, int64_t more)
+{
+    *sum = (int64_t)((uint64_t)*sum + (uint64_t)more);
+}
+
+static void amount_add(struct view_amount *sum, const struct view_amount *more)
+{
+    add(&sum->size, more->size);
+    add(&sum->count, more->count);
+    add(&sum->python, more->python);
+    add(&sum->native, more->native);
+    add(&sum->allocated, more->allocated);
+    add(&sum->allocations, more->allocations);
+}
+
+static struct view_amount amount_of_site(const struct view *view, size_t site)
+{
+    const struct cell *cell = &view->state.cells[site];
+    int domain = view->trace->sites[site].domain;
+    return (struct view_amount){.size = cell->bytes,
+        .count = cell->blocks,
+        .python = domain_is_python(domain) ? cell->bytes : 0,
+        .native = domain == MT_DOMAIN_MALLOC ? cell->bytes : 0,
+        .allocated = cell->allocated_bytes,
+        .allocations = cell->allocations};
+}
+
+static int64_t metric_of(const struct view *view, const struct view_amount *amount)
+{
+    switch (view->options->sort) {
+    case VIEW_COUNT:
+        return amount->count;
+    case VIEW_CHURN_SIZE:
+        return amount->allocated;
+    case VIEW_CHURN_COUNT:
+        return amount->allocations;
+    default:
+        return amount->size;
+    }
+}
+
+/* While the rows are made. */
+struct maker {
+    struct view *view;
+    struct group *group;
+    const uint32_t *callers; /* by node */
+    const bool *selected;    /* by site */
+    uint32_t *last_site;     /* by row: the site that was added last */
+    size_t capacity;
+};
+
+static struct view_row *row_at(struct maker *maker, uint64_t key, uint32_t node)
+{
+    struct view *view = maker->view;
+    bool added;
+    size_t i = group_row(maker->group, key, &added);
+    if (i >= maker->capacity) {
+        maker->capacity = maker->capacity ? maker->capacity * 2 : 64;
+        view->rows = reallocarray(view->rows, maker->capacity, sizeof *view->rows);
+        maker->last_site = reallocarray(maker->last_site, maker->capacity, sizeof(uint32_t));
+        if (!view->rows || !maker->last_site)
+            abort();
+    }
+    if (added) {
+        view->rows[i] = (struct view_row){.node = node};
+        maker->last_site[i] = 0;
+        view->n_rows = i + 1;
+    }
+    return &view->rows[i];
+}
+
+static void add_to_row(struct maker *maker, uint64_t key, uint32_t node, uint32_t site,
+    const struct view_amount *amount)
+{
+    struct view_row *row = row_at(maker, key, node);
+    size_t i = (size_t)(row - maker->view->rows);
+    int64_t metric = metric_of(maker->view, amount);
+    if (maker->last_site[i] == site)
+        return; /* a recursion: this line is on the stack more than once */
+    maker->last_site[i] = site;
+    amount_add(&row->amount, amount);
+    if (!row->site || metric > row->most) {
+        row->site = site;
+        row->node = node;
+        row->most = metric;
+    }
+}
+
+static void add_rest(struct view *view, uint32_t site, const struct view_amount *amount)
+{
+    const struct trace_site *at = &view->trace->sites[site];
+    const struct trace_process *process = &view->trace->processes[at->process];
+    bool python = at->node || process->traced != MT_PYTHON_NONE || process->python;
+    amount_add(&view->rest[python ? VIEW_IMPORTS : VIEW_NATIVE_CODE], amount);
+}
+
+/* Adds the site to the row of each frame of its stack, or of each of its callers. */
+static void add_cumulative(struct maker *maker, uint32_t site, const struct view_amount *amount)
+{
+    const struct view *view = maker->view;
+    const struct trace_node *nodes = view->trace->nodes;
+    uint32_t node = view->trace->sites[site].node;
+    bool caller = view->options->key == VIEW_CALLER;
+    if (caller)
+        node = maker->callers[node];
+    if (caller && !node)
+        add_rest(maker->view, site, amount);
+    else if (!node)
+        add_to_row(maker, group_key_of_node(maker->group, 0), 0, site, amount);
+    while (node) {
+        add_to_row(maker, group_key_of_node(maker->group, node), node, site, amount);
+        node = nodes[node].parent;
+        if (caller)
+            node = maker->callers[node];
+    }
+}
+
+static void add_site(struct maker *maker, uint32_t site, const struct view_amount *amount)
+{
+    const struct view *view = maker->view;
+    const struct trace_site *at = &view->trace->sites[site];
+    uint32_t node = at->node;
+    if (view->options->cumulative) {
+        add_cumulative(maker, site, amount);
+        return;
+    }
+    switch (view->options->key) {
+    case VIEW_CALLER:
+        node = maker->callers[node];
+        if (node)
+            add_to_row(maker, group_key_of_node(maker->group, node), node, site, amount);
+        else
+            add_rest(maker->view, site, amount);
+        return;
+    case VIEW_DOMAIN:
+        add_to_row(maker, (uint64_t)at->domain, 0, site, amount);
+        return;
+    case VIEW_THREAD:
+        add_to_row(maker, (uint64_t)at->process << 32 | at->thread, 0, site, amount);
+        return;
+    case VIEW_PROCESS:
+        add_to_row(maker, at->process, 0, site, amount);
+        return;
+    default:
+        add_to_row(maker, group_key_of_node(maker->group, node), node, site, amount);
+    }
+}
+
+static bool is_zero(const struct view_amount *amount)
+{
+    return !amount->size && !amount->count && !amount->allocated && !amount->allocations;
+}
+
+static void add_sites(struct maker *maker)
+{
+    struct view *view = maker->view;
+    const struct trace *trace = view->trace;
+    for (uint32_t i = 1; i < trace->n_sites; i++) {
+        struct view_amount amount = amount_of_site(view, i);
+        bool live = domain_is_live(trace->sites[i].domain);
+        if (is_zero(&amount))
+            continue;
+        if (trace->sites[i].domain == MT_DOMAIN_MMAP)
+            add(&view->mapped, amount.size);
+        if (live && view->processes[trace->sites[i].process])
+            amount_add(&view->whole, &amount);
+        if (maker->selected[i]) {
+            amount_add(&view->total, &amount);
+            add_site(maker, i, &amount);
+        } else if (live)
+            amount_add(&view->excluded, &amount);
+    }
+}
+
+/* Finds for each row of callers which allocating line contributes most. */
+static void find_vias(struct maker *maker)
+{
+    struct view *view = maker->view;
+    const struct trace *trace = view->trace;
+    struct best *best = best_new(maker->group);
+    for (uint32_t i = 1; i < trace->n_sites; i++) {
+        struct view_amount amount = amount_of_site(view, i);
+        uint32_t node = trace->sites[i].node, caller = maker->callers[node];
+        bool added;
+        if (!maker->selected[i] || !caller || is_zero(&amount))
+            continue;
+        size_t row = group_row(maker->group, group_key_of_node(maker->group, caller), &added);
+        best_add(best, row, node, metric_of(view, &amount));
+    }
+    const uint32_t *nodes = best_nodes(best, view->n_rows, &view->arena);
+    for (size_t i = 0; i < view->n_rows; i++) {
+        uint32_t via = nodes[i];
+        uint64_t own = group_key_of_node(maker->group, view->rows[i].node);
+        view->rows[i].via = via && group_key_of_node(maker->group, via) != own ? via : 0;
+    }
+    best_free(best);
+}
+
+static const char *file_of(const struct trace *trace, uint32_t node)
+{
+    return trace->strings[trace->functions[trace->nodes[node].function].file].data;
+}
+
+static int compare_names(const struct trace *trace, uint32_t a, uint32_t b)
+{
+    int order = strcmp(file_of(trace, a), file_of(trace, b));
+    if (order)
+        return order;
+    uint32_t left = trace->nodes[a].line, right = trace->nodes[b].line;
+    if (left != right)
+        return left < right ? -1 : 1;
+    return strcmp(trace->strings[trace->functions[trace->nodes[a].function].name].data,
+        trace->strings[trace->functions[trace->nodes[b].function].name].data);
+}
+
+static int compare_rows(const void *a, const void *b, void *context)
+{
+    const struct view_row *left = a, *right = b;
+    const struct trace *trace = context;
+    if (left->metric != right->metric)
+        return left->metric > right->metric ? -1 : 1;
+    uint32_t x = left->node, y = right->node;
+    for (; x && y; x = trace->nodes[x].parent, y = trace->nodes[y].parent) {
+        int order = compare_names(trace, x, y);
+        if (order)
+            return order;
+    }
+    if (x || y)
+        return x ? 1 : -1;
+    return left->site < right->site ? -1 : left->site > right->site;
+}
+
+static void sort_rows(struct view *view)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < view->n_rows; i++) {
+        struct view_row *row = &view->rows[i];
+        row->metric = metric_of(view, &row->amount);
+        if (row->metric || row->amount.size || row->amount.count)
+            view->rows[kept++] = *row;
+    }
+    view->n_rows = kept;
+    if (kept)
+        qsort_r(view->rows, kept, sizeof *view->rows, compare_rows, (void *)view->trace);
+}
+
+bool view_make(struct view *view, const struct trace *trace, const struct view_options *options)
+{
+    struct maker maker = {.view = view};
+    memset(view, 0, sizeof *view);
+    view->trace = trace;
+    view->options = options;
+    view->processes = arena_need(&view->arena, trace->n_processes);
+    view->n_processes = filter_processes(&options->filter, trace, view->processes);
+    view->peak = moment_peak(trace, view->processes);
+    state_at(&view->state, trace, options->moment, view->processes, &view->arena);
+    maker.group = group_new(trace, options->key);
+    if (options->key == VIEW_CALLER)
+        maker.callers = callers_find(trace, options->mine, options->n_mine, &view->arena);
+    maker.selected = filter_sites(&options->filter, trace, &view->arena);
+    add_sites(&maker);
+    if (options->key == VIEW_CALLER && !options->cumulative)
+        find_vias(&maker);
+    group_free(maker.group);
+    free(maker.last_site);
+    sort_rows(view);
+    return view->n_processes > 0 || options->filter.n_processes == 0;
+}
+
+void view_free(struct view *view)
+{
+    free(view->rows);
+    arena_free(&view->arena);
+    memset(view, 0, sizeof *view);
+}
+
+struct view_amount view_sum(const struct view *view, size_t first)
+{
+    struct view_amount sum = {0};
+    for (size_t i = first; i < view->n_rows; i++)
+        amount_add(&sum, &view->rows[i].amount);
+    return sum;
+}
+
+static int compare_source(const void *a, const void *b)
+{
+    const struct trace_source *left = a, *right = b;
+    if (left->file != right->file)
+        return left->file < right->file ? -1 : 1;
+    return (left->line > right->line) - (left->line < right->line);
+}
+
+const char *view_source(const struct trace *trace, uint32_t file, uint32_t line)
+{
+    struct trace_source key = {.file = file, .line = line};
+    const struct trace_source *found = NULL;
+    if (trace->n_sources)
+        found =
+            bsearch(&key, trace->sources, trace->n_sources, sizeof *trace->sources, compare_source);
+    return found ? trace->strings[found->text].data : NULL;
+}

@@ -1,0 +1,88 @@
+/*
+ * A view of a trace: processes x moment x filter x grouping key x metric -> rows.
+ * Every report renders one; none of them counts anything itself.
+ */
+#ifndef TRACE_VIEW_H
+#define TRACE_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/arena.h"
+#include "trace/filter.h"
+#include "trace/model.h"
+#include "trace/moment.h"
+
+enum view_key {
+    VIEW_CALLER,
+    VIEW_LINENO,
+    VIEW_FILENAME,
+    VIEW_FUNCTION,
+    VIEW_TRACEBACK,
+    VIEW_DOMAIN,
+    VIEW_THREAD,
+    VIEW_PROCESS,
+    VIEW_KEYS
+};
+enum view_sort { VIEW_SIZE, VIEW_COUNT, VIEW_CHURN_SIZE, VIEW_CHURN_COUNT, VIEW_SORTS };
+
+extern const char *const view_key_names[VIEW_KEYS];
+extern const char *const view_sort_names[VIEW_SORTS];
+
+struct view_options { /* zeroed is the default but for the moment */
+    enum view_key key;
+    enum view_sort sort;
+    bool cumulative; /* a site counts for each line on its stack; not for all keys */
+    struct moment moment;
+    struct filter filter;
+    char **mine; /* patterns of what is the user's own */
+    size_t n_mine;
+};
+
+struct view_amount { /* bytes and blocks; python and native are parts of size */
+    int64_t size, count, python, native, allocated, allocations;
+};
+
+struct view_row {
+    struct view_amount amount;
+    uint32_t site;  /* the biggest contributor, by the metric */
+    uint32_t node;  /* the frame or stack that the row is about, 0 for none */
+    uint32_t via;   /* VIEW_CALLER: the stack of the allocating line that contributes most,
+                       0 if that is the caller's own line */
+    int64_t metric; /* what rows are sorted by */
+    int64_t most;   /* the metric of `site` */
+};
+
+/* Blocks that have no caller. */
+enum view_rest { VIEW_IMPORTS, VIEW_NATIVE_CODE, VIEW_RESTS };
+
+struct view {
+    const struct trace *trace;
+    const struct view_options *options;
+    struct view_row *rows; /* sorted, biggest first; none is all zero in its metric */
+    size_t n_rows;
+    struct view_amount rest[VIEW_RESTS]; /* VIEW_CALLER: what is in no row */
+    struct view_amount total;            /* rows and rest; each block once */
+    struct view_amount excluded;         /* live memory that a filter left out */
+    struct view_amount whole;            /* live memory of the processes selected, unfiltered */
+    int64_t mapped;                      /* their mappings, not in any of these */
+    bool *processes;                     /* by id: selected */
+    size_t n_processes;                  /* selected */
+    struct state state;
+    const struct trace_peak *peak;
+    struct arena arena;
+};
+
+/* Makes a view; trace and options must outlive it.  False if no process is selected. */
+bool view_make(struct view *view, const struct trace *trace, const struct view_options *options);
+void view_free(struct view *view);
+
+/* True if the key can be used with `cumulative`. */
+bool view_key_has_frames(enum view_key key);
+/* Amounts of rows from `first` on, together. */
+struct view_amount view_sum(const struct view *view, size_t first);
+/* Text of a source line as recorded in the trace, NULL if it is not there. */
+const char *view_source(const struct trace *trace, uint32_t file, uint32_t line);
+
+#endif
