@@ -1,0 +1,210 @@
+/*
+ * From a trace to what a plot shows.  Runs in reports.
+ */
+#include "render/plot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "render/plot_words.h"
+
+static uint64_t largest(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t highest_rss(const struct series *series)
+{
+    uint64_t highest = 0;
+    for (size_t i = 0; i < series->count; i++)
+        highest = largest(highest, series->samples[i].rss);
+    return highest;
+}
+
+static bool within(const struct plot *plot, uint64_t time_us)
+{
+    return time_us >= plot->from_us && time_us <= plot->to_us;
+}
+
+/* Cuts a series to what is shown. */
+static bool fit(struct series *series, const struct plot *plot, size_t points)
+{
+    if (!series_window(series, plot->from_us, plot->to_us))
+        return false;
+    series_thin(series, points);
+    return true;
+}
+
+struct ranked {
+    uint32_t process;
+    uint64_t rss;
+};
+
+static int by_rss(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->rss != b->rss)
+        return a->rss > b->rss ? -1 : 1;
+    return (a->process > b->process) - (a->process < b->process);
+}
+
+static int by_process(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    return (a->process > b->process) - (a->process < b->process);
+}
+
+/* Processes that have samples, those with a line of their own first. */
+static struct ranked *rank_processes(const struct trace *trace, size_t *count)
+{
+    struct ranked *ranked = calloc(trace->n_processes, sizeof *ranked);
+    *count = 0;
+    for (uint32_t p = 1; ranked && p < trace->n_processes; p++) {
+        const struct trace_timeline *timeline = &trace->timelines[p];
+        struct series whole = {timeline->samples, timeline->count};
+        if (timeline->count)
+            ranked[(*count)++] = (struct ranked){p, highest_rss(&whole)};
+    }
+    if (ranked) {
+        qsort(ranked, *count, sizeof *ranked, by_rss);
+        size_t own = *count > PLOT_LINES ? PLOT_LINES - 1 : *count;
+        qsort(ranked, own, sizeof *ranked, by_process);
+    }
+    return ranked;
+}
+
+static bool add_others(struct plot *plot, const struct ranked *ranked, size_t count)
+{
+    struct plot_line *line = &plot->lines[plot->n_lines++];
+    uint32_t *others = calloc(count, sizeof *others);
+    for (size_t i = 0; others && i < count; i++)
+        others[i] = ranked[i].process;
+    bool good = others && series_of_some(&line->series, plot->trace, others, count);
+    snprintf(line->name, sizeof line->name, "%zu others", count);
+    free(others);
+    return good;
+}
+
+static bool add_lines(struct plot *plot, size_t points)
+{
+    size_t count, own;
+    struct ranked *ranked = rank_processes(plot->trace, &count);
+    bool good = ranked != NULL;
+    if (count > 1) {
+        own = count > PLOT_LINES ? PLOT_LINES - 1 : count;
+        for (size_t i = 0; good && i < own; i++) {
+            struct plot_line *line = &plot->lines[plot->n_lines++];
+            plot_process_name(line->name, sizeof line->name, plot->trace, ranked[i].process);
+            good = series_of_some(&line->series, plot->trace, &ranked[i].process, 1);
+        }
+        if (good && count > own)
+            good = add_others(plot, ranked + own, count - own);
+    }
+    for (size_t i = 0; good && i < plot->n_lines; i++)
+        good = fit(&plot->lines[i].series, plot, points / 4);
+    free(ranked);
+    return good;
+}
+
+static void find_peak(struct plot *plot)
+{
+    struct series_peak *peak = &plot->peak;
+    *peak = series_peak(plot->trace, 0);
+    plot->peak_split = peak->present;
+    if (!peak->present) /* a trace cut off before its first peak was written */
+        for (size_t i = 0; i < plot->total.count; i++) {
+            const struct trace_sample *sample = &plot->total.samples[i];
+            uint64_t high = largest(series_live(sample), sample->high);
+            if (!peak->present || high > peak->python + peak->native)
+                *peak = (struct series_peak){
+                    true, sample->time_us, sample->python, high - sample->python};
+        }
+    if (!within(plot, peak->time_us))
+        peak->present = plot->peak_split = false;
+}
+
+static void find_extent(struct plot *plot)
+{
+    uint64_t spike = 0;
+    for (size_t i = 0; i < plot->total.count; i++) {
+        const struct trace_sample *sample = &plot->total.samples[i];
+        plot->max_rss = largest(plot->max_rss, sample->rss);
+        plot->max_live = largest(plot->max_live, largest(series_live(sample), sample->high));
+        plot->max_mapped = largest(plot->max_mapped, sample->mapped);
+        if (sample->high > series_live(sample))
+            spike = largest(spike, sample->high - series_live(sample));
+    }
+    if (plot->peak.present)
+        plot->max_live = largest(plot->max_live, plot->peak.python + plot->peak.native);
+    uint64_t most = largest(plot->max_rss, plot->max_live);
+    plot->mapped_shown = plot->max_mapped > most / 20;
+    plot->spikes_shown = spike > most / 50;
+    if (plot->mapped_shown && plot->max_mapped < most + most / 2)
+        most = largest(most, plot->max_mapped); /* a larger one leaves the picture */
+    plot->top = largest(most + most / 8, 8);
+}
+
+static void choose_units(struct plot *plot)
+{
+    static const struct plot_unit sizes[] = {
+        {1, "B"}, {1024, "KiB"}, {1048576, "MiB"}, {1073741824, "GiB"}, {1099511627776, "TiB"}};
+    static const struct plot_unit times[] = {{1e3, "ms"}, {1e6, "s"}, {60e6, "min"}, {3600e6, "h"}};
+    uint64_t end_us = plot->to_us;
+    size_t unit = 0;
+    while (unit < 4 && (double)plot->top >= 1.4 * sizes[unit + 1].size)
+        unit++;
+    plot->size_unit = sizes[unit];
+    plot->time_unit = times[end_us < 1000000       ? 0
+                            : end_us < 180000000   ? 1
+                            : end_us < 10800000000 ? 2
+                                                   : 3];
+}
+
+static enum plot_error make_series(struct plot *plot, const struct plot_options *options)
+{
+    if (!series_of_all(&plot->total, plot->trace))
+        return PLOT_ERROR_MEMORY;
+    if (!plot->total.count)
+        return PLOT_ERROR_EMPTY;
+    plot->from_us = 0;
+    plot->to_us = plot->total.samples[plot->total.count - 1].time_us;
+    if (options->windowed) {
+        if (options->from_s * 1e6 >= (double)plot->to_us)
+            return PLOT_ERROR_WINDOW;
+        plot->from_us = (uint64_t)(options->from_s * 1e6);
+        if (options->to_s * 1e6 < (double)plot->to_us)
+            plot->to_us = (uint64_t)(options->to_s * 1e6);
+    }
+    if (plot->to_us <= plot->from_us)
+        return options->windowed ? PLOT_ERROR_WINDOW : PLOT_ERROR_EMPTY;
+    find_peak(plot);
+    if (!fit(&plot->total, plot, options->points) || !add_lines(plot, options->points))
+        return PLOT_ERROR_MEMORY;
+    return plot->total.count ? PLOT_OK : PLOT_ERROR_WINDOW;
+}
+
+enum plot_error plot_make(
+    struct plot *plot, const struct trace *trace, const struct plot_options *options)
+{
+    *plot = (struct plot){.trace = trace};
+    if (trace->n_processes < 2)
+        return PLOT_ERROR_EMPTY;
+    enum plot_error error = make_series(plot, options);
+    if (error != PLOT_OK)
+        return error;
+    find_extent(plot);
+    choose_units(plot);
+    plot->title = options->title ? strdup(options->title) : plot_command(trace, 400);
+    plot->subtitle = plot_subtitle(trace);
+    return plot->title && plot->subtitle ? PLOT_OK : PLOT_ERROR_MEMORY;
+}
+
+void plot_free(struct plot *plot)
+{
+    free(plot->title);
+    free(plot->subtitle);
+    series_free(&plot->total);
+    for (size_t i = 0; i < PLOT_LINES; i++)
+        series_free(&plot->lines[i].series);
+    *plot = (struct plot){0};
+}

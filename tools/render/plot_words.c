@@ -1,0 +1,141 @@
+/*
+ * The words of a plot: command, subtitle, process names, sizes and times.
+ * Runs in reports.
+ */
+#include "render/plot_words.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *plot_size(char buffer[32], uint64_t bytes)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    double size = (double)bytes / 1024;
+    size_t unit = 0;
+    if (bytes < 10240)
+        snprintf(buffer, 32, "%u B", (unsigned)bytes);
+    else {
+        for (; size >= 1023.95 && unit < 3; unit++)
+            size /= 1024;
+        snprintf(buffer, 32, unit < 2 ? "%.1f %s" : "%.2f %s", size, units[unit]);
+    }
+    return buffer;
+}
+
+const char *plot_time(char buffer[32], uint64_t time_us)
+{
+    double seconds = (double)time_us / 1e6;
+    uint64_t minutes = (uint64_t)(seconds / 60 + 0.5);
+    if (seconds < 0.9995)
+        snprintf(buffer, 32, seconds < 0.00995 ? "%.1f ms" : "%.0f ms", seconds * 1e3);
+    else if (seconds < 180)
+        snprintf(buffer, 32, seconds < 9.995 ? "%.2f s" : "%.1f s", seconds);
+    else if (seconds < 3 * 3600)
+        snprintf(buffer, 32, "%.1f min", seconds / 60);
+    else
+        snprintf(buffer, 32, "%u h %02u min", (unsigned)(minutes / 60), (unsigned)(minutes % 60));
+    return buffer;
+}
+
+void plot_shorten(char *text, size_t most)
+{
+    if (strlen(text) <= most || most < 4)
+        return;
+    size_t end = most - 3;
+    while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80)
+        end--;
+    strcpy(text + end, "...");
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* The arguments of a process, one after the other; *at starts as 0.  NULL after the last. */
+static const char *next_argument(const struct trace_string *command, size_t *at)
+{
+    if (*at >= command->size)
+        return NULL;
+    const char *argument = command->data + *at;
+    *at += strlen(argument) + 1;
+    return argument;
+}
+
+char *plot_command(const struct trace *trace, size_t most)
+{
+    const struct trace_string *command = &trace->strings[trace->processes[1].command];
+    char *text = calloc(1, command->size + 5);
+    bool named = false; /* the program or script has been seen: what follows is left as it is */
+    size_t at = 0, index = 0, length = 0;
+    if (!text)
+        return NULL;
+    for (const char *argument; (argument = next_argument(command, &at)); index++) {
+        const char *shown = argument;
+        if (index == 0 || (!named && argument[0] != '-')) {
+            shown = base_name(argument);
+            named = index > 0;
+        }
+        length += (size_t)sprintf(text + length, "%s%s", index ? " " : "", shown);
+    }
+    plot_shorten(text, most);
+    return text;
+}
+
+void plot_process_name(char *name, size_t size, const struct trace *trace, uint32_t process)
+{
+    const struct trace_process *about = &trace->processes[process];
+    const struct trace_string *command = &trace->strings[about->command];
+    size_t at = 0;
+    const char *program = next_argument(command, &at), *script = next_argument(command, &at);
+    if (!program)
+        program = trace->strings[about->path].data;
+    const char *after = next_argument(command, &at);
+    char text[200];
+    if (about->python && script && strcmp(script, "-m") == 0 && after)
+        program = after;
+    else if (about->python && script && (script[0] != '-' || !script[1]))
+        program = script;
+    bool code = about->python && script && strcmp(script, "-c") == 0;
+    snprintf(
+        text, sizeof text, "%s%s", *program ? base_name(program) : "process", code ? " -c" : "");
+    plot_shorten(text, 24);
+    snprintf(name, size, "%s (%d)", text, about->pid);
+}
+
+/* When the trace began, in the words of this place; "" if it is not known. */
+static void start_words(char *words, size_t size, const json_t *meta)
+{
+    double seconds = json_number_value(json_object_get(meta, "started"));
+    time_t when = (time_t)seconds;
+    struct tm parts;
+    words[0] = 0;
+    if (seconds > 0 && localtime_r(&when, &parts))
+        strftime(words, size, "%Y-%m-%d %H:%M:%S", &parts);
+}
+
+char *plot_subtitle(const struct trace *trace)
+{
+    json_t *meta = trace->meta ? json_loads(trace->meta, JSON_ALLOW_NUL, NULL) : NULL;
+    const char *host = json_string_value(json_object_get(meta, "host"));
+    const char *python = trace->strings[trace->processes[1].python].data;
+    char words[64], time[32], *text = NULL;
+    uint64_t end_us = 0;
+    for (size_t p = 1; p < trace->n_processes; p++) {
+        const struct trace_timeline *timeline = &trace->timelines[p];
+        if (timeline->count && timeline->samples[timeline->count - 1].time_us > end_us)
+            end_us = timeline->samples[timeline->count - 1].time_us;
+        if (trace->processes[p].ended && trace->processes[p].end_us > end_us)
+            end_us = trace->processes[p].end_us;
+    }
+    start_words(words, sizeof words, meta);
+    if (asprintf(&text, "%s%s%.80s%s%s%.20s%s%s%s", words, host && *words ? ", " : "",
+            host ? host : "", host || *words ? ", " : "", *python ? "Python " : "", python,
+            *python ? ", " : "", plot_time(time, end_us), trace->sealed ? "" : ", cut off") < 0)
+        text = NULL;
+    json_decref(meta);
+    return text;
+}
