@@ -14,7 +14,7 @@ def one_line(result, *words):
     assert len(lines) == 1, result
     assert lines[0].startswith("memtrace: "), result
     for word in words:
-        assert str(word) in lines[0], (word, lines[0])
+        assert str(word).lower() in lines[0].lower(), (word, lines[0])
 
 
 def report(traced, trace, command="top"):
