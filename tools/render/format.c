@@ -26,6 +26,17 @@ static int unit_of(int64_t bytes, enum units units)
     return unit;
 }
 
+/* The same for totals, which have a decimal: at most four digits before it. */
+static int unit_of_total(int64_t bytes, enum units units)
+{
+    int unit = 0;
+    if (units != UNITS_AUTO)
+        return unit_of(bytes, units);
+    for (double value = fabs((double)bytes); unit < LAST_UNIT && value >= 1024; value /= 1024)
+        unit++;
+    return unit;
+}
+
 static double in_unit(int64_t bytes, int unit)
 {
     return ldexp((double)bytes, -10 * unit);
@@ -42,7 +53,7 @@ char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)
 
 char *format_total(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)
 {
-    int unit = unit_of(bytes, units);
+    int unit = unit_of_total(bytes, units);
     snprintf(buffer, FORMAT_SIZE, "%.*f %s", unit > 0, in_unit(bytes, unit), unit_names[unit]);
     return buffer;
 }
@@ -50,7 +61,7 @@ char *format_total(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)
 char *format_part(
     char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum units units, int decimals)
 {
-    int unit = unit_of(total, units);
+    int unit = unit_of_total(total, units);
     snprintf(buffer, FORMAT_SIZE, "%.*f", unit ? decimals : 0, in_unit(bytes, unit));
     return buffer;
 }
