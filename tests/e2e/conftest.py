@@ -5,6 +5,11 @@ import pytest
 import support
 
 
+def pytest_configure(config):
+    if not support.os.access(str(support.MEMTRACE), support.os.X_OK):
+        pytest.exit("no memtrace at %s: build it, or set MEMTRACE" % support.MEMTRACE, 1)
+
+
 def pytest_report_header(config):
     return support.report_header()
 

@@ -176,7 +176,8 @@ def report_header():
     found, left_out = find_interpreters()
     lines = ["memtrace: %s" % MEMTRACE,
              "interpreters: %s" % ", ".join(i.name for i in found)]
-    lines += ["left out: %s (%s)" % pair for pair in left_out]
+    if left_out:
+        lines.append("left out: %s" % ", ".join("%s (%s)" % pair for pair in left_out))
     missing = [m for m in KNOWN if not any(i.version[1] == m for i in found)]
     if missing:
         lines.append("not found here: %s" % ", ".join("3.%d" % m for m in missing))
