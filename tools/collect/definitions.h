@@ -1,0 +1,68 @@
+/*
+ * What a trace defines: strings, functions, nodes, processes, threads, sites,
+ * each once, with its id.  New ones gather in bodies of chunks until they are
+ * flushed, definitions before uses.  Used by the collector.
+ */
+#ifndef COLLECT_DEFINITIONS_H
+#define COLLECT_DEFINITIONS_H
+
+#include <stdint.h>
+
+#include "collect/index.h"
+#include "trace/writer.h"
+
+struct string_record {
+    char *bytes;
+    uint32_t size;
+};
+struct function_record {
+    uint32_t file, name, first_line;
+};
+struct node_record {
+    uint32_t parent, function, line;
+};
+struct site_record {
+    uint32_t process, thread, domain, node;
+    uint32_t cell; /* the cell of blocks that are born now, 0 if there is none yet */
+};
+
+struct pending {
+    struct buffer body;
+    uint32_t count;
+};
+
+struct definitions {
+    struct string_record *strings; /* [0] is the empty one, in each of these */
+    struct function_record *functions;
+    struct node_record *nodes;
+    struct site_record *sites;
+    uint32_t n_strings, n_functions, n_nodes, n_sites, n_processes, n_threads;
+    size_t strings_capacity, functions_capacity, nodes_capacity, sites_capacity;
+    struct index string_index, function_index, node_index, site_index;
+    struct pending pending[16]; /* by enum mt_chunk */
+};
+
+struct process_record {
+    int pid;
+    uint32_t parent;
+    uint64_t start_us;
+    int origin; /* enum mt_origin */
+    uint32_t path, command, python;
+    int traced; /* enum mt_python */
+};
+
+void definitions_init(struct definitions *definitions);
+uint32_t definitions_string(struct definitions *definitions, const void *bytes, uint32_t size);
+uint32_t definitions_function(
+    struct definitions *definitions, const struct function_record *function);
+uint32_t definitions_node(struct definitions *definitions, const struct node_record *node);
+uint32_t definitions_site(struct definitions *definitions, const struct site_record *site);
+uint32_t definitions_process(
+    struct definitions *definitions, const struct process_record *process);
+uint32_t definitions_thread(
+    struct definitions *definitions, uint32_t process, int tid, uint32_t name, uint64_t start_us);
+/* Writes what is new. */
+void definitions_flush(struct definitions *definitions, struct writer *writer);
+void definitions_free(struct definitions *definitions);
+
+#endif

@@ -1,0 +1,439 @@
+/*
+ * Decoding, ordering and accounting of events (drain.h).  In the collector: the
+ * loop that has to keep up with the traced program.
+ */
+#include "collect/drain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect/memory.h"
+#include "collect/text.h"
+
+struct drain {
+    struct collector *collector;
+    struct accounts *accounts;
+    struct ring *ring;
+    const struct drain_events *events;
+};
+
+static uint64_t word(const struct ring *ring, uint64_t ahead)
+{
+    return ring->words[(ring->tail + ahead) & ring->mask];
+}
+
+/* ---- definitions ---- */
+
+static void reset(struct ring *ring)
+{
+    for (size_t i = 0; i < ring->codes_capacity; i++) {
+        pylines_free(&ring->codes[i].lines);
+    }
+    if (ring->codes) {
+        memset(ring->codes, 0, ring->codes_capacity * sizeof(*ring->codes));
+    }
+    if (ring->sites) {
+        memset(ring->sites, 0, ring->sites_capacity * sizeof(*ring->sites));
+    }
+}
+
+static void define_code(struct drain *drain, uint32_t code)
+{
+    struct ring *ring = drain->ring;
+    struct definitions *definitions = &drain->accounts->definitions;
+    uint64_t w0 = word(ring, 1), w1 = word(ring, 2), table = word(ring, 3);
+    uint64_t file = (uint32_t)w1, name = w1 >> 32;
+    ring->codes = memory_grow(ring->codes, &ring->codes_capacity, code + 1, sizeof(*ring->codes));
+    struct ring_code *entry = &ring->codes[code];
+    pylines_free(&entry->lines);
+    if (file + name + table == ring->text.size) {
+        const uint8_t *text = ring->text.data;
+        struct function_record function = {
+            text_define(definitions, text, (uint32_t)file, w0 >> 40 & 0xff),
+            text_define(definitions, text + file, (uint32_t)name, w0 >> 48 & 0xff),
+            (uint32_t)w0,
+        };
+        entry->function = definitions_function(definitions, &function);
+        pylines_decode(&entry->lines, (enum mt_lines)(w0 >> 32 & 0xff), text + file + name, table,
+            (int)(uint32_t)w0);
+    }
+    ring->text.size = 0;
+}
+
+static void define_node(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
+    uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
+    uint32_t id = w0 >> 4 & 0xfffff, parent = w0 >> 24 & 0xfffff, code = (uint32_t)w1;
+    struct node_record node = {0};
+    ring->nodes = memory_grow(ring->nodes, &ring->nodes_capacity, id + 1, sizeof(*ring->nodes));
+    ring->sites =
+        memory_grow(ring->sites, &ring->sites_capacity, 4 * (id + 1), sizeof(*ring->sites));
+    if (parent < ring->nodes_capacity) {
+        node.parent = ring->nodes[parent];
+    }
+    if (code < ring->codes_capacity) {
+        int line = pylines_line(&ring->codes[code].lines, (int32_t)(w1 >> 32));
+        node.function = ring->codes[code].function;
+        node.line = line > 0 ? (uint32_t)line : 0;
+    }
+    ring->nodes[id] = definitions_node(&drain->accounts->definitions, &node);
+    memset(&ring->sites[4 * id], 0, 4 * sizeof(*ring->sites));
+}
+
+static uint32_t site_of(struct drain *drain, uint32_t node, uint32_t domain)
+{
+    struct ring *ring = drain->ring;
+    struct site_record site = {.process = ring->image->process,
+        .thread = ring->thread,
+        .domain = domain,
+        .node = node < ring->nodes_capacity ? ring->nodes[node] : 0};
+    return definitions_site(&drain->accounts->definitions, &site);
+}
+
+static inline uint32_t cell_of(struct drain *drain, uint32_t node, uint32_t domain)
+{
+    struct ring *ring = drain->ring;
+    size_t at = 4 * (size_t)node + domain;
+    if (domain > MT_DOMAIN_MALLOC || at >= ring->sites_capacity) {
+        return accounts_cell(drain->accounts, site_of(drain, node, domain));
+    }
+    if (!ring->sites[at]) {
+        ring->sites[at] = site_of(drain, node, domain);
+    }
+    return accounts_cell(drain->accounts, ring->sites[at]);
+}
+
+/* ---- blocks ---- */
+
+static void count_duplicate(struct drain *drain, const struct block *old)
+{
+    struct image *image = drain->ring->image;
+    image->duplicate_allocations++;
+    accounts_remove(drain->accounts, &image->account, old->cell, old->size);
+}
+
+static inline struct block read_block(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
+    uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
+    struct block block = {
+        .address = w1 >> 19 << 3,
+        .size = (w0 >> 8 & 0xffffff) | ring->size_high << 24,
+        .cell = cell_of(drain, w1 & (MT_NODE_LIMIT - 1), w0 >> 4 & 15),
+    };
+    ring->size_high = 0;
+    return block;
+}
+
+static inline void allocate(struct drain *drain)
+{
+    struct image *image = drain->ring->image;
+    struct block block = read_block(drain), old;
+    if (!heapmap_put(&image->blocks, &block, &old)) {
+        count_duplicate(drain, &old);
+    }
+    accounts_add(
+        drain->accounts, &image->account, block.cell, block.size, drain->ring->time_us);
+}
+
+static void count_unknown(struct image *image)
+{
+    if (image_is_forked(image)) {
+        image->inherited_frees++;
+    } else {
+        image->unknown_frees++;
+    }
+}
+
+static inline void release(struct drain *drain)
+{
+    struct image *image = drain->ring->image;
+    struct block block;
+    if (heapmap_take(&image->blocks, word(drain->ring, 0) >> 19 << 3, &block)) {
+        accounts_remove(drain->accounts, &image->account, block.cell, block.size);
+    } else {
+        count_unknown(image);
+    }
+}
+
+static void begin_move(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
+    struct block block;
+    if (ring->n_moves == PENDING_MOVES) {
+        return; /* deeper than signal handlers nest; the ends without a begin are allocations */
+    }
+    if (!heapmap_take(&ring->image->blocks, word(ring, 0) >> 19 << 3, &block)) {
+        count_unknown(ring->image);
+        block = (struct block){0};
+    }
+    ring->moves[ring->n_moves++] = block;
+}
+
+static void end_move(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
+    struct image *image = ring->image;
+    struct block block = read_block(drain), replaced;
+    struct block old = ring->n_moves ? ring->moves[--ring->n_moves] : (struct block){0};
+    if (!heapmap_put(&image->blocks, &block, &replaced)) {
+        count_duplicate(drain, &replaced);
+    }
+    if (old.cell) {
+        accounts_move(drain->accounts, &image->account, old.cell, old.size, block.cell, block.size,
+            ring->time_us);
+    } else {
+        accounts_add(drain->accounts, &image->account, block.cell, block.size, ring->time_us);
+    }
+}
+
+static void cancel_move(struct accounts *accounts, struct ring *ring)
+{
+    struct block replaced;
+    if (!ring->n_moves) {
+        return;
+    }
+    const struct block *old = &ring->moves[--ring->n_moves];
+    if (old->cell && !heapmap_put(&ring->image->blocks, old, &replaced)) {
+        ring->image->duplicate_allocations++;
+        accounts_remove(accounts, &ring->image->account, replaced.cell, replaced.size);
+    }
+}
+
+void drain_cancel_moves(struct accounts *accounts, struct ring *ring)
+{
+    while (ring->n_moves) {
+        cancel_move(accounts, ring);
+    }
+}
+
+/* ---- maps ---- */
+
+static void piece_gone(void *context, uint32_t cell, uint64_t bytes, int whole)
+{
+    struct drain *drain = context;
+    struct account *account = &drain->ring->image->account;
+    if (whole) {
+        accounts_remove(drain->accounts, account, cell, bytes);
+    } else {
+        accounts_shrink(drain->accounts, account, cell, bytes);
+    }
+}
+
+#define PAGE 4096ull
+
+static void map_memory(struct drain *drain, uint32_t node, uint32_t flags)
+{
+    struct ring *ring = drain->ring;
+    uint64_t start = word(ring, 1), size = (word(ring, 2) + PAGE - 1) & ~(PAGE - 1);
+    uint32_t domain = flags & MT_MAP_ARENA ? MT_DOMAIN_ARENA : MT_DOMAIN_MMAP;
+    struct range range = {start, start + size, cell_of(drain, node, domain)};
+    if (size) {
+        rangemap_remove(&ring->image->maps, start, start + size, piece_gone, drain);
+        rangemap_add(&ring->image->maps, &range);
+        accounts_add(drain->accounts, &ring->image->account, range.cell, size, ring->time_us);
+    }
+}
+
+static void unmap_memory(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
+    uint64_t start = word(ring, 1), size = (word(ring, 2) + PAGE - 1) & ~(PAGE - 1);
+    rangemap_remove(&ring->image->maps, start, start + size, piece_gone, drain);
+}
+
+/* ---- order ---- */
+
+/* The number that an event of the _SEQ kind waits for, and its counter. */
+static inline bool in_turn(struct image *image, uint64_t address, uint32_t sequence)
+{
+    uint32_t *expected = &image->expected[mt_counter_of(address)];
+    if (*expected != sequence) {
+        return false;
+    }
+    ++*expected;
+    return true;
+}
+
+static bool in_map_turn(struct image *image, uint64_t sequence)
+{
+    if (sequence == MT_SEQ_NONE) {
+        return true;
+    }
+    if (image->expected_map != sequence) {
+        return false;
+    }
+    image->expected_map++;
+    return true;
+}
+
+bool drain_skip_hole(struct ring *ring)
+{
+    uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+    if (ring->tail >= head) {
+        return false;
+    }
+    uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
+    switch (w0 & 15) {
+    case MT_OP_ALLOC_SEQ:
+    case MT_OP_REALLOC_END_SEQ:
+        ring->image->expected[mt_counter_of(w1 >> 19 << 3)] = (uint32_t)(w0 >> 32);
+        return true;
+    case MT_OP_FREE_SEQ:
+    case MT_OP_REALLOC_BEGIN_SEQ:
+        ring->image->expected[mt_counter_of(w0 >> 19 << 3)] = (uint32_t)w1;
+        return true;
+    case MT_OP_META:
+        ring->image->expected_map = word(ring, 3);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- the loop ---- */
+
+enum { WAITS = 0 }; /* no words taken: the event must wait for another ring */
+
+static uint64_t take_meta(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
+    uint64_t w = word(ring, 0);
+    uint32_t a = w >> 12 & 0xfffff, b = (uint32_t)(w >> 32);
+    switch ((enum mt_meta)(w >> 4 & 0xff)) {
+    case MT_META_BYTES:
+        buffer_append(&ring->text, &ring->words[(ring->tail + 1) & ring->mask], a);
+        return 1 + (a + 7) / 8;
+    case MT_META_CODE:
+        define_code(drain, a);
+        return 4;
+    case MT_META_RESET:
+        reset(ring);
+        return 1;
+    case MT_META_THREAD: {
+        uint32_t thread = drain->events->thread(drain->collector, ring, (int)b);
+        if (thread != ring->thread && ring->sites) {
+            memset(ring->sites, 0, ring->sites_capacity * sizeof(*ring->sites));
+        }
+        ring->thread = thread;
+        return 1;
+    }
+    case MT_META_THREAD_END:
+        return 1;
+    case MT_META_DEPEND:
+        return drain->events->reached(drain->collector, (uint32_t)word(ring, 1), word(ring, 2))
+            ? 3
+            : WAITS;
+    case MT_META_PROCESS:
+        drain->events->process(drain->collector, ring, word(ring, 1), word(ring, 2));
+        ring->text.size = 0;
+        return 3;
+    case MT_META_END:
+        drain->events->end(drain->collector, ring);
+        return 1;
+    case MT_META_GAP:
+        ring->image->gap_events += word(ring, 1);
+        ring->image->gap_bytes += word(ring, 2);
+        return 3;
+    case MT_META_MAP:
+        if (!in_map_turn(ring->image, word(ring, 3))) {
+            return WAITS;
+        }
+        map_memory(drain, a, b);
+        return 4;
+    case MT_META_UNMAP:
+        if (!in_map_turn(ring->image, word(ring, 3))) {
+            return WAITS;
+        }
+        unmap_memory(drain);
+        return 4;
+    }
+    return 1;
+}
+
+/* One event; returns its words, WAITS if it must wait. */
+static inline uint64_t take_event(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
+    struct image *image = ring->image;
+    uint64_t w0 = word(ring, 0);
+    uint32_t op = w0 & 15;
+    switch (op) {
+    case MT_OP_ALLOC_SEQ:
+    case MT_OP_REALLOC_END_SEQ:
+        if (!in_turn(image, word(ring, 1) >> 19 << 3, (uint32_t)(w0 >> 32))) {
+            return WAITS;
+        }
+        break;
+    case MT_OP_FREE_SEQ:
+    case MT_OP_REALLOC_BEGIN_SEQ:
+        if (!in_turn(image, w0 >> 19 << 3, (uint32_t)word(ring, 1))) {
+            return WAITS;
+        }
+        break;
+    }
+    switch (op) {
+    case MT_OP_ALLOC:
+    case MT_OP_ALLOC_SEQ:
+        image->events++;
+        allocate(drain);
+        return 2;
+    case MT_OP_FREE:
+    case MT_OP_FREE_SEQ:
+        image->events++;
+        release(drain);
+        return op == MT_OP_FREE ? 1 : 2;
+    case MT_OP_REALLOC_BEGIN:
+    case MT_OP_REALLOC_BEGIN_SEQ:
+        begin_move(drain);
+        return op == MT_OP_REALLOC_BEGIN ? 1 : 2;
+    case MT_OP_REALLOC_END:
+    case MT_OP_REALLOC_END_SEQ:
+        image->events++;
+        end_move(drain);
+        return 2;
+    case MT_OP_REALLOC_CANCEL:
+        cancel_move(drain->accounts, ring);
+        return 1;
+    case MT_OP_SIZE:
+        ring->size_high = w0 >> 4;
+        return 1;
+    case MT_OP_TIME:
+        ring->time_us = w0 >> 4;
+        return 1;
+    case MT_OP_NODE:
+        define_node(drain);
+        return 2;
+    case MT_OP_META:
+        return take_meta(drain);
+    default: /* damage: there is no telling where the next event begins */
+        image->gap_events++;
+        return UINT64_MAX;
+    }
+}
+
+uint64_t drain_ring(struct collector *collector, struct accounts *accounts, struct ring *ring,
+    const struct drain_events *events, uint64_t limit)
+{
+    struct drain drain = {collector, accounts, ring, events};
+    uint64_t start = ring->tail;
+    uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+    while (ring->tail < head && ring->tail - start < limit) {
+        uint64_t taken = take_event(&drain);
+        if (taken == WAITS) {
+            break;
+        }
+        ring->tail = taken < head - ring->tail ? ring->tail + taken : head;
+    }
+    return ring->tail - start;
+}
+
+void drain_free(struct ring *ring)
+{
+    reset(ring);
+    free(ring->nodes);
+    free(ring->sites);
+    free(ring->codes);
+    buffer_free(&ring->text);
+}

@@ -1,0 +1,67 @@
+/*
+ * The consumer's end of the rings: takes events out, in an order that could
+ * have happened, and accounts for them.
+ */
+#ifndef COLLECT_DRAIN_H
+#define COLLECT_DRAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collect/accounts.h"
+#include "collect/image.h"
+#include "collect/pylines.h"
+#include "memtrace/ring.h"
+
+#define PENDING_MOVES 8
+
+struct ring_code {
+    uint32_t function;
+    struct pylines lines;
+};
+
+struct ring {
+    struct mt_ring *shared;
+    uint32_t slot;
+    uint64_t *words;
+    uint64_t mask, tail;
+    struct image *image;
+    int tid;
+    uint32_t thread; /* id in the trace */
+    uint64_t time_us;
+    uint64_t size_high; /* from SIZE, for the next event */
+    struct buffer text; /* scratch, from BYTES */
+    uint32_t *nodes;    /* by the ring's node: the trace's */
+    uint32_t *sites;    /* by the ring's node * 4 + domain: the trace's, 0 not asked yet */
+    size_t nodes_capacity, sites_capacity;
+    struct ring_code *codes;
+    size_t codes_capacity;
+    struct block moves[PENDING_MOVES]; /* begun and not ended, the last one innermost; size is
+                                          that of an unknown block if cell is 0 */
+    uint32_t n_moves;
+};
+
+struct collector; /* session.h */
+
+/* Called for what the drain itself does not handle. */
+struct drain_events {
+    void (*process)(struct collector *collector, struct ring *ring, uint64_t w0, uint64_t w1);
+    uint32_t (*thread)(struct collector *collector, struct ring *ring, int tid);
+    void (*end)(struct collector *collector, struct ring *ring);
+    /* Has that ring been read up to that position? */
+    bool (*reached)(struct collector *collector, uint32_t slot, uint64_t position);
+};
+
+/* Takes events until the ring is empty, an event must wait for another ring, or about `limit`
+   words were taken.  Returns the number of words. */
+uint64_t drain_ring(struct collector *collector, struct accounts *accounts, struct ring *ring,
+    const struct drain_events *events, uint64_t limit);
+/* What the first event of a ring waits for, when its process is dead and nothing moves: the
+   number that would let it go.  False if it does not wait for a number. */
+bool drain_skip_hole(struct ring *ring);
+/* A process died: moves that were begun did not happen. */
+void drain_cancel_moves(struct accounts *accounts, struct ring *ring);
+void drain_free(struct ring *ring);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * One program image: what a process is from its start or fork until it execs or
+ * ends.  The collector's state of it: live blocks, maps, order, counters.
+ */
+#ifndef COLLECT_IMAGE_H
+#define COLLECT_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collect/accounts.h"
+#include "collect/heapmap.h"
+#include "collect/rangemap.h"
+#include "memtrace/ring.h"
+
+struct sample {
+    uint64_t time_us, rss;
+    struct totals totals;
+    uint64_t high;
+};
+
+struct image {
+    uint32_t number, parent_number;
+    int pid;
+    int pidfd;      /* -1 where the kernel has none */
+    int statm;      /* descriptor of its /proc/PID/statm, -1 if that is gone */
+    bool announced; /* its PROCESS record was read */
+    bool dead;      /* nothing will be added to its rings */
+    bool finished;
+    bool has_end; /* its moment "end" was written */
+    uint32_t process; /* id in the trace */
+    uint64_t start_us, end_us;
+    int status;
+    struct account account;
+    struct totals end; /* at the moment "end" */
+    struct heapmap blocks;
+    struct rangemap maps;
+    uint32_t expected[MT_COUNTERS]; /* next number of each order counter */
+    uint64_t expected_map;
+    uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events;
+    uint32_t n_threads, other_threads; /* definitions; the id that further ones share */
+    uint64_t max_rss;
+    struct sample *samples; /* not yet written */
+    size_t n_samples, samples_capacity;
+};
+
+/* A child by fork frees what its parent allocated. */
+static inline bool image_is_forked(const struct image *image)
+{
+    return image->parent_number != 0;
+}
+
+#endif

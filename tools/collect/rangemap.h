@@ -1,0 +1,30 @@
+/*
+ * The memory maps of one process: ranges of addresses, each with a cell.  Used
+ * by the collector; there are few, so a sorted array does.
+ */
+#ifndef COLLECT_RANGEMAP_H
+#define COLLECT_RANGEMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct range {
+    uint64_t start, end;
+    uint32_t cell;
+};
+
+struct rangemap { /* zeroed is empty */
+    struct range *ranges;
+    size_t count, capacity;
+};
+
+/* Called for each piece that goes: its cell, its bytes, and whether it was a whole range. */
+typedef void rangemap_gone(void *context, uint32_t cell, uint64_t bytes, int whole);
+
+void rangemap_add(struct rangemap *map, const struct range *range);
+/* Removes [start, end) from whatever ranges lie there, also from their middle. */
+void rangemap_remove(
+    struct rangemap *map, uint64_t start, uint64_t end, rangemap_gone *gone, void *context);
+void rangemap_free(struct rangemap *map);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * Writing the trace as it grows (record.h).  In the collector.
+ */
+#include "collect/record.h"
+
+#include <stdlib.h>
+
+#include "collect/memory.h"
+#include "collect/sources.h"
+#include "memtrace/format.h"
+
+#define FLUSH_US 1000000u
+#define TICKS_OF_AGE 64u /* a boundary at every 64th part of the time so far */
+
+struct row {
+    uint32_t site, birth, cell;
+};
+
+struct rows {
+    struct row *rows;
+    size_t count, capacity;
+};
+
+static int by_site(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    if (x->site != y->site) {
+        return x->site < y->site ? -1 : 1;
+    }
+    return x->birth < y->birth ? -1 : x->birth > y->birth;
+}
+
+static void add_row(struct rows *rows, const struct cell *cell, uint32_t id)
+{
+    rows->rows = memory_grow(rows->rows, &rows->capacity, rows->count + 1, sizeof(*rows->rows));
+    rows->rows[rows->count++] = (struct row){cell->site, cell->birth, id};
+}
+
+/* The site and birth of each row, then what `put` adds. */
+static void put_rows(struct collector *collector, struct buffer *body, struct rows *rows,
+    void (*put)(struct collector *, struct buffer *, struct cell *, const void *),
+    const void *context)
+{
+    uint32_t site = 0;
+    qsort(rows->rows, rows->count, sizeof(*rows->rows), by_site);
+    buffer_varint(body, rows->count);
+    for (size_t i = 0; i < rows->count; i++) {
+        buffer_varint(body, rows->rows[i].site - site);
+        buffer_varint(body, rows->rows[i].birth);
+        put(collector, body, &collector->accounts.cells[rows->rows[i].cell], context);
+        site = rows->rows[i].site;
+    }
+    free(rows->rows);
+}
+
+static void write_chunk(struct collector *collector, int kind, struct buffer *body)
+{
+    definitions_flush(&collector->accounts.definitions, &collector->writer);
+    writer_chunk(&collector->writer, kind, body);
+    buffer_free(body);
+}
+
+/* ---- boundaries ---- */
+
+static void put_changes(
+    struct collector *collector, struct buffer *body, struct cell *cell, const void *context)
+{
+    buffer_svarint(body, cell->bytes - cell->written_bytes);
+    buffer_svarint(body, cell->blocks - cell->written_blocks);
+    buffer_svarint(body, (int64_t)(cell->allocated_bytes - cell->written_allocated_bytes));
+    buffer_svarint(body, (int64_t)(cell->allocations - cell->written_allocations));
+    cell->written_bytes = cell->bytes;
+    cell->written_blocks = cell->blocks;
+    cell->written_allocated_bytes = cell->allocated_bytes;
+    cell->written_allocations = cell->allocations;
+}
+
+static void gather_changes(
+    struct accounts *accounts, struct account *account, struct rows *rows)
+{
+    for (size_t i = 0; i < account->n_changed; i++) {
+        struct cell *cell = &accounts->cells[account->changed[i]];
+        cell->is_changed = false;
+        add_row(rows, cell, account->changed[i]);
+    }
+    account->n_changed = 0;
+}
+
+static void write_boundary(
+    struct collector *collector, int kind, struct image *only, uint64_t time_us)
+{
+    struct buffer body = {0};
+    struct rows rows = {0};
+    if (only) {
+        gather_changes(&collector->accounts, &only->account, &rows);
+    }
+    for (size_t i = 0; !only && i < collector->n_images; i++) {
+        gather_changes(&collector->accounts, &collector->images[i]->account, &rows);
+    }
+    buffer_varint(&body, (uint64_t)kind);
+    buffer_varint(&body, only ? only->process : 0);
+    buffer_varint(&body, time_us);
+    buffer_varint(&body, 0);
+    put_rows(collector, &body, &rows, put_changes, NULL);
+    write_chunk(collector, MT_CHUNK_BOUNDARY, &body);
+    collector->n_boundaries++;
+}
+
+/* ---- peaks ---- */
+
+struct peak_scope {
+    const struct account *account;
+    int scope;
+};
+
+static void put_peak(
+    struct collector *collector, struct buffer *body, struct cell *cell, const void *context)
+{
+    const struct peak_scope *scope = context;
+    struct saved saved = accounts_at_peak(cell, scope->account, scope->scope);
+    buffer_svarint(body, saved.bytes - cell->written_bytes);
+    buffer_svarint(body, saved.blocks - cell->written_blocks);
+}
+
+static void gather_peak(struct collector *collector, const struct peak_scope *scope,
+    uint32_t process, struct rows *rows)
+{
+    struct accounts *accounts = &collector->accounts;
+    for (uint32_t i = 1; i < accounts->n_cells; i++) {
+        const struct cell *cell = &accounts->cells[i];
+        struct saved saved = accounts_at_peak(cell, scope->account, scope->scope);
+        if ((!process || accounts->definitions.sites[cell->site].process == process)
+            && (saved.bytes != cell->written_bytes || saved.blocks != cell->written_blocks)) {
+            add_row(rows, cell, i);
+        }
+    }
+}
+
+static void write_peak(struct collector *collector, struct account *account, uint32_t process)
+{
+    struct peak_scope scope = {account, process ? SCOPE_PROCESS : SCOPE_ALL};
+    const struct totals *totals = accounts_peak_totals(account);
+    struct buffer body = {0};
+    struct rows rows = {0};
+    if (!account->peak.unwritten) {
+        return;
+    }
+    account->peak.unwritten = false;
+    gather_peak(collector, &scope, process, &rows);
+    buffer_varint(&body, process);
+    buffer_varint(&body, account->peak.time_us);
+    buffer_varint(&body, totals->python);
+    buffer_varint(&body, totals->native);
+    buffer_varint(&body, totals->blocks);
+    put_rows(collector, &body, &rows, put_peak, &scope);
+    write_chunk(collector, MT_CHUNK_PEAK, &body);
+}
+
+/* ---- timelines ---- */
+
+static void put_sample(
+    struct buffer *body, const struct sample *sample, const struct sample *before)
+{
+    const struct totals *a = &sample->totals, *b = &before->totals;
+    buffer_svarint(body, (int64_t)(sample->time_us - before->time_us));
+    buffer_svarint(body, (int64_t)(sample->rss - before->rss));
+    buffer_svarint(body, (int64_t)(a->python - b->python));
+    buffer_svarint(body, (int64_t)(a->native - b->native));
+    buffer_svarint(body, (int64_t)(a->mapped - b->mapped));
+    buffer_svarint(body, (int64_t)(a->arenas - b->arenas));
+    buffer_svarint(body, (int64_t)(sample->high - before->high));
+}
+
+static void write_timeline(struct collector *collector, struct image *image)
+{
+    struct buffer body = {0};
+    struct sample before = {0};
+    if (!image->n_samples) {
+        return;
+    }
+    buffer_varint(&body, image->process);
+    buffer_varint(&body, image->n_samples);
+    for (size_t i = 0; i < image->n_samples; i++) {
+        put_sample(&body, &image->samples[i], &before);
+        before = image->samples[i];
+    }
+    image->n_samples = 0;
+    write_chunk(collector, MT_CHUNK_TIMELINE, &body);
+}
+
+/* ---- moments ---- */
+
+void record_end(struct collector *collector, struct image *image, uint64_t time_us)
+{
+    image->end = image->account.now;
+    write_boundary(collector, MT_BOUNDARY_END, image, time_us);
+    write_peak(collector, &collector->accounts.all, 0);
+}
+
+void record_image_end(struct collector *collector, struct image *image)
+{
+    struct buffer body = {0};
+    if (!image->has_end) {
+        image->has_end = true;
+        record_end(collector, image, image->end_us);
+    }
+    if (collector->n_images > 1) {
+        write_peak(collector, &image->account, image->process);
+    }
+    write_timeline(collector, image);
+    buffer_varint(&body, image->process);
+    buffer_varint(&body, image->end_us);
+    buffer_svarint(&body, image->status);
+    buffer_varint(&body, image->unknown_frees);
+    buffer_varint(&body, image->duplicate_allocations);
+    buffer_varint(&body, image->inherited_frees);
+    buffer_varint(&body, image->gap_events);
+    buffer_varint(&body, image->gap_bytes);
+    buffer_varint(&body, image->events);
+    buffer_varint(&body, image->max_rss);
+    write_chunk(collector, MT_CHUNK_PROCESS_END, &body);
+}
+
+void record_flush(struct collector *collector, uint64_t now_us)
+{
+    if (now_us - collector->flushed_us < FLUSH_US) {
+        return;
+    }
+    collector->flushed_us = now_us;
+    for (size_t i = 0; i < collector->n_images; i++) {
+        write_timeline(collector, collector->images[i]);
+    }
+    if (now_us - collector->ticked_us >= now_us / TICKS_OF_AGE) {
+        collector->ticked_us = now_us;
+        write_boundary(collector, MT_BOUNDARY_TICK, NULL, now_us);
+        write_peak(collector, &collector->accounts.all, 0);
+    }
+}
+
+void record_last(struct collector *collector)
+{
+    write_boundary(collector, MT_BOUNDARY_LAST, NULL, session_clock(collector));
+    write_peak(collector, &collector->accounts.all, 0);
+    sources_write(collector);
+}

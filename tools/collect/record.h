@@ -1,0 +1,19 @@
+/*
+ * When and what the collector writes to the trace: definitions, timelines,
+ * boundaries and peaks.
+ */
+#ifndef COLLECT_RECORD_H
+#define COLLECT_RECORD_H
+
+#include "collect/session.h"
+
+/* The moment "end" of a process. */
+void record_end(struct collector *collector, struct image *image, uint64_t time_us);
+/* A process is over: its end, if it had none, its peak and its counters. */
+void record_image_end(struct collector *collector, struct image *image);
+/* What is due: once a second, and a boundary ever more rarely. */
+void record_flush(struct collector *collector, uint64_t now_us);
+/* Everything, after the last process. */
+void record_last(struct collector *collector);
+
+#endif

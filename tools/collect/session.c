@@ -1,0 +1,464 @@
+/*
+ * The collector's rounds (session.h): opening rings, draining them in order,
+ * noticing deaths.  Outside the traced processes; needs nothing of theirs but
+ * the shared memory.
+ */
+#include "collect/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collect/memory.h"
+#include "collect/record.h"
+#include "collect/sampler.h"
+#include "memtrace/format.h"
+
+#define BATCH_WORDS 16384u
+#define THREADS_MAX 512u /* of a process, by name; the others share one */
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+uint64_t session_clock(const struct collector *collector)
+{
+    return (monotonic_ns() - collector->start_ns) / 1000;
+}
+
+int session_create(struct collector *collector, unsigned interval_ms)
+{
+    *collector = (struct collector){.interval_ms = interval_ms, .main_status = -1};
+    int error = shared_create(&collector->shared);
+    if (error) {
+        return error;
+    }
+    accounts_init(&collector->accounts);
+    collector->start_ns = monotonic_ns();
+    return 0;
+}
+
+/* ---- images ---- */
+
+static struct image *find_image(struct collector *collector, uint32_t number)
+{
+    for (size_t i = collector->n_images; i-- > 0;) {
+        if (collector->images[i]->number == number) {
+            return collector->images[i];
+        }
+    }
+    return NULL;
+}
+
+static struct image *living_image_of(struct collector *collector, int pid)
+{
+    for (size_t i = collector->n_images; i-- > 0;) {
+        if (collector->images[i]->pid == pid && !collector->images[i]->finished) {
+            return collector->images[i];
+        }
+    }
+    return NULL;
+}
+
+static uint32_t process_of_pid(struct collector *collector, int pid)
+{
+    for (size_t i = collector->n_images; i-- > 0;) {
+        if (collector->images[i]->pid == pid) {
+            return collector->images[i]->process;
+        }
+    }
+    return 0;
+}
+
+static void finish_image(struct collector *collector, struct image *image);
+
+static struct image *make_image(
+    struct collector *collector, int pid, uint32_t number, uint32_t parent_number)
+{
+    struct image *before = living_image_of(collector, pid);
+    if (before) { /* it became this one by exec */
+        finish_image(collector, before);
+    }
+    struct image *image = memory_zeroed(1, sizeof(*image));
+    image->number = number;
+    image->parent_number = parent_number;
+    image->pid = pid;
+    image->status = -1;
+    image->start_us = session_clock(collector);
+    image->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    image->statm = sampler_open(pid);
+    account_init(&image->account);
+    collector->images = memory_grow(collector->images, &collector->images_capacity,
+        collector->n_images + 1, sizeof(*collector->images));
+    collector->images[collector->n_images++] = image;
+    return image;
+}
+
+static bool process_is_dead(const struct image *image)
+{
+    if (image->pidfd >= 0) {
+        struct pollfd fd = {.fd = image->pidfd, .events = POLLIN};
+        return poll(&fd, 1, 0) > 0;
+    }
+    return kill(image->pid, 0) != 0 && errno == ESRCH;
+}
+
+/* ---- what the drain asks ---- */
+
+static uint32_t define_python(struct definitions *definitions, uint64_t version)
+{
+    char text[32];
+    if (!version) {
+        return 0;
+    }
+    int length = snprintf(text, sizeof(text), "%u.%u.%u", (unsigned)(version >> 24 & 0xff),
+        (unsigned)(version >> 16 & 0xff), (unsigned)(version >> 8 & 0xff));
+    return definitions_string(definitions, text, (uint32_t)length);
+}
+
+static void on_process(struct collector *collector, struct ring *ring, uint64_t w0, uint64_t w1)
+{
+    struct image *image = ring->image;
+    struct definitions *definitions = &collector->accounts.definitions;
+    uint32_t path = (uint32_t)(w1 >> 32), size = (uint32_t)ring->text.size;
+    if (image->announced || path > size) {
+        return;
+    }
+    struct image *parent =
+        image->parent_number ? find_image(collector, image->parent_number) : NULL;
+    uint32_t command = size - path;
+    if (command && ring->text.data[size - 1] == 0) {
+        command--;
+    }
+    struct process_record record = {
+        .pid = image->pid,
+        .parent = parent ? parent->process : process_of_pid(collector, (int)(uint32_t)w0),
+        .start_us = image->start_us,
+        .origin = image->parent_number ? MT_ORIGIN_FORK : MT_ORIGIN_EXEC,
+        .path = definitions_string(definitions, ring->text.data, path),
+        .command = definitions_string(definitions, ring->text.data + path, command),
+        .python = define_python(definitions, (uint32_t)w1),
+        .traced = (int)(w0 >> 32),
+    };
+    image->process = definitions_process(definitions, &record);
+    image->announced = true;
+    collector->untraced_python |= record.traced == MT_PYTHON_UNKNOWN;
+}
+
+static uint32_t on_thread(struct collector *collector, struct ring *ring, int tid)
+{
+    struct image *image = ring->image;
+    struct definitions *definitions = &collector->accounts.definitions;
+    if (ring->thread && ring->tid == tid) {
+        return ring->thread;
+    }
+    ring->tid = tid;
+    if (image->n_threads++ < THREADS_MAX) {
+        uint32_t name = tid == image->pid ? definitions_string(definitions, "main", 4) : 0;
+        return definitions_thread(definitions, image->process, tid, name, ring->time_us);
+    }
+    if (!image->other_threads) {
+        uint32_t name = definitions_string(definitions, "other threads", 13);
+        image->other_threads =
+            definitions_thread(definitions, image->process, 0, name, ring->time_us);
+    }
+    return image->other_threads;
+}
+
+static void on_end(struct collector *collector, struct ring *ring)
+{
+    struct image *image = ring->image;
+    if (!image->has_end) {
+        image->has_end = true;
+        record_end(collector, image, ring->time_us);
+    }
+}
+
+static bool on_reached(struct collector *collector, uint32_t slot, uint64_t position)
+{
+    struct ring *ring = slot < collector->n_slots ? collector->rings[slot] : NULL;
+    return !ring || ring->tail >= position;
+}
+
+static const struct drain_events drain_events = {on_process, on_thread, on_end, on_reached};
+
+void session_adopt(struct collector *collector, int pid, const char *path, const char *command)
+{
+    struct definitions *definitions = &collector->accounts.definitions;
+    struct image *image = make_image(collector, pid, UINT32_MAX, 0);
+    struct process_record record = {.pid = pid,
+        .start_us = image->start_us,
+        .path = definitions_string(definitions, path, (uint32_t)strlen(path)),
+        .command = definitions_string(definitions, command, (uint32_t)strlen(command))};
+    image->process = definitions_process(definitions, &record);
+    image->announced = true;
+}
+
+/* ---- rings ---- */
+
+/* False while the slot is still being made. */
+static bool open_ring(struct collector *collector, uint32_t slot)
+{
+    const struct mt_slot *entry = &collector->shared.control->slots[slot];
+    if (atomic_load_explicit(&entry->state, memory_order_acquire) != MT_SLOT_READY) {
+        return false;
+    }
+    struct mt_ring *shared = shared_map_ring(&collector->shared, slot);
+    if (!shared) {
+        return true;
+    }
+    struct image *image = find_image(collector, shared->image);
+    struct ring *ring = memory_zeroed(1, sizeof(*ring));
+    ring->shared = shared;
+    ring->slot = slot;
+    ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
+    ring->mask = shared->words - 1;
+    ring->time_us = session_clock(collector);
+    ring->image = image
+        ? image
+        : make_image(collector, shared->pid, shared->image, shared->parent_image);
+    collector->rings[slot] = ring;
+    return true;
+}
+
+static void open_rings(struct collector *collector)
+{
+    uint32_t used = atomic_load(&collector->shared.control->slots_used);
+    used = used < MT_SLOTS ? used : MT_SLOTS;
+    collector->rings = memory_grow(
+        collector->rings, &collector->rings_capacity, used + 1, sizeof(*collector->rings));
+    for (uint32_t slot = collector->n_slots; slot < used; slot++) {
+        if (!open_ring(collector, slot)) {
+            /* Later ones may be ready: an earlier one may never be, if its maker was killed. */
+            const struct mt_slot *entry = &collector->shared.control->slots[slot];
+            if (!entry->pid || kill(entry->pid, 0) == 0 || errno != ESRCH) {
+                used = slot;
+                break;
+            }
+        }
+    }
+    collector->n_slots = used;
+}
+
+static void close_ring(struct collector *collector, struct ring *ring)
+{
+    collector->rings[ring->slot] = NULL;
+    shared_unmap_ring(&collector->shared, ring->shared);
+    shared_remove_ring(&collector->shared, ring->slot);
+    drain_free(ring);
+    free(ring);
+}
+
+/* Gives the room back, and wakes the producer if it sleeps for it. */
+static void publish_tail(struct ring *ring)
+{
+    struct mt_ring *shared = ring->shared;
+    atomic_store_explicit(&shared->tail, ring->tail, memory_order_seq_cst);
+    if (atomic_load(&shared->waiting)) {
+        atomic_store(&shared->waiting, 0);
+        syscall(SYS_futex, &shared->waiting, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+    }
+}
+
+static uint64_t drain_rings(struct collector *collector, const struct image *only)
+{
+    uint64_t total = 0;
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        if (!ring || (only && ring->image != only)) {
+            continue;
+        }
+        uint64_t taken = drain_ring(
+            collector, &collector->accounts, ring, &drain_events, BATCH_WORDS);
+        if (taken) {
+            publish_tail(ring);
+        }
+        total += taken;
+    }
+    return total;
+}
+
+/* ---- ends ---- */
+
+/* The hole that the fewest later numbers wait behind: that event never happened. */
+static bool skip_hole(struct collector *collector, const struct image *image)
+{
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        if (ring && ring->image == image && drain_skip_hole(ring)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void release_blocks(struct collector *collector, struct image *image)
+{
+    struct accounts *accounts = &collector->accounts;
+    for (uint64_t i = 0; i < image->blocks.capacity; i++) {
+        struct block block;
+        while (image->blocks.entries[i].address
+            && heapmap_take(&image->blocks, image->blocks.entries[i].address, &block)) {
+            accounts_remove(accounts, &image->account, block.cell, block.size);
+        }
+    }
+    for (size_t i = 0; i < image->maps.count; i++) {
+        const struct range *range = &image->maps.ranges[i];
+        accounts_remove(accounts, &image->account, range->cell, range->end - range->start);
+    }
+}
+
+static void finish_image(struct collector *collector, struct image *image)
+{
+    if (image->finished) {
+        return;
+    }
+    image->dead = true;
+    do {
+        while (drain_rings(collector, image)) {
+        }
+    } while (skip_hole(collector, image));
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        if (ring && ring->image == image) {
+            drain_cancel_moves(&collector->accounts, ring);
+        }
+    }
+    image->end_us = session_clock(collector);
+    image->finished = true;
+    if (image->announced) {
+        record_image_end(collector, image);
+        release_blocks(collector, image);
+    }
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        if (ring && ring->image == image) {
+            close_ring(collector, ring);
+        }
+    }
+    heapmap_free(&image->blocks);
+    rangemap_free(&image->maps);
+    close(image->statm);
+    close(image->pidfd);
+}
+
+static void find_dead(struct collector *collector)
+{
+    for (size_t i = 0; i < collector->n_images; i++) {
+        struct image *image = collector->images[i];
+        if (!image->finished && image->pid != collector->main_pid && process_is_dead(image)) {
+            finish_image(collector, image);
+        }
+    }
+}
+
+/* ---- rounds ---- */
+
+static void sample_all(struct collector *collector)
+{
+    for (size_t i = 0; i < collector->n_images; i++) {
+        struct image *image = collector->images[i];
+        if (image->announced && !image->finished) {
+            sampler_take(collector, image);
+        }
+    }
+}
+
+uint64_t session_poll(struct collector *collector)
+{
+    uint64_t now = session_clock(collector);
+    if (now - collector->now_us >= 1000) {
+        collector->now_us = now;
+        atomic_store_explicit(
+            &collector->shared.control->clock_us, now, memory_order_relaxed);
+    }
+    open_rings(collector);
+    uint64_t taken = drain_rings(collector, NULL);
+    if (now - collector->sampled_us >= collector->interval_ms * 1000ull) {
+        collector->sampled_us = now;
+        find_dead(collector);
+        sample_all(collector);
+    }
+    record_flush(collector, now);
+    return taken;
+}
+
+void session_finish(struct collector *collector)
+{
+    open_rings(collector);
+    while (drain_rings(collector, NULL)) {
+    }
+    for (size_t i = 0; i < collector->n_images; i++) {
+        struct image *image = collector->images[i];
+        if (image->pid == collector->main_pid) {
+            image->status = collector->main_status;
+        }
+    }
+    for (size_t i = 0; i < collector->n_images; i++) {
+        finish_image(collector, collector->images[i]);
+    }
+    record_last(collector);
+    shared_close(&collector->shared);
+}
+
+void session_abandon(struct collector *collector)
+{
+    shared_close(&collector->shared);
+    if (collector->has_output) {
+        writer_close(&collector->writer);
+    }
+    accounts_free(&collector->accounts);
+}
+
+void session_output(struct collector *collector, int fd, const char *meta_json)
+{
+    struct buffer body = {0};
+    writer_open(&collector->writer, fd);
+    collector->has_output = true;
+    buffer_append(&body, meta_json, strlen(meta_json));
+    writer_chunk(&collector->writer, MT_CHUNK_META, &body);
+    buffer_free(&body);
+}
+
+int session_seal(struct collector *collector, const char *end_json)
+{
+    struct buffer body = {0};
+    buffer_append(&body, end_json, strlen(end_json));
+    writer_chunk(&collector->writer, MT_CHUNK_END, &body);
+    buffer_free(&body);
+    for (size_t i = 0; i < collector->n_images; i++) {
+        free(collector->images[i]->samples);
+        free(collector->images[i]->account.changed);
+        free(collector->images[i]);
+    }
+    free(collector->images);
+    free(collector->rings);
+    accounts_free(&collector->accounts);
+    return writer_close(&collector->writer);
+}
+
+uint64_t session_agent_bytes(const struct collector *collector, const struct image *image)
+{
+    uint64_t bytes = 0;
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        const struct ring *ring = collector->rings[slot];
+        if (ring && ring->image == image) {
+            uint64_t data = atomic_load_explicit(&ring->shared->head, memory_order_relaxed) * 8;
+            uint64_t whole = ring->shared->words * 8;
+            bytes += MT_RING_HEADER + (data < whole ? data : whole)
+                + atomic_load_explicit(&ring->shared->agent_bytes, memory_order_relaxed);
+        }
+    }
+    return bytes;
+}

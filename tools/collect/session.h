@@ -1,0 +1,59 @@
+/*
+ * A session: shared memory, the program images in it and their accounts, from
+ * the first ring to the sealed trace.  The heart of the collector.
+ */
+#ifndef COLLECT_SESSION_H
+#define COLLECT_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collect/accounts.h"
+#include "collect/drain.h"
+#include "collect/image.h"
+#include "collect/shared.h"
+#include "trace/writer.h"
+
+struct collector {
+    struct shared shared;
+    struct accounts accounts;
+    struct writer writer;
+    struct ring **rings; /* by slot; NULL: not open yet, or closed */
+    size_t rings_capacity;
+    uint32_t n_slots;
+    struct image **images; /* in the order of their first ring */
+    size_t n_images, images_capacity;
+    uint64_t start_ns; /* CLOCK_MONOTONIC when the session began */
+    uint64_t now_us, sampled_us, flushed_us, ticked_us;
+    unsigned interval_ms; /* between samples of RSS */
+    uint32_t n_boundaries;
+    int main_pid;
+    bool main_ended;
+    int main_status;
+    bool untraced_python; /* an interpreter of a version that is not known was seen */
+    bool has_output;
+};
+
+/* Makes the shared memory; 0 or an errno.  Then session_output gives it the trace's file (open
+   for writing, empty), which it takes over. */
+int session_create(struct collector *collector, unsigned interval_ms);
+void session_output(struct collector *collector, int fd, const char *meta_json);
+/* A process that no agent is in: its RSS alone is recorded. */
+void session_adopt(struct collector *collector, int pid, const char *path, const char *command);
+/* One round: new rings, events, samples, the file.  Returns the number of words taken, so that
+   the caller knows how long it may sleep. */
+uint64_t session_poll(struct collector *collector);
+/* The main program has ended: takes what is left, writes the last boundary and closes the rings.
+   The trace is complete but for what session_seal adds. */
+void session_finish(struct collector *collector);
+/* Writes the END chunk with this JSON and closes the file; 0 or the errno of a failed write. */
+int session_seal(struct collector *collector, const char *end_json);
+/* Drops the session before anything ran. */
+void session_abandon(struct collector *collector);
+
+/* Microseconds since the session began. */
+uint64_t session_clock(const struct collector *collector);
+/* Bytes of the agent that the kernel counts as resident in an image's process. */
+uint64_t session_agent_bytes(const struct collector *collector, const struct image *image);
+
+#endif

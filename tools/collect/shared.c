@@ -1,0 +1,164 @@
+/*
+ * Making and removing a session's shared memory (shared.h).  In the collector.
+ */
+#include "collect/shared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RING_BYTES (1ull << 20)
+
+static bool make_directory(struct shared *shared, const char *parent)
+{
+    int length = snprintf(shared->directory, sizeof(shared->directory), "%s/memtrace-%d-XXXXXX",
+        parent, (int)getuid());
+    return length > 0 && (size_t)length < sizeof(shared->directory)
+        && mkdtemp(shared->directory) != NULL;
+}
+
+static void path_of(const struct shared *shared, char *path, size_t size, const char *name)
+{
+    snprintf(path, size, "%s/%s", shared->directory, name);
+}
+
+static int make_control(struct shared *shared)
+{
+    char path[SHARED_PATH_MAX + 32];
+    path_of(shared, path, sizeof(path), MT_CONTROL_NAME);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return errno;
+    }
+    int error = posix_fallocate(fd, 0, sizeof(struct mt_control));
+    void *memory = MAP_FAILED;
+    if (!error) {
+        memory = mmap(
+            NULL, sizeof(struct mt_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        error = memory == MAP_FAILED ? errno : 0;
+    }
+    close(fd);
+    if (error) {
+        unlink(path);
+        return error;
+    }
+    shared->control = memory;
+    shared->control->magic = MT_CONTROL_MAGIC;
+    shared->control->version = MT_RING_VERSION;
+    shared->control->collector_pid = getpid();
+    shared->control->ring_bytes = shared->ring_bytes;
+    atomic_store(&shared->control->state, MT_STATE_RUNNING);
+    return 0;
+}
+
+static int create_in(struct shared *shared, const char *parent)
+{
+    if (!make_directory(shared, parent)) {
+        return errno ? errno : ENAMETOOLONG;
+    }
+    int error = make_control(shared);
+    if (error) {
+        rmdir(shared->directory);
+    }
+    return error;
+}
+
+int shared_create(struct shared *shared)
+{
+    const char *temporary = getenv("TMPDIR");
+    *shared = (struct shared){.ring_bytes = RING_BYTES};
+    int error = create_in(shared, "/dev/shm");
+    if (error) {
+        error = create_in(shared, temporary && temporary[0] == '/' ? temporary : "/tmp");
+    }
+    return error;
+}
+
+static size_t mapped_size(const struct shared *shared)
+{
+    return MT_RING_HEADER + 2 * shared->ring_bytes;
+}
+
+/* The data twice, as the agent has it: no record is split. */
+static struct mt_ring *map_twice(const struct shared *shared, int fd)
+{
+    uint64_t bytes = shared->ring_bytes;
+    struct stat status;
+    if (fstat(fd, &status) != 0 || (uint64_t)status.st_size < MT_RING_HEADER + bytes) {
+        return NULL;
+    }
+    uint8_t *start = mmap(
+        NULL, mapped_size(shared), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED) {
+        return NULL;
+    }
+    if (mmap(start, MT_RING_HEADER + bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0)
+            == MAP_FAILED
+        || mmap(start + MT_RING_HEADER + bytes, bytes, PROT_READ | PROT_WRITE,
+               MAP_SHARED | MAP_FIXED, fd, MT_RING_HEADER)
+            == MAP_FAILED) {
+        munmap(start, mapped_size(shared));
+        return NULL;
+    }
+    return (struct mt_ring *)start;
+}
+
+static void ring_path(const struct shared *shared, uint32_t slot, char *path, size_t size)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "%s%u", MT_RING_NAME, slot);
+    path_of(shared, path, size, name);
+}
+
+struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot)
+{
+    char path[SHARED_PATH_MAX + 32];
+    ring_path(shared, slot, path, sizeof(path));
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return NULL;
+    }
+    struct mt_ring *ring = map_twice(shared, fd);
+    close(fd);
+    if (ring
+        && (ring->magic != MT_RING_MAGIC || ring->version != MT_RING_VERSION
+            || ring->words != shared->ring_bytes / 8)) {
+        shared_unmap_ring(shared, ring);
+        ring = NULL;
+    }
+    return ring;
+}
+
+void shared_unmap_ring(const struct shared *shared, struct mt_ring *ring)
+{
+    munmap(ring, mapped_size(shared));
+}
+
+void shared_remove_ring(const struct shared *shared, uint32_t slot)
+{
+    char path[SHARED_PATH_MAX + 32];
+    ring_path(shared, slot, path, sizeof(path));
+    unlink(path);
+}
+
+void shared_close(struct shared *shared)
+{
+    char path[SHARED_PATH_MAX + 32];
+    uint32_t slots = atomic_load(&shared->control->slots_used);
+    atomic_store(&shared->control->state, MT_STATE_CLOSED);
+    for (uint32_t slot = 0; slot < slots && slot < MT_SLOTS; slot++) {
+        shared_remove_ring(shared, slot);
+    }
+    path_of(shared, path, sizeof(path), MT_CONTROL_NAME);
+    unlink(path);
+    path_of(shared, path, sizeof(path), "agent.so");
+    unlink(path);
+    rmdir(shared->directory);
+    munmap(shared->control, sizeof(*shared->control));
+    shared->control = NULL;
+}

@@ -1,0 +1,111 @@
+/*
+ * The collector's main loop (supervise.h).  Signals that a user or a container
+ * sends to us go to the program once; those of the terminal reach it anyway.
+ */
+#include "collect/supervise.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BUSY_WORDS 2048u
+#define SHORTEST_NS 200000
+#define LONGEST_NS 5000000
+
+static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+int supervise_prepare(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++) {
+        sigaddset(&set, passed_on[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write, not our death */
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* As PID 1 we also inherit orphans. */
+static void reap(struct collector *collector, struct rusage *usage)
+{
+    struct rusage theirs;
+    int status;
+    pid_t pid;
+    while ((pid = wait4(-1, &status, WNOHANG, &theirs)) > 0) {
+        if (pid == collector->main_pid) {
+            collector->main_ended = true;
+            collector->main_status = status;
+            *usage = theirs;
+        }
+    }
+    if (pid < 0 && errno == ECHILD && !collector->main_ended) {
+        collector->main_ended = true;
+    }
+}
+
+static void take_signals(struct collector *collector, int signals, struct rusage *usage)
+{
+    struct signalfd_siginfo info;
+    while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGCHLD) {
+            continue;
+        }
+        if (info.ssi_code != SI_KERNEL) { /* the terminal's go to the whole group */
+            kill(collector->main_pid, (int)info.ssi_signo);
+        }
+    }
+    reap(collector, usage);
+}
+
+static void tell_write_failure(struct collector *collector, bool *told)
+{
+    if (collector->writer.error && !*told) {
+        *told = true;
+        fprintf(stderr, "memtrace: writing the trace failed: %s; the program goes on\n",
+            strerror(collector->writer.error));
+    }
+}
+
+void supervise(struct collector *collector, int signals, struct rusage *usage)
+{
+    long pause_ns = SHORTEST_NS;
+    bool told = false;
+    while (!collector->main_ended) {
+        uint64_t taken = session_poll(collector);
+        tell_write_failure(collector, &told);
+        pause_ns = taken ? SHORTEST_NS : pause_ns * 2;
+        pause_ns = pause_ns < LONGEST_NS ? pause_ns : LONGEST_NS;
+        struct timespec pause = {0, taken > BUSY_WORDS ? 0 : pause_ns};
+        struct pollfd fd = {.fd = signals, .events = POLLIN};
+        if (ppoll(&fd, 1, &pause, NULL) > 0) {
+            take_signals(collector, signals, usage);
+        }
+    }
+    session_finish(collector);
+    tell_write_failure(collector, &told);
+}
+
+int supervise_exit(int status)
+{
+    if (status >= 0 && WIFSIGNALED(status)) {
+        struct rlimit none = {0, 0};
+        sigset_t set;
+        int number = WTERMSIG(status);
+        setrlimit(RLIMIT_CORE, &none); /* the program's core is the one that counts */
+        signal(number, SIG_DFL);
+        sigemptyset(&set);
+        sigaddset(&set, number);
+        sigprocmask(SIG_UNBLOCK, &set, NULL);
+        raise(number);
+        return 128 + number;
+    }
+    return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 125;
+}

@@ -1,0 +1,19 @@
+/*
+ * `memtrace run` while the program runs: passes signals on, drains, waits, and
+ * learns how it ended.
+ */
+#ifndef COLLECT_SUPERVISE_H
+#define COLLECT_SUPERVISE_H
+
+#include <sys/resource.h>
+
+#include "collect/session.h"
+
+/* Takes over the signals that are passed on; before the program is forked. */
+int supervise_prepare(void);
+/* Until the main program has ended.  `usage` is what the kernel says of it. */
+void supervise(struct collector *collector, int signals, struct rusage *usage);
+/* Ends this process as the program ended: the same status, the same signal. */
+int supervise_exit(int status);
+
+#endif
