@@ -1,9 +1,10 @@
 # Memory over time as a picture.  `memtrace plot` puts the settings and the
 # data before it; this file has no data and knows no trace.
 #
-# Settings: title_text, subtitle_text, time_label, size_label, x_min, x_max,
-# y_max; line (height of a line of text, of the picture's), key_columns and
-# key_rows of the legend; peak_shown, peak_x, peak_y, peak_text; mapped_shown, spikes_shown;
+# Settings: letters, title_letters (fonts), scale (1 at 1200x700), line (height
+# of a line of text as a part of the picture's), key_columns and key_rows of the
+# legend; title_text, subtitle_text, time_label, size_label, x_min, x_max, y_max;
+# peak_shown, peak_x, peak_y, peak_text; mapped_shown, spikes_shown;
 # python_title, native_title, rss_title, mapped_title; processes and
 # process_titles[].
 # $total: time, python, native, RSS, mapped, high.  $processes: an index for
@@ -23,6 +24,8 @@ array color_process[8] = ['#7b1fa2', '#00563b', '#b3123f', '#1b3a6b', '#6d4100',
 
 set encoding utf8
 set termoption noenhanced
+set termoption font letters
+set termoption linewidth scale
 set border 3 linecolor rgb '#808080' linewidth 1
 set tics nomirror out scale 0.6 textcolor rgb color_text
 set grid xtics ytics back linetype 1 linecolor rgb color_faint linewidth 1
@@ -35,9 +38,9 @@ set ylabel size_label textcolor rgb color_text offset 0.5, 0
 set lmargin 9
 set rmargin 3
 set bmargin 3.8
-set tmargin 4.6 + 1.25 * key_rows
+set tmargin 4.6 + 1.3 * key_rows
 
-set label 1 title_text at graph 0, screen 1 - 1.5 * line left font ',15' textcolor rgb '#000000'
+set label 1 title_text at graph 0, screen 1 - 1.5 * line left font title_letters textcolor rgb '#000000'
 set label 2 subtitle_text at graph 0, screen 1 - 3.1 * line left textcolor rgb '#707070'
 set key at graph 0, screen 1 - 4 * line left top Left reverse horizontal maxcols key_columns \
     samplen 2 spacing 1.15 width 1 textcolor rgb color_text

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "render/csv.h"
 #include "render/json.h"
 #include "render/plot_words.h"
 
@@ -16,35 +17,27 @@ static bool shown(const struct trace_sample *sample, const struct plot_options *
     return !options->windowed || (seconds >= options->from_s && seconds <= options->to_s);
 }
 
-/* A field of text: quoted where it must be, and never a formula of a spreadsheet. */
-static void csv_text(FILE *out, const char *text)
-{
-    putc('"', out);
-    if (strchr("=+-@\t\r", *text) && *text)
-        putc('\'', out);
-    for (; *text; text++) {
-        if (*text == '"')
-            putc('"', out);
-        putc(*text, out);
-    }
-    putc('"', out);
-}
-
 void plot_csv(FILE *out, const struct trace *trace, const struct plot_options *options)
 {
-    fputs("pid,process,time_s,rss,python,native,mapped,high\n", out);
+    struct csv csv = {.file = out};
+    fputs("pid,process,time_s,rss,python,native,mapped,high\r\n", out);
     for (uint32_t p = 1; p < trace->n_processes; p++) {
-        char name[64];
+        char name[64], seconds[32];
         plot_process_name(name, sizeof name, trace, p);
         for (size_t i = 0; i < trace->timelines[p].count; i++) {
             const struct trace_sample *sample = &trace->timelines[p].samples[i];
             if (!shown(sample, options))
                 continue;
-            fprintf(out, "%d,", trace->processes[p].pid);
-            csv_text(out, name);
-            fprintf(out, ",%.6f,%ju,%ju,%ju,%ju,%ju\n", (double)sample->time_us / 1e6,
-                (uintmax_t)sample->rss, (uintmax_t)sample->python, (uintmax_t)sample->native,
-                (uintmax_t)sample->mapped, (uintmax_t)sample->high);
+            snprintf(seconds, sizeof seconds, "%.6f", (double)sample->time_us / 1e6);
+            csv_number(&csv, trace->processes[p].pid);
+            csv_text(&csv, name);
+            csv_text(&csv, seconds);
+            csv_number(&csv, (int64_t)sample->rss);
+            csv_number(&csv, (int64_t)sample->python);
+            csv_number(&csv, (int64_t)sample->native);
+            csv_number(&csv, (int64_t)sample->mapped);
+            csv_number(&csv, (int64_t)sample->high);
+            csv_end_line(&csv);
         }
     }
 }

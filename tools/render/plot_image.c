@@ -11,23 +11,32 @@
 
 /* At a size of 11 points, in pixels; the pictures scale, these need only be near. */
 enum { LINE_HEIGHT = 17, CHARACTER_WIDTH = 8, TITLE_WIDTH = 11, MARGINS = 110 };
+#define PDF_RESOLUTION 136.0 /* makes its text as large as the others' */
+
+/* A picture looks the same at all sizes, but for letters that nobody could read. */
+static double scale_of(int width, int height)
+{
+    double scale = width / 1200.0 < height / 700.0 ? width / 1200.0 : height / 700.0;
+    return scale < 0.6 ? 0.6 : scale;
+}
 
 static void write_terminal(FILE *script, enum plot_format format, int width, int height)
 {
+    double scale = scale_of(width, height), letters = format == PLOT_SVG ? 14 : 11;
+    fprintf(script, "letters = 'sans%s,%.4g'\ntitle_letters = ',%.4g'\nscale = %.4g\n",
+        format == PLOT_SVG ? "-serif" : "", letters * scale, letters * 1.36 * scale, scale);
     switch (format) {
     case PLOT_PNG:
         fprintf(script,
             "if (strstrt(GPVAL_TERMINALS, 'pngcairo')) {\n"
-            "    set terminal pngcairo noenhanced size %d,%d font 'sans,11' background '#ffffff'\n"
+            "    set terminal pngcairo noenhanced size %d,%d background '#ffffff'\n"
             "} else {\n"
-            "    set terminal png noenhanced truecolor size %d,%d font 'sans,11'\n"
+            "    set terminal png noenhanced truecolor size %d,%d\n"
             "}\n",
             width, height, width, height);
         break;
     case PLOT_SVG:
-        fprintf(script,
-            "set terminal svg noenhanced size %d,%d dynamic font 'sans-serif,14' "
-            "background '#ffffff'\n",
+        fprintf(script, "set terminal svg noenhanced size %d,%d dynamic background '#ffffff'\n",
             width, height);
         break;
     case PLOT_PDF:
@@ -36,8 +45,8 @@ static void write_terminal(FILE *script, enum plot_format format, int width, int
             "    printerr 'this gnuplot cannot write PDF: apt-get install gnuplot-nox'\n"
             "    exit status 1\n"
             "}\n"
-            "set terminal pdfcairo noenhanced size %.3fin,%.3fin font 'sans,11'\n",
-            width / 96.0, height / 96.0);
+            "set terminal pdfcairo noenhanced size %.3fin,%.3fin\n",
+            width / PDF_RESOLUTION, height / PDF_RESOLUTION);
         break;
     }
 }
@@ -115,9 +124,10 @@ static int legend_columns(const struct plot *plot, int width)
 
 static void write_layout(FILE *script, const struct plot *plot, int width, int height)
 {
-    int columns = legend_columns(plot, width);
+    double scale = scale_of(width, height);
+    int columns = legend_columns(plot, (int)(width / scale));
     int entries = 3 + plot->spikes_shown + plot->mapped_shown + (int)plot->n_lines;
-    fprintf(script, "line = %.6f\nkey_columns = %d\nkey_rows = %d\n", (double)LINE_HEIGHT / height,
+    fprintf(script, "line = %.6f\nkey_columns = %d\nkey_rows = %d\n", LINE_HEIGHT * scale / height,
         columns, (entries + columns - 1) / columns);
 }
 
@@ -161,7 +171,8 @@ void plot_image_script(
     FILE *script, const struct plot *plot, enum plot_format format, int width, int height)
 {
     write_terminal(script, format, width, height);
-    write_fitting(script, "title_text", plot->title, (width - MARGINS) / TITLE_WIDTH);
+    write_fitting(script, "title_text", plot->title,
+        (int)(width / scale_of(width, height) - MARGINS) / TITLE_WIDTH);
     write_string(script, "subtitle_text", plot->subtitle);
     write_axes(script, plot);
     write_layout(script, plot, width, height);

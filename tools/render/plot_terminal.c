@@ -163,10 +163,13 @@ static void write_heading(
     FILE *script, const char *name, const char *text, const struct plot_terminal *terminal)
 {
     char shown[512];
-    snprintf(shown, sizeof shown, "%s", text);
-    for (char *at = shown; !terminal->utf8 && *at; at++)
-        if (*at & 0x80)
-            *at = '?';
+    size_t size = 0;
+    for (; *text && size < sizeof shown - 1; text++)
+        if (terminal->utf8 || !(*text & 0x80))
+            shown[size++] = *text;
+        else if ((*text & 0xc0) != 0x80) /* one sign for each character */
+            shown[size++] = '?';
+    shown[size] = 0;
     plot_shorten(shown, (size_t)(terminal->columns - LEFT - RIGHT));
     write_string(script, name, shown);
 }
@@ -189,29 +192,63 @@ static void write_settings(
         (double)plot->top / plot->size_unit.size);
 }
 
-/* The legend: a sign and its words, one after the other from the left; what does not fit has no
-   place. */
+struct legend {
+    char texts[LAYERS][64];
+};
+
+/* How much the legend says; the first that fits is taken. */
+enum form { WHOLE, SHORT, RSS_ONLY, NAMES };
+
+static void name_with_peak(char text[64], const char *name, uint64_t bytes, enum form form)
+{
+    char size[32];
+    snprintf(text, 64, "%s%s%s%s", name, form <= SHORT ? " " : "",
+        form <= SHORT ? plot_size(size, bytes) : "", form == WHOLE ? " at peak" : "");
+}
+
+static void fill_legend(struct legend *legend, const struct plot *plot, enum form form)
+{
+    enum form areas = plot->peak_split ? form : NAMES;
+    char size[32];
+    name_with_peak(legend->texts[PYTHON], "Python", plot->peak.python, areas);
+    name_with_peak(legend->texts[NATIVE], "native", plot->peak.native, areas);
+    snprintf(legend->texts[SPIKES], 64, "between samples");
+    snprintf(legend->texts[RSS], 64, "RSS%s%s",
+        form <= SHORT      ? ", peak "
+        : form == RSS_ONLY ? " "
+                           : "",
+        form <= RSS_ONLY ? plot_size(size, plot->max_rss) : "");
+}
+
+enum { SIGN_WIDTH = 2, GAP = 3 }; /* of an entry: the sign before its words, the blanks after */
+
+static int legend_width(const struct legend *legend)
+{
+    int width = LEFT - GAP;
+    for (enum layer layer = 0; layer < LAYERS; layer++)
+        if (layer != SPIKES)
+            width += (int)strlen(legend->texts[layer]) + SIGN_WIDTH + GAP;
+    return width;
+}
+
+/* Signs and words one after the other from the left; what does not fit has no place. */
 static void write_legend(
     FILE *script, const struct plot *plot, const struct plot_terminal *terminal)
 {
     static const enum layer order[LAYERS] = {PYTHON, NATIVE, RSS, SPIKES};
-    const char *format = terminal->columns < 90 ? "%s %s" : "%s %s at peak";
-    char size[32], texts[LAYERS][64] = {"Python", "native", "between samples", ""};
+    struct legend legend;
+    enum form form = WHOLE;
     int at = LEFT;
-    if (plot->peak_split) {
-        snprintf(texts[PYTHON], 64, format, "Python", plot_size(size, plot->peak.python));
-        snprintf(texts[NATIVE], 64, format, "native", plot_size(size, plot->peak.native));
-    }
-    snprintf(texts[RSS], 64, "RSS, peak %s", plot_size(size, plot->max_rss));
+    fill_legend(&legend, plot, form);
+    while (legend_width(&legend) > terminal->columns && form < NAMES)
+        fill_legend(&legend, plot, ++form);
     for (int i = 0; i < LAYERS; i++) {
-        enum layer layer = order[i];
-        bool left_out =
-            layer == SPIKES &&
-            (!plot->spikes_shown || at + (int)strlen(texts[layer]) + 2 > terminal->columns);
-        fprintf(
-            script, "%s_at = %d\n%s_", layer_names[layer], left_out ? 0 : at, layer_names[layer]);
-        write_string(script, "title", texts[layer]);
-        at += (int)strlen(texts[layer]) + 5;
+        const char *text = legend.texts[order[i]], *name = layer_names[order[i]];
+        int end = at + SIGN_WIDTH + (int)strlen(text);
+        bool left_out = order[i] == SPIKES && (!plot->spikes_shown || end > terminal->columns);
+        fprintf(script, "%s_at = %d\n%s_", name, left_out ? 0 : at, name);
+        write_string(script, "title", text);
+        at = end + GAP;
     }
 }
 

@@ -109,7 +109,7 @@ void plot_process_name(char *name, size_t size, const struct trace *trace, uint3
 /* When the trace began, in the words of this place; "" if it is not known. */
 static void start_words(char *words, size_t size, const json_t *meta)
 {
-    double seconds = json_number_value(json_object_get(meta, "started"));
+    double seconds = json_number_value(json_object_get(meta, "start"));
     time_t when = (time_t)seconds;
     struct tm parts;
     words[0] = 0;

@@ -1,0 +1,176 @@
+#!/bin/sh
+# One test of `memtrace plot`: check.sh CASE MEMTRACE MAKE_TRACE
+# MEMTRACE_REWRITE=1 writes what is expected anew.
+set -eu
+case=$1 memtrace=$2 make_trace=$3
+expected=$(cd "$(dirname "$0")" && pwd)/expected
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory"
+unset COLUMNS LINES NO_COLOR || :
+export TZ=UTC LC_ALL=C.UTF-8
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+traces() {
+    for name in "$@"; do
+        "$make_trace" "$name" "$name.mtrace"
+    done
+}
+
+same() { # FILE, as it should be
+    if [ "${MEMTRACE_REWRITE:-}" ]; then
+        mkdir -p "$expected"
+        cp "$1" "$expected/$1"
+    fi
+    diff -u "$expected/$1" "$1"
+}
+
+# Runs a command that must fail: with this status, and these words on stderr.
+fails() {
+    want=$1 words=$2
+    shift 2
+    status=0
+    "$@" >out 2>err || status=$?
+    [ "$status" = "$want" ] || fail "$*: status $status, not $want: $(cat err)"
+    grep -qF -- "$words" err || fail "$*: said: $(cat err)"
+}
+
+# The first bytes of a file, in hexadecimal.
+magic() {
+    od -An -tx1 -N"$2" "$1" | tr -d ' \n'
+}
+
+# Width and height of a PNG.
+png_size() {
+    od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4 "x" $7 * 256 + $8 }'
+}
+
+is_png() {
+    [ "$(magic "$1" 8)" = 89504e470d0a1a0a ] || fail "$1 is no PNG"
+    [ "$(png_size "$1")" = "$2" ] || fail "$1 is $(png_size "$1"), not $2"
+    [ "$(wc -c <"$1")" -gt 5000 ] || fail "$1 is too small to show anything"
+}
+
+case $case in
+data)
+    traces small many
+    "$memtrace" plot --format csv small.mtrace >small.csv
+    "$memtrace" plot -o small.json small.mtrace
+    "$memtrace" plot --window 0.5,1 -o window.csv small.mtrace
+    same small.csv
+    same small.json
+    same window.csv
+    "$memtrace" plot --format csv many.mtrace | cut -d, -f1,2 | sort -u >processes.csv
+    same processes.csv
+    ;;
+script)
+    # The template is a file of its own: what comes before it is what is generated.
+    traces small many hostile hour
+    for name in small many hostile; do
+        "$memtrace" plot --format gnuplot "$name.mtrace" |
+            sed '/^# Memory over time as a picture/,$d' >"$name.gp"
+        same "$name.gp"
+    done
+    "$memtrace" plot --format gnuplot hour.mtrace >hour.gp
+    points=$(sed -n '/^\$total/,/^EOD/p' hour.gp | wc -l)
+    [ "$points" -gt 2000 ] && [ "$points" -le 4002 ] || fail "$points points of a long trace"
+    # The peak of all samples is still there.
+    highest=$("$memtrace" plot --format csv hour.mtrace |
+        awk -F, 'NR > 1 && $8 > most { most = $8 } END { printf "%.3f", most / 1048576 }')
+    shown=$(sed -n '/^\$total/,/^EOD/p' hour.gp |
+        awk 'NF == 6 && $6 > most { most = $6 } END { printf "%.3f", most }')
+    [ "$highest" = "$shown" ] || fail "the highest point is $shown, not $highest"
+    ;;
+terminal)
+    traces growth three small tiny
+    LC_ALL=C "$memtrace" plot --terminal growth.mtrace >growth.txt
+    "$memtrace" plot -t --size 80x24 three.mtrace >three.txt
+    "$memtrace" plot -t --size 60x16 --title 'Ünïcode title' small.mtrace >small.txt
+    LC_ALL=C "$memtrace" plot -t --size 60x16 --title 'Ünïcode title' tiny.mtrace >tiny.txt
+    for name in growth three small tiny; do
+        same "$name.txt"
+    done
+    ! LC_ALL=C grep -q "$(printf '\033')" ./*.txt || fail "colours in a pipe"
+    [ "$(wc -L <growth.txt)" -le 100 ] || fail "wider than a terminal"
+    ;;
+pictures)
+    traces growth three short tiny gib
+    [ "$("$memtrace" plot growth.mtrace)" = growth.png ] || fail "another name"
+    is_png growth.png 1200x700
+    mkdir below
+    (cd below && "$memtrace" plot ../growth.mtrace && [ -s growth.png ])
+    for name in three short tiny gib; do
+        "$memtrace" plot --size 600x400 -o "$name.png" "$name.mtrace" >/dev/null
+        is_png "$name.png" 600x400
+    done
+    "$memtrace" plot -o three.svg three.mtrace >/dev/null
+    grep -q '<svg' three.svg && grep -q '</svg>' three.svg && grep -q 'RSS of all' three.svg ||
+        fail "no SVG"
+    "$memtrace" plot -o three.PDF three.mtrace >/dev/null
+    [ "$(magic three.PDF 5)" = 255044462d ] || fail "no PDF"
+    # Written through a link, with the permissions of a new file.
+    umask 027
+    touch target.png && ln -s target.png link.png
+    "$memtrace" plot -o link.png short.mtrace >/dev/null
+    [ -h link.png ] && is_png target.png 1200x700
+    [ "$(stat -c %a target.png)" = 640 ] || fail "mode $(stat -c %a target.png)"
+    ;;
+hostile)
+    traces hostile
+    title=$(printf '`touch executed`\047"; system("touch executed")\n!touch executed\n\033[31m{/*9 x}@_^ \\ \377 $(touch executed)')
+    for format in png svg pdf gnuplot text; do
+        "$memtrace" plot --format "$format" -o "one.$format" hostile.mtrace >/dev/null
+        "$memtrace" plot --format "$format" --title "$title" -o "two.$format" hostile.mtrace \
+            >/dev/null
+        [ -s "one.$format" ] && [ -s "two.$format" ] || fail "no $format"
+    done
+    is_png one.png 1200x700
+    is_png two.png 1200x700
+    ! LC_ALL=C grep -q "$(printf '[\033\377]')" two.svg two.text || fail "unprintable bytes"
+    grep -qF '{/*9 x}@_^ \' two.svg || fail "a title that is not literal"
+    gnuplot -d two.gnuplot >again.png && cmp again.png two.png
+    # Names of files are not commands either.
+    "$memtrace" plot -o '|touch executed;.png' hostile.mtrace >/dev/null
+    is_png '|touch executed;.png' 1200x700
+    cp hostile.mtrace '`touch executed`.mtrace'
+    "$memtrace" plot '`touch executed`.mtrace' >/dev/null
+    is_png '`touch executed`.png' 1200x700
+    [ ! -e executed ] || fail "a command was executed"
+    ;;
+errors)
+    traces growth empty
+    plot="$memtrace plot"
+    fails 2 'suffix' $plot -o plot.jpg growth.mtrace
+    fails 2 '.pdf' $plot -o plot growth.mtrace
+    fails 2 'jpg' $plot --format jpg growth.mtrace
+    fails 2 '1200x700' $plot --size 12 growth.mtrace
+    fails 2 '5,10' $plot --window 5 growth.mtrace
+    fails 2 'later' $plot --window 5,5 growth.mtrace
+    fails 2 'one trace' $plot growth.mtrace empty.mtrace
+    fails 1 'no sample' $plot --window 100,200 growth.mtrace
+    fails 1 'nothing to draw' $plot empty.mtrace
+    fails 1 'missing.mtrace' $plot missing.mtrace
+    fails 1 'No such file' $plot -o none/plot.png growth.mtrace
+    fails 1 'No space' $plot --format png -o /dev/full growth.mtrace
+    fails 1 'No space' $plot --format csv -o /dev/full growth.mtrace
+    fails 1 'apt-get install gnuplot-nox (or use --format csv)' \
+        env PATH=/nonexistent $plot growth.mtrace
+    PATH=/nonexistent $plot --format csv growth.mtrace >growth.csv
+    # A gnuplot that fails half-way: its words are shown, no picture is left, an old one stays.
+    mkdir bin
+    printf '#!/bin/sh\necho half\necho broken font >&2\nexit 3\n' >bin/gnuplot
+    chmod +x bin/gnuplot
+    fails 1 'broken font' env PATH=$directory/bin:$PATH $plot growth.mtrace
+    echo old >old.png
+    fails 1 'broken font' env PATH=$directory/bin:$PATH $plot -o old.png growth.mtrace
+    [ "$(cat old.png)" = old ] || fail "the old picture is gone"
+    [ -z "$(ls | grep png | grep -v '^old.png$')" ] || fail "left behind: $(ls)"
+    ;;
+*)
+    fail "no such case: $case"
+    ;;
+esac
