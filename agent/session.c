@@ -15,13 +15,9 @@
 #include "thread.h"
 #include "trace.h"
 
-#define PAGE 4096u
-
 struct session session;
 
-/* The kernel wipes whole pages: nothing else may live in this one. */
-_Alignas(PAGE) struct session_live session_live = {0};
-static _Alignas(PAGE) char page_end __attribute__((used));
+_Alignas(SESSION_PAGE) union session_live session_live;
 
 static char directory[SESSION_PATH_MAX];
 static bool attempted;

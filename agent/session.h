@@ -23,8 +23,10 @@ extern struct session session __attribute__((visibility("hidden")));
 
 /* 1 while events are recorded.  Lives in a page that the kernel wipes in a forked child, so
    that a fork which bypasses every handler cannot write to its parent's rings. */
-extern struct session_live {
+#define SESSION_PAGE 4096u
+extern union session_live {
     volatile uint32_t on;
+    char page[SESSION_PAGE]; /* whole pages are wiped: nothing else may live in this one */
 } session_live __attribute__((visibility("hidden")));
 
 /* Joins the session of the environment, once; without one the agent stays inert. */
