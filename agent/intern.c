@@ -36,6 +36,16 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 29;
 }
 
+/* Rounded up to what is touched, for the collector to take off the RSS it samples. */
+static void tell_size(const struct thread *thread)
+{
+    uint64_t bytes = thread->n_nodes * sizeof(struct node)
+        + thread->codes_capacity * sizeof(struct code)
+        + thread->overflow_capacity * sizeof(uint32_t)
+        + thread->levels_capacity * sizeof(struct level);
+    atomic_store_explicit(&thread->ring->agent_bytes, bytes, memory_order_relaxed);
+}
+
 bool intern_setup(struct thread *thread)
 {
     thread->nodes_capacity = NODES_START;
@@ -143,6 +153,7 @@ static bool grow_nodes(struct thread *thread)
     }
     thread->nodes = nodes;
     thread->nodes_capacity *= 2;
+    tell_size(thread);
     return true;
 }
 
@@ -233,6 +244,7 @@ static bool grow_codes(struct thread *thread)
         }
     }
     sys_unmap(old, old_capacity * sizeof(struct code));
+    tell_size(thread);
     return true;
 }
 

@@ -349,7 +349,10 @@ static int finish(struct run *run, struct collector *collector, const struct rus
         fprintf(stderr, "memtrace: the agent was not loaded into %s: nothing was traced\n",
             run->argv[0]);
     }
-    if (!run->quiet && !error) {
+    if (access(path, F_OK) != 0) {
+        fprintf(stderr, "memtrace: %s was removed while the program ran: its trace is lost\n",
+            path);
+    } else if (!run->quiet && !error) {
         print_summary(&outcome, path);
     }
     return supervise_exit(status);
