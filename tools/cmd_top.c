@@ -32,8 +32,9 @@ static void explain(const struct report *report, const struct view *view)
         return;
     for (size_t i = 0; i < filter->n_patterns; i++)
         if (!filter->patterns[i].exclude)
-            message("nothing matches --include '%s'; patterns are for whole names, as in '*/%s'",
-                filter->patterns[i].pattern, filter->patterns[i].pattern);
+            message("--include '%s': no block; patterns are for whole paths, and case counts%s",
+                filter->patterns[i].pattern,
+                *filter->patterns[i].pattern == '*' ? "" : "; begin with '*/'");
     for (size_t i = 0; i < filter->n_threads; i++)
         message(
             "nothing was allocated by thread '%s'; `--key thread` lists them", filter->threads[i]);

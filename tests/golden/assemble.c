@@ -1,7 +1,7 @@
 /*
  * Assembles a trace out of text:  assemble TEXT TRACE.  Runs in tests.
  *
- * A line is a record of words; "..." is one word, with \n \0 \\ \" \xNN in it.
+ * A line is a record of words; "..." is one word, with \n \0 \t \r \\ \" \xNN in it.
  * Names stand for ids, `-` for none, `all` for the sum of all processes.  Times
  * are seconds, sizes take K, M or G.  Strings and functions define themselves.
  *
@@ -337,7 +337,7 @@ static const struct {
 /* Decodes the escape behind a backslash; returns what follows it. */
 static char *unescape(char *at, char *byte)
 {
-    static const char from[] = "n0t", to[] = "\n\0\t";
+    static const char from[] = "n0tr", to[] = "\n\0\t\r";
     if (*at == 'x') {
         char digits[3] = {at[1], at[2], 0};
         *byte = (char)strtoul(digits, NULL, 16);

@@ -54,8 +54,10 @@ void print_escaped(FILE *file, const char *text, size_t size)
     const char *end = text + size;
     bool utf8 = output_utf8();
     while (text < end) {
-        uint32_t c = (unsigned char)*text;
+        uint32_t c;
         size_t length = utf8_decode(text, (size_t)(end - text), &c);
+        if (!length)
+            c = (unsigned char)*text;
         if (length && is_harmless(c) && (c < 0x80 || utf8))
             fwrite(text, 1, length, file);
         else

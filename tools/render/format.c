@@ -66,6 +66,13 @@ char *format_part(
     return buffer;
 }
 
+char *format_beside(char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum units units)
+{
+    if (unit_of_total(bytes, units) != unit_of_total(total, units))
+        return format_total(buffer, bytes, units);
+    return format_part(buffer, bytes, total, units, 1);
+}
+
 char *format_count(char buffer[FORMAT_SIZE], int64_t count)
 {
     char digits[24];

@@ -17,6 +17,8 @@ enum { FORMAT_SIZE = 40 };
 char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units);
 /* The same with a decimal always, but for bytes: 194.7 MiB.  For totals. */
 char *format_total(char buffer[FORMAT_SIZE], int64_t bytes, enum units units);
+/* As format_total, but without the unit's name where it is that of `total`. */
+char *format_beside(char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum units units);
 /* Only the number, in the unit that format_total takes for `total`. */
 char *format_part(
     char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum units units, int decimals);

@@ -48,8 +48,8 @@ static void print_peak(FILE *file, const struct report *report, const struct vie
     char size[FORMAT_SIZE], time[FORMAT_SIZE];
     if (!peak->present || view->options->moment.kind == MOMENT_PEAK)
         return;
-    format_part(
-        size, (int64_t)(peak->python + peak->native), view->whole.size, report->options.units, 1);
+    format_beside(
+        size, (int64_t)(peak->python + peak->native), view->whole.size, report->options.units);
     fprintf(file, " (peak %s at %s: --at peak)", size, format_time(time, peak->time_us));
 }
 

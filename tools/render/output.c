@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "render/escape.h"
+
 static FILE *stream;
 static const char *stream_path;
 
@@ -27,13 +29,17 @@ bool output_utf8(void)
 void message(const char *format, ...)
 {
     va_list arguments;
+    char *text = NULL;
     va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
     flockfile(stderr);
     fputs("memtrace: ", stderr);
-    vfprintf(stderr, format, arguments);
+    print_name(stderr, text ? text : format);
     fputc('\n', stderr);
     funlockfile(stderr);
-    va_end(arguments);
+    free(text);
 }
 
 FILE *output_open(const char *path)

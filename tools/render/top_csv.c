@@ -99,7 +99,7 @@ static void put_frame(struct csv *csv, const struct report *report, uint32_t nod
     if (key == VIEW_CALLER || key == VIEW_LINENO)
         csv_number(csv, report->trace.nodes[node].line);
     if (key != VIEW_FILENAME)
-        csv_text(csv, report_function(report, node));
+        csv_text(csv, node ? report_function(report, node) : TOP_NO_FRAME);
 }
 
 static void put_row(struct csv *csv, const struct report *report, const struct view_row *row)

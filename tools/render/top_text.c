@@ -15,8 +15,9 @@ const char *const top_rest_names[VIEW_RESTS] = {
     [VIEW_NATIVE_CODE] = "native code, no Python frame",
 };
 
-static const char *const titles[VIEW_KEYS] = {
-    "callers", "lines", "files", "functions", "tracebacks", "domains", "threads", "processes"};
+static const char *const titles[VIEW_KEYS][2] = {{"caller", "callers"}, {"line", "lines"},
+    {"file", "files"}, {"function", "functions"}, {"traceback", "tracebacks"},
+    {"domain", "domains"}, {"thread", "threads"}, {"process", "processes"}};
 
 size_t top_rows(const struct report *report, const struct view *view)
 {
@@ -290,11 +291,15 @@ void top_text(FILE *file, const struct report *report, const struct view *view)
 {
     size_t shown = top_rows(report, view);
     print_heading(file, report, view);
-    fprintf(file, "\nTop %zu %s%s\n", shown, titles[view->options->key],
-        view->options->cumulative ? ", cumulative" : "");
+    if (shown)
+        fprintf(file, "\nTop %zu %s%s\n", shown, titles[view->options->key][shown > 1],
+            view->options->cumulative ? ", cumulative" : "");
+    else
+        fprintf(file, "\nNo %s\n", titles[view->options->key][1]);
     for (size_t i = 0; i < shown; i++)
         print_row(file, report, view, i);
     print_rest(file, report, view, shown);
     print_sum(file, report, view,
-        view->options->key == VIEW_CALLER ? "Total" : "Total allocated size", &view->total);
+        view->options->key == VIEW_CALLER || by_churn(view) ? "Total" : "Total allocated size",
+        &view->total);
 }

@@ -23,7 +23,8 @@ struct group {
     struct arena arena;
     struct name *names;  /* by their bytes */
     uint32_t *canonical; /* by string: the first that reads the same, 0 if not looked up */
-    uint32_t *stacks;    /* by node: its number plus 1, 0 if not looked up */
+    uint32_t *lines;     /* by node: the number of its line, 0 if not looked up */
+    uint32_t *stacks;    /* by node: its number, 0 if not looked up */
     struct table stack_numbers, line_numbers, rows;
     uint32_t n_stacks, n_lines;
     size_t n_rows;
@@ -37,7 +38,9 @@ struct group *group_new(const struct trace *trace, enum view_key key)
     group->trace = trace;
     group->key = key;
     group->canonical = arena_need(&group->arena, trace->n_strings * sizeof(uint32_t));
-    group->stacks = arena_need(&group->arena, trace->n_nodes * sizeof(uint32_t));
+    group->lines = arena_need(&group->arena, trace->n_nodes * sizeof(uint32_t));
+    if (key == VIEW_TRACEBACK)
+        group->stacks = arena_need(&group->arena, trace->n_nodes * sizeof(uint32_t));
     return group;
 }
 
@@ -84,7 +87,10 @@ static uint32_t number_of(struct table *table, uint64_t key, uint32_t *count)
 
 uint32_t group_line_number(struct group *group, uint32_t node)
 {
-    return number_of(&group->line_numbers, line_key(group, node), &group->n_lines);
+    uint32_t *line = &group->lines[node];
+    if (!*line)
+        *line = number_of(&group->line_numbers, line_key(group, node), &group->n_lines);
+    return *line;
 }
 
 /* The number of a stack, from 1: the same for two that have the same lines. */
@@ -123,7 +129,7 @@ uint64_t group_key_of_node(struct group *group, uint32_t node)
     case VIEW_TRACEBACK:
         return stack_number(group, node);
     default:
-        return line_key(group, node);
+        return group_line_number(group, node);
     }
 }
 

@@ -67,6 +67,7 @@ struct maker {
     const uint32_t *callers; /* by node */
     const bool *selected;    /* by site */
     uint32_t *last_site;     /* by row: the site that was added last */
+    uint32_t *row_of_site;   /* 1 + its row, 0 for none; the last one when cumulative */
     size_t capacity;
 };
 
@@ -99,6 +100,7 @@ static void add_to_row(struct maker *maker, uint64_t key, uint32_t node, uint32_
     if (maker->last_site[i] == site)
         return; /* a recursion: this line is on the stack more than once */
     maker->last_site[i] = site;
+    maker->row_of_site[site] = (uint32_t)i + 1;
     amount_add(&row->amount, amount);
     if (!row->site || metric > row->most) {
         row->site = site;
@@ -200,13 +202,10 @@ static void find_vias(struct maker *maker)
     const struct trace *trace = view->trace;
     struct best *best = best_new(maker->group);
     for (uint32_t i = 1; i < trace->n_sites; i++) {
+        uint32_t row = maker->row_of_site[i];
         struct view_amount amount = amount_of_site(view, i);
-        uint32_t node = trace->sites[i].node, caller = maker->callers[node];
-        bool added;
-        if (!maker->selected[i] || !caller || is_zero(&amount))
-            continue;
-        size_t row = group_row(maker->group, group_key_of_node(maker->group, caller), &added);
-        best_add(best, row, node, metric_of(view, &amount));
+        if (row)
+            best_add(best, row - 1, trace->sites[i].node, metric_of(view, &amount));
     }
     const uint32_t *nodes = best_nodes(best, view->n_rows, &view->arena);
     for (size_t i = 0; i < view->n_rows; i++) {
@@ -278,6 +277,7 @@ bool view_make(struct view *view, const struct trace *trace, const struct view_o
     maker.group = group_new(trace, options->key);
     if (options->key == VIEW_CALLER)
         maker.callers = callers_find(trace, options->mine, options->n_mine, &view->arena);
+    maker.row_of_site = arena_need(&view->arena, trace->n_sites * sizeof(uint32_t));
     maker.selected = filter_sites(&options->filter, trace, &view->arena);
     add_sites(&maker);
     if (options->key == VIEW_CALLER && !options->cumulative)
