@@ -59,30 +59,35 @@ if (peak_shown) {
     }
 }
 
-# A loop that runs no time would leave a gap in the legend: what is not always there comes last.
-optional = ''
+# A loop that runs no time would leave a gap in the legend: what is not always there is put
+# together here, lines below the RSS and entries of the legend after its own.
+lines = ''
+entries = ''
 if (spikes_shown) {
-    optional = optional.", NaN with boxes fillstyle solid border linecolor rgb color_outline" \
+    entries = entries.", NaN with boxes fillstyle solid border linecolor rgb color_outline" \
         ." fillcolor rgb color_spikes title 'highest between samples'"
 }
 if (mapped_shown) {
-    optional = optional.", $total using 1:5 with lines linecolor rgb color_mapped linewidth 1.6" \
-        ." dashtype 2 title mapped_title"
+    lines = lines.", $total using 1:5 with lines linecolor rgb color_mapped linewidth 1.6" \
+        ." dashtype 2 notitle"
+    entries = entries.", NaN with lines linecolor rgb color_mapped linewidth 1.6 dashtype 2" \
+        ." title mapped_title"
 }
 if (processes) {
-    optional = optional.", for [i = 1:processes] $processes index (i - 1) using 1:2 with lines" \
+    lines = lines.", for [i = 1:processes] $processes index (i - 1) using 1:2 with lines" \
         ." linecolor rgb '#60ffffff' linewidth 3.5 notitle" \
         .", for [i = 1:processes] $processes index (i - 1) using 1:2 with lines" \
+        ." linecolor rgb color_process[i] linewidth 1.5 notitle"
+    entries = entries.", for [i = 1:processes] NaN with lines" \
         ." linecolor rgb color_process[i] linewidth 1.5 title process_titles[i]"
 }
 
 set style fill solid 1 noborder
 plot \
-    $total using 1:6 with filledcurves y1=0 \
-        fillcolor rgb (spikes_shown ? color_spikes : color_native) notitle, \
+    $total using 1:6 with filledcurves y1=0 fillcolor rgb color_spikes notitle, \
     $total using 1:($2 + $3) with filledcurves y1=0 fillcolor rgb color_native notitle, \
     $total using 1:2 with filledcurves y1=0 fillcolor rgb color_python notitle, \
-    $total using 1:6 with lines linecolor rgb color_outline linewidth 0.8 notitle, \
+    $total using 1:6 with lines linecolor rgb color_outline linewidth 0.8 notitle @lines, \
     $total using 1:4 with lines linecolor rgb color_rss linewidth 2.5 title rss_title, \
     NaN with boxes fillcolor rgb color_native title native_title, \
-    NaN with boxes fillcolor rgb color_python title python_title @optional
+    NaN with boxes fillcolor rgb color_python title python_title @entries

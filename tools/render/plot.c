@@ -54,7 +54,7 @@ static int by_process(const void *left, const void *right)
     return (a->process > b->process) - (a->process < b->process);
 }
 
-/* Processes that have samples, those with a line of their own first. */
+/* Processes that have samples, the largest first. */
 static struct ranked *rank_processes(const struct trace *trace, size_t *count)
 {
     struct ranked *ranked = calloc(trace->n_processes, sizeof *ranked);
@@ -65,12 +65,24 @@ static struct ranked *rank_processes(const struct trace *trace, size_t *count)
         if (timeline->count)
             ranked[(*count)++] = (struct ranked){p, highest_rss(&whole)};
     }
-    if (ranked) {
+    if (ranked)
         qsort(ranked, *count, sizeof *ranked, by_rss);
-        size_t own = *count > PLOT_LINES ? PLOT_LINES - 1 : *count;
-        qsort(ranked, own, sizeof *ranked, by_process);
-    }
     return ranked;
+}
+
+/* How many of them get a line of their own, in the order of their start then: not those that would
+   lie on the axis. */
+static size_t choose_own(struct ranked *ranked, size_t count)
+{
+    size_t own = 0;
+    while (own < count && ranked[own].rss >= ranked[0].rss / 20)
+        own++;
+    if (own + 1 == count)
+        own = count;
+    if (own + (own < count) > PLOT_LINES)
+        own = PLOT_LINES - 1;
+    qsort(ranked, own, sizeof *ranked, by_process);
+    return own;
 }
 
 static bool add_others(struct plot *plot, const struct ranked *ranked, size_t count)
@@ -87,11 +99,11 @@ static bool add_others(struct plot *plot, const struct ranked *ranked, size_t co
 
 static bool add_lines(struct plot *plot, size_t points)
 {
-    size_t count, own;
+    size_t count;
     struct ranked *ranked = rank_processes(plot->trace, &count);
     bool good = ranked != NULL;
     if (count > 1) {
-        own = count > PLOT_LINES ? PLOT_LINES - 1 : count;
+        size_t own = choose_own(ranked, count);
         for (size_t i = 0; good && i < own; i++) {
             struct plot_line *line = &plot->lines[plot->n_lines++];
             plot_process_name(line->name, sizeof line->name, plot->trace, ranked[i].process);
@@ -138,7 +150,7 @@ static void find_extent(struct plot *plot)
         plot->max_live = largest(plot->max_live, plot->peak.python + plot->peak.native);
     uint64_t most = largest(plot->max_rss, plot->max_live);
     plot->mapped_shown = plot->max_mapped > most / 20;
-    plot->spikes_shown = spike > most / 50;
+    plot->spikes_shown = spike > most / 100;
     if (plot->mapped_shown && plot->max_mapped < most + most / 2)
         most = largest(most, plot->max_mapped); /* a larger one leaves the picture */
     plot->top = largest(most + most / 8, 8);

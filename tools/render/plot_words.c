@@ -65,9 +65,18 @@ static const char *next_argument(const struct trace_string *command, size_t *at)
     return argument;
 }
 
+/* The first that is Python: launchers come before it. */
+static const struct trace_process *main_process(const struct trace *trace)
+{
+    for (size_t p = 1; p < trace->n_processes; p++)
+        if (trace->processes[p].python)
+            return &trace->processes[p];
+    return &trace->processes[1];
+}
+
 char *plot_command(const struct trace *trace, size_t most)
 {
-    const struct trace_string *command = &trace->strings[trace->processes[1].command];
+    const struct trace_string *command = &trace->strings[main_process(trace)->command];
     char *text = calloc(1, command->size + 5);
     bool named = false; /* the program or script has been seen: what follows is left as it is */
     size_t at = 0, index = 0, length = 0;
@@ -121,7 +130,7 @@ char *plot_subtitle(const struct trace *trace)
 {
     json_t *meta = trace->meta ? json_loads(trace->meta, JSON_ALLOW_NUL, NULL) : NULL;
     const char *host = json_string_value(json_object_get(meta, "host"));
-    const char *python = trace->strings[trace->processes[1].python].data;
+    const char *python = trace->strings[main_process(trace)->python].data;
     char words[64], time[32], *text = NULL;
     uint64_t end_us = 0;
     for (size_t p = 1; p < trace->n_processes; p++) {
@@ -134,7 +143,7 @@ char *plot_subtitle(const struct trace *trace)
     start_words(words, sizeof words, meta);
     if (asprintf(&text, "%s%s%.80s%s%s%.20s%s%s%s", words, host && *words ? ", " : "",
             host ? host : "", host || *words ? ", " : "", *python ? "Python " : "", python,
-            *python ? ", " : "", plot_time(time, end_us), trace->sealed ? "" : ", cut off") < 0)
+            *python ? ", " : "", plot_time(time, end_us), trace->sealed ? "" : ", not complete") < 0)
         text = NULL;
     json_decref(meta);
     return text;

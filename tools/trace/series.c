@@ -84,6 +84,20 @@ static bool put_peak(struct series *series, const struct trace_peak *peak)
     return true;
 }
 
+/* Of a fall `high` gives the height it began at, which the sample before has shown: only what is
+   above both says more than they do. */
+static void keep_spikes(struct series *series)
+{
+    uint64_t before = 0;
+    for (size_t i = 0; i < series->count; i++) {
+        struct trace_sample *sample = &series->samples[i];
+        uint64_t live = series_live(sample);
+        if (sample->high <= before || sample->high < live)
+            sample->high = live;
+        before = live;
+    }
+}
+
 static bool bracketed(struct series *series, const struct trace *trace, uint32_t process)
 {
     const struct trace_timeline *timeline = &trace->timelines[process];
@@ -98,6 +112,7 @@ static bool bracketed(struct series *series, const struct trace *trace, uint32_t
     for (size_t i = 0; i < timeline->count; i++)
         if (timeline->samples[i].time_us >= last) /* a damaged file may go back */
             last = add(series, &timeline->samples[i])->time_us;
+    keep_spikes(series);
     struct trace_sample end = series->samples[series->count - 1];
     if (about->ended && about->end_us > end.time_us) {
         end.time_us = about->end_us;

@@ -21,7 +21,8 @@ struct series_peak { /* the high-water mark of python + native */
     uint64_t time_us, python, native;
 };
 
-/* The samples of one process, from zero at its start until its end. */
+/* The samples of one process, from zero at its start until its end.  `high` is what was reached
+   since the sample before if that is above both, otherwise the sample's own live memory. */
 bool series_of_process(struct series *series, const struct trace *trace, uint32_t process);
 
 /*

@@ -2,7 +2,7 @@
 # One test of `memtrace plot`: check.sh CASE MEMTRACE MAKE_TRACE
 # MEMTRACE_REWRITE=1 writes what is expected anew.
 set -eu
-case=$1 memtrace=$2 make_trace=$3
+case=$1 memtrace=$(realpath "$2") make_trace=$(realpath "$3")
 expected=$(cd "$(dirname "$0")" && pwd)/expected
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT

@@ -85,7 +85,7 @@ static const struct scene scenes[] = {
         {{0, 20, 0.01, flat, 60.0 * MiB, COMMAND("python3\0serve.py"), 100},
             {2, 15, 0.01, grow, 120.0 * MiB, COMMAND("python3\0serve.py"), 101},
             {4.005, 20, 0.01, hill, 150.0 * MiB, COMMAND("python3\0-c\0from x import y"), 102}}},
-    {"hour", 1, {{0, 3700, 0.01, hill, 700.0 * MiB, COMMAND("python3\0train.py"), 5}}},
+    {"hour", 1, {{0, 3700, 0.05, hill, 700.0 * MiB, COMMAND("python3\0train.py"), 5}}},
     {"short", 1, {{0, 0.05, 0.01, grow, 9.0 * MiB, COMMAND("python3\0hello.py"), 6}}},
     {"gib", 1, {{0, 600, 0.1, grow, 14.3 * 1024 * MiB, COMMAND("python3\0fit.py"), 7}}},
     {"tiny", 1, {{0, 2, 0.01, flat, 3000, COMMAND("python3\0-c\0pass"), 8}}},

@@ -25,7 +25,7 @@ peak_x = 6.900000
 peak_y = 151.358402
 peak_text = 'peak 151.4 MiB at 6.90 s'
 mapped_shown = 0
-spikes_shown = 0
+spikes_shown = 1
 processes = 8
 array process_titles[8]
 process_titles[1] = 'pool.py (20)'
