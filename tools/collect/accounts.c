@@ -167,13 +167,12 @@ void accounts_move(struct accounts *accounts, struct account *account, uint32_t 
     uint64_t old_size, uint32_t id, uint64_t size, uint64_t time_us)
 {
     struct cell *old = &accounts->cells[old_id], *cell = &accounts->cells[id];
-    int64_t more = (int64_t)size - (int64_t)old_size;
-    bool live_both = is_live(old) && is_live(cell);
-    if (!live_both || more <= 0 || !rises(account, more, time_us)) {
+    int64_t more = (is_live(cell) ? (int64_t)size : 0) - (is_live(old) ? (int64_t)old_size : 0);
+    if (more <= 0 || !rises(account, more, time_us)) {
         keep_peak(account, old, SCOPE_PROCESS);
         keep_peak(account, cell, SCOPE_PROCESS);
     }
-    if (!live_both || more <= 0 || !rises(&accounts->all, more, time_us)) {
+    if (more <= 0 || !rises(&accounts->all, more, time_us)) {
         keep_peak(&accounts->all, old, SCOPE_ALL);
         keep_peak(&accounts->all, cell, SCOPE_ALL);
     }

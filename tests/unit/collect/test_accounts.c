@@ -1,0 +1,185 @@
+/*
+ * The state at the peak against one that copies everything at each new peak:
+ * of a process and of the sum of two, through allocations, frees, moves and maps.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "collect/accounts.h"
+#include "memtrace/ring.h"
+
+#define SITES 12
+#define BLOCKS 300
+
+struct model {
+    int64_t bytes[2 * SITES + 1], blocks[2 * SITES + 1]; /* by site */
+};
+
+struct world {
+    struct accounts accounts;
+    struct account processes[2];
+    uint32_t sites[2][SITES];
+    struct model now, at_peak[3]; /* of the processes and of the sum */
+    uint64_t best[3];
+};
+
+static bool is_live(struct world *world, uint32_t site)
+{
+    return world->accounts.definitions.sites[site].domain <= MT_DOMAIN_MALLOC;
+}
+
+static void start(struct world *world)
+{
+    memset(world, 0, sizeof(*world));
+    accounts_init(&world->accounts);
+    for (uint32_t p = 0; p < 2; p++) {
+        account_init(&world->processes[p]);
+        for (uint32_t i = 0; i < SITES; i++) {
+            struct site_record site = {.process = p + 1, .domain = i % MT_DOMAINS, .node = i};
+            world->sites[p][i] = definitions_site(&world->accounts.definitions, &site);
+        }
+    }
+}
+
+static void stop(struct world *world)
+{
+    for (int p = 0; p < 2; p++) {
+        free(world->processes[p].changed);
+    }
+    accounts_free(&world->accounts);
+}
+
+static uint64_t sum_of(struct world *world, int scope)
+{
+    int64_t sum = 0;
+    for (uint32_t p = 0; p < 2; p++) {
+        for (int i = 0; i < SITES; i++) {
+            uint32_t site = world->sites[p][i];
+            if ((scope == 2 || scope == (int)p) && is_live(world, site)) {
+                sum += world->now.bytes[site];
+            }
+        }
+    }
+    return (uint64_t)sum;
+}
+
+static void note_peaks(struct world *world)
+{
+    for (int scope = 0; scope < 3; scope++) {
+        uint64_t sum = sum_of(world, scope);
+        if (sum > world->best[scope]) {
+            world->best[scope] = sum;
+            world->at_peak[scope] = world->now;
+        }
+    }
+}
+
+static void check(struct world *world)
+{
+    for (int scope = 0; scope < 3; scope++) {
+        struct account *account =
+            scope == 2 ? &world->accounts.all : &world->processes[scope];
+        assert_int_equal(account->peak.best, world->best[scope]);
+        const struct totals *totals = accounts_peak_totals(account);
+        assert_int_equal(totals->python + totals->native, world->best[scope]);
+        for (uint32_t i = 1; i < world->accounts.n_cells; i++) {
+            struct cell *cell = &world->accounts.cells[i];
+            uint32_t process = world->accounts.definitions.sites[cell->site].process - 1;
+            if (scope == 2 || (uint32_t)scope == process) {
+                struct saved saved = accounts_at_peak(
+                    cell, account, scope == 2 ? SCOPE_ALL : SCOPE_PROCESS);
+                assert_int_equal(saved.bytes, world->at_peak[scope].bytes[cell->site]);
+                assert_int_equal(saved.blocks, world->at_peak[scope].blocks[cell->site]);
+            }
+        }
+    }
+}
+
+struct entry {
+    uint32_t process, site, cell;
+    uint64_t size;
+};
+
+static void model_change(struct world *world, const struct entry *entry, int sign)
+{
+    world->now.bytes[entry->site] += sign * (int64_t)entry->size;
+    world->now.blocks[entry->site] += sign;
+}
+
+static struct entry choose(struct world *world, uint32_t process)
+{
+    struct entry entry = {.process = process,
+        .site = world->sites[process][rand() % SITES],
+        .size = (uint64_t)(rand() % 4 ? rand() % 1000 : 0)};
+    entry.cell = accounts_cell(&world->accounts, entry.site);
+    return entry;
+}
+
+static void step(struct world *world, struct entry *entry)
+{
+    struct accounts *accounts = &world->accounts;
+    if (!entry->site) {
+        *entry = choose(world, (uint32_t)rand() % 2);
+        accounts_add(accounts, &world->processes[entry->process], entry->cell, entry->size, 1);
+        model_change(world, entry, 1);
+    } else if (rand() % 3) {
+        accounts_remove(accounts, &world->processes[entry->process], entry->cell, entry->size);
+        model_change(world, entry, -1);
+        entry->site = 0;
+    } else {
+        struct entry moved = choose(world, entry->process);
+        accounts_move(accounts, &world->processes[entry->process], entry->cell, entry->size,
+            moved.cell, moved.size, 1);
+        model_change(world, entry, -1);
+        model_change(world, &moved, 1);
+        *entry = moved;
+    }
+    note_peaks(world);
+}
+
+static void random_against_copies(void **state)
+{
+    static struct world world;
+    for (unsigned seed = 1; seed <= 20; seed++) {
+        struct entry entries[BLOCKS] = {0};
+        srand(seed);
+        start(&world);
+        for (int i = 0; i < 20000; i++) {
+            step(&world, &entries[rand() % (1 + (i / 50) % BLOCKS)]);
+            if (i % 37 == 0) {
+                check(&world);
+            }
+        }
+        check(&world);
+        stop(&world);
+    }
+}
+
+static void cells_are_by_birth(void **state)
+{
+    struct accounts accounts;
+    accounts_init(&accounts);
+    struct site_record record = {.process = 1, .node = 1};
+    uint32_t site = definitions_site(&accounts.definitions, &record);
+    uint32_t first = accounts_cell(&accounts, site);
+    assert_int_equal(first, accounts_cell(&accounts, site));
+    accounts.birth++;
+    uint32_t second = accounts_cell(&accounts, site);
+    assert_int_not_equal(first, second);
+    assert_int_equal(accounts.cells[second].birth, 1);
+    accounts_free(&accounts);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_against_copies),
+        cmocka_unit_test(cells_are_by_birth),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
