@@ -236,7 +236,7 @@ static void write_legend(
     FILE *script, const struct plot *plot, const struct plot_terminal *terminal)
 {
     static const enum layer order[LAYERS] = {PYTHON, NATIVE, RSS, SPIKES};
-    struct legend legend;
+    struct legend legend = {0};
     enum form form = WHOLE;
     int at = LEFT;
     fill_legend(&legend, plot, form);

@@ -12,15 +12,15 @@
 const char *plot_size(char buffer[32], uint64_t bytes)
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    if (bytes < 10240) {
+        snprintf(buffer, 32, "%u B", (unsigned)bytes);
+        return buffer;
+    }
     double size = (double)bytes / 1024;
     size_t unit = 0;
-    if (bytes < 10240)
-        snprintf(buffer, 32, "%u B", (unsigned)bytes);
-    else {
-        for (; size >= 1023.95 && unit < 3; unit++)
-            size /= 1024;
-        snprintf(buffer, 32, unit < 2 ? "%.1f %s" : "%.2f %s", size, units[unit]);
-    }
+    for (; size >= 1023.95 && unit < 3; unit++)
+        size /= 1024;
+    snprintf(buffer, 32, unit < 2 ? "%.1f %s" : "%.2f %s", size, units[unit]);
     return buffer;
 }
 
@@ -143,7 +143,8 @@ char *plot_subtitle(const struct trace *trace)
     start_words(words, sizeof words, meta);
     if (asprintf(&text, "%s%s%.80s%s%s%.20s%s%s%s", words, host && *words ? ", " : "",
             host ? host : "", host || *words ? ", " : "", *python ? "Python " : "", python,
-            *python ? ", " : "", plot_time(time, end_us), trace->sealed ? "" : ", not complete") < 0)
+            *python ? ", " : "", plot_time(time, end_us),
+            trace->sealed ? "" : ", not complete") < 0)
         text = NULL;
     json_decref(meta);
     return text;

@@ -179,8 +179,10 @@ static void write_samples(struct writer *writer, const struct scene *scene, size
         buffer_varint(&body, n);
         for (size_t i = from; i < from + n; i++) {
             struct sample now = take(shape, i, count);
-            const uint64_t *a = &before.time_us, *b = &now.time_us;
-            for (size_t f = 0; f < sizeof now / sizeof *a; f++)
+            uint64_t a[sizeof now / sizeof(uint64_t)], b[sizeof now / sizeof(uint64_t)];
+            memcpy(a, &before, sizeof a);
+            memcpy(b, &now, sizeof b);
+            for (size_t f = 0; f < sizeof a / sizeof *a; f++)
                 buffer_svarint(&body, (int64_t)(b[f] - a[f]));
             before = now;
         }
