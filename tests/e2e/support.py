@@ -152,6 +152,14 @@ class Traced:
         return {row["lineno"]: (row["size"], row["count"]) for row in rows
                 if row["filename"] == str(file)}
 
+    def at(self, trace, mark, *options):
+        """What the line of the latest script that is marked with "# mark" holds at the end."""
+        path = self.directory / ("script%d.py" % self.count)
+        numbers = [n for n, line in enumerate(path.read_text().splitlines(), 1)
+                   if line.endswith("# " + mark)]
+        assert len(numbers) == 1, "%d lines are marked %r" % (len(numbers), mark)
+        return self.lines(trace, path, *options).get(numbers[0], (0, 0))
+
     def assert_sound(self, trace):
         """No event was lost, doubled or misunderstood, in any process."""
         info = self.report("info", trace)

@@ -5,7 +5,7 @@ import signal
 import pytest
 import support
 
-# `held` blocks of 10,000 bytes from line 8; then the death that the argument names.
+# 2,000 blocks of 10,000 bytes; then the death that the argument names.
 PROGRAM = """
 import ctypes, os, resource, signal, sys
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -13,7 +13,7 @@ held = []
 def fill():
     for _ in range(2000):
         z = [str(n) for n in range(5)]
-        b = b"x" * 10000
+        b = b"x" * 10000  # kept
         held.append(b)
 fill()
 os.write(1, b"%d" % len(held))
@@ -36,15 +36,13 @@ def test_everything_until_death_is_there(traced, death):
     result = traced.script(PROGRAM, death, status=DEATHS[death])
     assert result.out == b"2000"
     traced.assert_sound(result.trace)
-    lines = traced.lines(result.trace, traced.directory / "script1.py")
-    assert lines[8] == (2000 * 10033, 2000)
+    assert traced.at(result.trace, "kept") == (2000 * 10033, 2000)
 
 
 def test_uncaught_exception(traced):
-    result = traced.script("held = b'x' * 50000\nraise ValueError('told')\n", status=1)
+    result = traced.script("b = b'x' * 50000  # kept\nraise ValueError('told')\n", status=1)
     assert "ValueError: told" in result.message
-    lines = traced.lines(result.trace, traced.directory / "script1.py")
-    assert lines[1] == (50033, 1)
+    assert traced.at(result.trace, "kept") == (50033, 1)
 
 
 def test_killed_while_threads_allocate(traced):
@@ -60,13 +58,16 @@ for _ in range(8):
     threading.Thread(target=work, daemon=True).start()
 while len(seen) < 400:
     pass
-held = b"x" * 88888
+def fill():
+    b = b"x" * 88888  # kept
+    return b
+held = fill()
 os.kill(os.getpid(), signal.SIGKILL)
 """, status=-signal.SIGKILL)
     info = traced.report("info", result.trace)
     for process in info["processes"]:
         assert process["duplicate_allocations"] == 0 and process["gap_events"] == 0, process
-    assert traced.lines(result.trace, traced.directory / "script1.py")[12] == (88921, 1)
+    assert traced.at(result.trace, "kept") == (88921, 1)
 
 
 # Writes its pid, waits for a line on stdin, allocates more, prints, exits with 5.

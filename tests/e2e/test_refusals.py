@@ -107,7 +107,7 @@ def run_refused(traced, *words, status, **more):
 
 def test_missing_script(traced_once):
     result = run_refused(traced_once, "absent.py", status=127)
-    one_line(result, "absent.py", "No such file")
+    one_line(result, "absent.py")
 
 
 def test_missing_program(traced_plain):
@@ -119,7 +119,7 @@ def test_not_executable(traced_plain):
     path = traced_plain.directory / "program"
     path.write_text("#!/bin/sh\necho ran\n")
     result = run_refused(traced_plain, path, status=126)
-    one_line(result, path, "Permission denied")
+    one_line(result, path, "executable")
 
 
 def test_missing_interpreter(tmp_path):
@@ -147,7 +147,8 @@ def test_output_that_is_a_trace_is_replaced(traced_once):
     again = support.execute([support.MEMTRACE, "run", "--python", traced_once.python.path,
                              "-o", first.trace, "-c", "held = b'x' * 98765"])
     assert again.status == 0, again
-    assert any(r["size"] == 98765 + 33 for r in traced_once.rows(first.trace))
+    assert any(r.get("filename") == "<string>" and r["size"] > 98765
+               for r in traced_once.rows(first.trace))
 
 
 def test_unknown_interpreter_version(tmp_path):
@@ -181,27 +182,39 @@ def compile_c(directory, name, text, *options):
     return directory / name if built.status == 0 else None
 
 
+def runs_untraced(traced, program, *words):
+    """The program runs as it does bare; before it one line says that only its RSS is recorded."""
+    bare = support.execute([program])
+    result = traced.run(program, options=["-q"], status=bare.status)
+    assert result.out == bare.out
+    one_line(result, program, *words)
+    assert traced.report("info", result.trace)["processes"][0]["python"] == "none"
+    assert not traced.rows(result.trace)
+
+
 def test_static_program(traced_plain):
-    """It cannot be traced: said before it runs; with --best-effort it runs all the same."""
     program = compile_c(traced_plain.directory, "static-program",
                         '#include <stdio.h>\nint main(void) { puts("ran"); return 9; }\n', "-static")
     assert program
-    result = run_refused(traced_plain, program, status=125)
-    one_line(result, "static-program", "static")
-    result = traced_plain.run(program, options=["--best-effort"], status=9)
-    assert result.out == b"ran\n"
-    one_line(result, "static-program")
+    runs_untraced(traced_plain, program, "static")
 
 
 def test_32_bit_program(traced_plain):
     program = compile_c(traced_plain.directory, "narrow", "int main(void) { return 9; }\n", "-m32")
-    if not program:  # no 32-bit libc here: a header is enough, it is never started
+    if not program:  # no 32-bit libc here: a header, and code that only exits
         program = traced_plain.directory / "narrow"
-        program.write_bytes(b"\x7fELF\x01\x01\x01" + bytes(9) + struct.pack(
-            "<HHIIIIIHHHHHH", 2, 3, 1, 0x8048000, 52, 0, 0, 52, 32, 1, 0, 0, 0) + bytes(32))
+        program.write_bytes(narrow_program(9))
         program.chmod(0o755)
-    result = run_refused(traced_plain, program, status=125)
-    one_line(result, "narrow", "32-bit")
+    runs_untraced(traced_plain, program, "32-bit")
+
+
+def narrow_program(status):
+    """A 32-bit ELF file: mov $1, %eax; mov $status, %ebx; int $0x80."""
+    code = b"\xb8\x01\x00\x00\x00\xbb" + struct.pack("<I", status) + b"\xcd\x80"
+    size, base = 52 + 32 + len(code), 0x8048000
+    header = b"\x7fELF\x01\x01\x01" + bytes(9) + struct.pack(
+        "<HHIIIIIHHHHHH", 2, 3, 1, base + 52 + 32, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    return header + struct.pack("<IIIIIIII", 1, 0, base, base, size, size, 5, 4096) + code
 
 
 @pytest.fixture
@@ -220,7 +233,7 @@ def test_agent_that_cannot_load(traced_once, broken_tree, content):
     agent = broken_tree / "agent" / "libmemtrace.so"
     if content == "truncated":
         good = support.MEMTRACE.parent / "agent" / "libmemtrace.so"
-        content = good.read_bytes()[:good.stat().st_size // 3]
+        content = good.read_bytes()[:good.stat().st_size // 20]
     if content is not None:
         agent.write_bytes(content)
     traced = support.Traced(traced_once.directory, traced_once.python, broken_tree / "memtrace")

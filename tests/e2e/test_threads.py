@@ -16,7 +16,7 @@ def test_threads_that_come_and_go(traced):
 import threading
 held = []
 def work(n):
-    b = b"x" * 4999
+    b = b"x" * 4999  # kept
     held.append(b)
 for turn in range(60):
     group = [threading.Thread(target=work, args=(n,)) for n in range(5)]
@@ -25,8 +25,7 @@ for turn in range(60):
 assert len(held) == 300
 """)
     traced.assert_sound(result.trace)
-    lines = traced.lines(result.trace, traced.directory / "script1.py")
-    assert lines[5] == (300 * (4999 + 33), 300)
+    assert traced.at(result.trace, "kept") == (300 * (4999 + 33), 300)
 
 
 def test_daemon_threads_at_the_end(traced):
@@ -40,9 +39,12 @@ def work():
 for _ in range(4):
     threading.Thread(target=work, daemon=True).start()
 ready.wait()
-held = b"x" * 77777
+def fill():
+    b = b"x" * 77777  # kept
+    return b
+held = fill()
 print("end")
 """)
     assert result.out == b"end\n"
     traced.assert_sound(result.trace)
-    assert traced.lines(result.trace, traced.directory / "script1.py")[10][0] == 77777 + 33
+    assert traced.at(result.trace, "kept") == (77777 + 33, 1)
