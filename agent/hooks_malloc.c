@@ -57,19 +57,13 @@ void hooks_malloc_resolve(void)
 }
 
 /* True if the call is to be recorded; the first one sets everything up. */
-static inline bool enter(const void *caller)
+static inline bool enter(void)
 {
     if (__builtin_expect(!next.malloc, 0)) {
         hooks_start();
     }
     if (!trace_enter()) {
         return false;
-    }
-    /* The interpreter reaches malloc through our hooks; where it does not, they may be gone. */
-    if (__builtin_expect((uintptr_t)caller - python.text_start
-                < python.text_end - python.text_start,
-            0)) {
-        python_hook();
     }
     return true;
 }
@@ -81,20 +75,39 @@ static inline void *leave(void *address, size_t size)
     return address;
 }
 
-#define ENTER() enter(__builtin_return_address(0))
+/* The interpreter reaches malloc through our hooks; where it does not, they may be gone. */
+static inline bool comes_from_python(const void *caller)
+{
+    return __builtin_expect(
+        (uintptr_t)caller - python.text_start < python.text_end - python.text_start, 0);
+}
+
+static void *unhooked(void *address, size_t size)
+{
+    if (python_hook()) {
+        python_note_unhooked(address);
+    }
+    return leave(address, size);
+}
 
 void *malloc(size_t size)
 {
-    if (!ENTER()) {
+    if (!enter()) {
         return next.malloc(size);
+    }
+    if (comes_from_python(__builtin_return_address(0))) {
+        return unhooked(next.malloc(size), size);
     }
     return leave(next.malloc(size), size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    if (!ENTER()) {
+    if (!enter()) {
         return next.calloc(count, size);
+    }
+    if (comes_from_python(__builtin_return_address(0))) {
+        return unhooked(next.calloc(count, size), count * size);
     }
     return leave(next.calloc(count, size), count * size);
 }
@@ -114,13 +127,13 @@ static inline void *move(void *old, size_t size)
 
 void *realloc(void *old, size_t size)
 {
-    return ENTER() ? move(old, size) : next.realloc(old, size);
+    return enter() ? move(old, size) : next.realloc(old, size);
 }
 
 void *reallocarray(void *old, size_t count, size_t size)
 {
     size_t total;
-    bool traced = ENTER();
+    bool traced = enter();
     if (__builtin_mul_overflow(count, size, &total)) {
         if (traced) {
             trace_leave();
@@ -133,7 +146,7 @@ void *reallocarray(void *old, size_t count, size_t size)
 
 void free(void *address)
 {
-    if (!address || !ENTER()) {
+    if (!address || !enter()) {
         if (address) {
             next.free(address);
         }
@@ -161,7 +174,7 @@ void free_aligned_sized(void *address, size_t alignment, size_t size)
 
 int posix_memalign(void **out, size_t alignment, size_t size)
 {
-    if (!ENTER()) {
+    if (!enter()) {
         return next.posix_memalign(out, alignment, size);
     }
     int status = next.posix_memalign(out, alignment, size);
@@ -171,7 +184,7 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    if (!ENTER()) {
+    if (!enter()) {
         return next.aligned_alloc(alignment, size);
     }
     return leave(next.aligned_alloc(alignment, size), size);
@@ -179,7 +192,7 @@ void *aligned_alloc(size_t alignment, size_t size)
 
 void *memalign(size_t alignment, size_t size)
 {
-    if (!ENTER()) {
+    if (!enter()) {
         return next.memalign(alignment, size);
     }
     return leave(next.memalign(alignment, size), size);
@@ -187,7 +200,7 @@ void *memalign(size_t alignment, size_t size)
 
 void *valloc(size_t size)
 {
-    if (!ENTER()) {
+    if (!enter()) {
         return next.valloc(size);
     }
     return leave(next.valloc(size), size);
@@ -195,7 +208,7 @@ void *valloc(size_t size)
 
 void *pvalloc(size_t size)
 {
-    if (!ENTER()) {
+    if (!enter()) {
         return next.pvalloc(size);
     }
     return leave(next.pvalloc(size), size);

@@ -68,6 +68,33 @@ static inline void *hook_calloc(void *context, size_t count, size_t size, enum m
     return address;
 }
 
+/* The debug layer puts two words before each block (CPython, Objects/obmalloc.c). */
+#define DEBUG_BYTES (2 * sizeof(size_t))
+
+/* Hooks go missing a few times while an interpreter starts, never later in numbers. */
+#define UNHOOKED 16
+static uintptr_t unhooked_blocks[UNHOOKED];
+static uint32_t n_unhooked;
+
+void python_note_unhooked(const void *address)
+{
+    if (n_unhooked < UNHOOKED) {
+        unhooked_blocks[n_unhooked++] = (uintptr_t)address;
+    }
+}
+
+/* What was recorded for a raw block that the interpreter calls `address`. */
+static const void *recorded_as(const void *address)
+{
+    for (uint32_t i = 0; i < n_unhooked; i++) {
+        if ((uintptr_t)address - DEBUG_BYTES == unhooked_blocks[i]) {
+            unhooked_blocks[i] = 0;
+            return (const char *)address - DEBUG_BYTES;
+        }
+    }
+    return address;
+}
+
 static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_domain domain)
 {
     const struct allocator *below = context;
@@ -75,9 +102,10 @@ static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_
         return below->realloc(below->context, old, size);
     }
     note_end();
-    trace_move_begin(old);
+    const void *recorded = domain == MT_DOMAIN_RAW ? recorded_as(old) : old;
+    trace_move_begin(recorded);
     void *address = below->realloc(below->context, old, size);
-    trace_move_end(old, address, size, domain);
+    trace_move_end(recorded, address, size, domain);
     trace_leave();
     return address;
 }
@@ -103,7 +131,7 @@ static inline void hook_free(void *context, void *address, enum mt_domain domain
         return;
     }
     note_end();
-    trace_free(address);
+    trace_free(domain == MT_DOMAIN_RAW ? recorded_as(address) : address);
     below->free(below->context, address);
     trace_leave();
 }

@@ -67,7 +67,8 @@ void python_find(void)
     python.of_this_thread = (void *(*)(void))elfsym_find("PyGILState_GetThisThreadState");
     python.state_is_own = python.version >= 0x030c0000;
     elfsym_text(set_allocator, &python.text_start, &python.text_end);
-    python.known = python.code_type && python.current && python.of_this_thread
+    bool traces_references = elfsym_find("_Py_PrintReferences"); /* two more words in an object */
+    python.known = !traces_references && python.code_type && python.current && python.of_this_thread
         && pyoffsets_find(&python.offsets, python.version, runtime);
     if (python.known && runtime) {
         python.finalizing =

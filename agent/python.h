@@ -30,6 +30,9 @@ extern struct python python __attribute__((visibility("hidden")));
 void python_find(void);
 /* Hooks its allocators, again where a hook was dropped; true if any was missing. */
 bool python_hook(void);
+/* The block at this address was the interpreter's own, allocated while a hook was missing: the
+   debug layer that had taken the hook's place will free it by another address. */
+void python_note_unhooked(const void *address);
 /* Writes the record that describes this program image; first in its first ring. */
 bool python_announce(struct thread *thread);
 

@@ -321,6 +321,7 @@ static int start(struct run *run, struct collector *collector, struct launch *la
     char *meta = meta_json(run, launch->pid);
     session_output(collector, fd, meta);
     free(meta);
+    collector->path = *path;
     collector->main_pid = launch->pid;
     if (run->why_untraced) {
         session_adopt(collector, launch->pid, launch->program, run->argv[0]);
@@ -394,6 +395,7 @@ int cmd_run(int argc, char **argv)
     struct run run = {.python = "python3", .interval_ms = 10};
     struct launch launch = {0};
     accept_dashes(argc, argv);
+    argp_err_exit_status = OWN_FAILURE; /* 1 and 2 may be the program's */
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &run);
     if (run.probe) {
         return launch_probed();

@@ -66,12 +66,16 @@ enum mt_chunk {
     MT_CHUNK_LINES = 11,
     /* n, then n of: file string, line, text string: source text as it was when the trace ended */
     MT_CHUNK_PROCESS_END = 12,
-    /* process, time, status (as of waitpid, -1: not known), unknown frees, duplicate
+    /* process, time, status (as of waitpid; or enum mt_no_status), unknown frees, duplicate
        allocations, frees of inherited blocks, gap events, gap bytes, events, max rss (status
        svarint, the others varints) */
     MT_CHUNK_END = 13,
     /* UTF-8 JSON object: the trace is complete */
 };
+
+/* Why a process has no status: not ours to wait for; it was running when the trace ended; it became
+   another program by exec (and ended with nothing: its memory was gone). */
+enum mt_no_status { MT_STATUS_UNKNOWN = -1, MT_STATUS_RUNNING = -2, MT_STATUS_EXEC = -3 };
 
 enum mt_origin { MT_ORIGIN_EXEC = 0, MT_ORIGIN_FORK = 1 };
 

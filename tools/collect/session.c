@@ -39,7 +39,8 @@ uint64_t session_clock(const struct collector *collector)
 
 int session_create(struct collector *collector, unsigned interval_ms)
 {
-    *collector = (struct collector){.interval_ms = interval_ms, .main_status = -1};
+    *collector = (struct collector){
+        .interval_ms = interval_ms, .main_status = MT_STATUS_UNKNOWN};
     int error = shared_create(&collector->shared);
     if (error) {
         return error;
@@ -81,20 +82,20 @@ static uint32_t process_of_pid(struct collector *collector, int pid)
     return 0;
 }
 
-static void finish_image(struct collector *collector, struct image *image);
+static void finish_image(struct collector *collector, struct image *image, int status);
 
 static struct image *make_image(
     struct collector *collector, int pid, uint32_t number, uint32_t parent_number)
 {
     struct image *before = living_image_of(collector, pid);
     if (before) { /* it became this one by exec */
-        finish_image(collector, before);
+        finish_image(collector, before, MT_STATUS_EXEC);
     }
     struct image *image = memory_zeroed(1, sizeof(*image));
     image->number = number;
     image->parent_number = parent_number;
     image->pid = pid;
-    image->status = -1;
+    image->status = MT_STATUS_UNKNOWN;
     image->start_us = session_clock(collector);
     image->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     image->statm = sampler_open(pid);
@@ -243,12 +244,11 @@ static void open_rings(struct collector *collector)
             /* Later ones may be ready: an earlier one may never be, if its maker was killed. */
             const struct mt_slot *entry = &collector->shared.control->slots[slot];
             if (!entry->pid || kill(entry->pid, 0) == 0 || errno != ESRCH) {
-                used = slot;
-                break;
+                return;
             }
         }
+        collector->n_slots = slot + 1;
     }
-    collector->n_slots = used;
 }
 
 static void close_ring(struct collector *collector, struct ring *ring)
@@ -319,7 +319,7 @@ static void release_blocks(struct collector *collector, struct image *image)
     }
 }
 
-static void finish_image(struct collector *collector, struct image *image)
+static void finish_image(struct collector *collector, struct image *image, int status)
 {
     if (image->finished) {
         return;
@@ -337,8 +337,14 @@ static void finish_image(struct collector *collector, struct image *image)
     }
     image->end_us = session_clock(collector);
     image->finished = true;
+    image->status = status;
+    if (status == MT_STATUS_EXEC) {
+        release_blocks(collector, image);
+    }
     if (image->announced) {
         record_image_end(collector, image);
+    }
+    if (status != MT_STATUS_EXEC) {
         release_blocks(collector, image);
     }
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
@@ -358,7 +364,7 @@ static void find_dead(struct collector *collector)
     for (size_t i = 0; i < collector->n_images; i++) {
         struct image *image = collector->images[i];
         if (!image->finished && image->pid != collector->main_pid && process_is_dead(image)) {
-            finish_image(collector, image);
+            finish_image(collector, image, MT_STATUS_UNKNOWN);
         }
     }
 }
@@ -399,14 +405,11 @@ void session_finish(struct collector *collector)
     open_rings(collector);
     while (drain_rings(collector, NULL)) {
     }
+    find_dead(collector);
     for (size_t i = 0; i < collector->n_images; i++) {
         struct image *image = collector->images[i];
-        if (image->pid == collector->main_pid) {
-            image->status = collector->main_status;
-        }
-    }
-    for (size_t i = 0; i < collector->n_images; i++) {
-        finish_image(collector, collector->images[i]);
+        bool is_main = image->pid == collector->main_pid;
+        finish_image(collector, image, is_main ? collector->main_status : MT_STATUS_RUNNING);
     }
     record_last(collector);
     shared_close(&collector->shared);

@@ -32,6 +32,7 @@ struct collector {
     int main_status;
     bool untraced_python; /* an interpreter of a version that is not known was seen */
     bool has_output;
+    const char *path; /* of the trace, for messages */
 };
 
 /* Makes the shared memory; 0 or an errno.  Then session_output gives it the trace's file (open

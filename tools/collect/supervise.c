@@ -69,8 +69,9 @@ static void tell_write_failure(struct collector *collector, bool *told)
 {
     if (collector->writer.error && !*told) {
         *told = true;
-        fprintf(stderr, "memtrace: writing the trace failed: %s; the program goes on\n",
-            strerror(collector->writer.error));
+        fprintf(stderr,
+            "memtrace: %s: writing failed: %s; the program goes on, the trace ends here\n",
+            collector->path, strerror(collector->writer.error));
     }
 }
 

@@ -14,6 +14,10 @@ static void print_status(FILE *file, const struct trace_process *process)
 {
     if (!process->ended)
         fputs("its end was not seen", file);
+    else if (process->status == MT_STATUS_RUNNING)
+        fputs("it ran on", file);
+    else if (process->status == MT_STATUS_EXEC)
+        fputs("it became another program", file);
     else if (process->status < 0)
         fputs("exit status not known", file);
     else if (WIFSIGNALED(process->status))
@@ -56,7 +60,8 @@ static void print_process(FILE *file, const struct report *report, uint32_t id)
         fprintf(file, "by %d ", trace->processes[process->parent].pid);
     fprintf(file, "at %s, ", format_time(start, process->start_us));
     if (process->ended)
-        fprintf(file, "ended at %s, ", format_time(end, process->end_us));
+        fprintf(file, "%s at %s, ", process->status == MT_STATUS_RUNNING ? "last seen" : "ended",
+            format_time(end, process->end_us));
     print_status(file, process);
     fputc('\n', file);
     if (!process->ended)

@@ -27,7 +27,7 @@ struct trace_process {
     uint32_t path, command, python;
     bool ended;
     uint64_t end_us;
-    int status; /* -1: not known */
+    int status; /* of waitpid, or enum mt_no_status */
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events,
         max_rss;
 };

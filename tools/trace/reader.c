@@ -302,7 +302,7 @@ static void parse_process_end(struct reader *reader, struct cursor *body)
     process.ended = true;
     process.end_us = cursor_varint(body);
     int64_t status = cursor_svarint(body);
-    process.status = status >= -1 && status <= INT_MAX ? (int)status : -1;
+    process.status = status >= MT_STATUS_EXEC && status <= INT_MAX ? (int)status : MT_STATUS_UNKNOWN;
     process.unknown_frees = cursor_varint(body);
     process.duplicate_allocations = cursor_varint(body);
     process.inherited_frees = cursor_varint(body);
