@@ -1,8 +1,10 @@
 """The program does not notice: same output, same status, same signals, same input."""
+import fcntl
 import os
 import re
 import signal
 import subprocess
+import termios
 
 import pytest
 import support
@@ -173,17 +175,29 @@ signal.signal(signal.SIGINT, lambda *_: count.append(1))
 os.write(1, b"ready\n")
 while not count:
     signal.pause()
+os.write(1, b"caught\n")
 sys.stdin.readline()
 print(len(count))
 """)
     command, _ = traced_once.command(path)
-    process = subprocess.Popen([str(w) for w in command], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env=support.clean_environment(), start_new_session=True)
-    assert process.stdout.readline() == b"ready\n"
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(b"done\n", timeout=support.TIMEOUT)
-    assert out == b"1\n" and process.returncode == 0, (out, err)
+    master, slave = os.openpty()
+
+    def take_terminal():
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    process = subprocess.Popen([str(w) for w in command], stdin=slave, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=support.clean_environment(),
+                               preexec_fn=take_terminal)
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        os.write(master, b"\x03")
+        assert process.stdout.readline() == b"caught\n"
+        os.write(master, b"done\n")
+        out, err = process.communicate(timeout=support.TIMEOUT)
+        assert out == b"1\n" and process.returncode == 0, (out, err)
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 def test_dies_of_the_same_signal(traced_once):
