@@ -6,26 +6,42 @@
 #include <inttypes.h>
 
 #include "render/escape.h"
+#include "trace/processes.h"
 
-static uint32_t first_process(const struct view *view)
+static size_t count_small(const struct view *view)
 {
+    size_t small = 0;
     for (uint32_t i = 1; i < view->trace->n_processes; i++)
-        if (view->processes[i])
-            return i;
-    return 0;
+        small += view->processes[i] && process_is_small(view->trace, i);
+    return small < view->n_processes ? small : 0;
+}
+
+/* "(sum of 5 processes and 3 small ones, each at its own end) " */
+static void print_processes(FILE *file, const struct view *view)
+{
+    size_t small = count_small(view), large = view->n_processes - small;
+    if (view->n_processes < 2)
+        return;
+    fputc('(', file);
+    if (large > 1)
+        fprintf(file, "sum of %zu processes", large);
+    if (small)
+        fprintf(file, "%s %zu small %s", large > 1 ? " and" : "with", small,
+            large > 1   ? (small > 1 ? "ones" : "one")
+            : small > 1 ? "processes"
+                        : "process");
+    if (view->options->moment.kind == MOMENT_END)
+        fputs(", each at its own end", file);
+    fputs(") ", file);
 }
 
 static void print_moment(FILE *file, const struct view *view)
 {
-    enum moment_kind kind = view->options->moment.kind;
     char time[FORMAT_SIZE];
     fprintf(file, "at %s ", view->options->moment.name);
-    if (kind == MOMENT_PEAK)
+    if (view->options->moment.kind == MOMENT_PEAK)
         fprintf(file, "(%s) ", format_time(time, view->state.time_us));
-    if (view->n_processes > 1 && kind == MOMENT_END)
-        fprintf(file, "(sum of %zu processes, each at its own end) ", view->n_processes);
-    else if (view->n_processes > 1)
-        fprintf(file, "(sum of %zu processes) ", view->n_processes);
+    print_processes(file, view);
 }
 
 static void print_totals(FILE *file, const struct report *report, const struct view *view)
@@ -55,7 +71,7 @@ static void print_peak(FILE *file, const struct report *report, const struct vie
 
 void print_heading(FILE *file, const struct report *report, const struct view *view)
 {
-    uint32_t process = first_process(view);
+    uint32_t process = process_of_interest(view->trace, view->processes);
     char time[FORMAT_SIZE];
     print_name(file, report->trace.path);
     fputs("  ", file);
