@@ -182,7 +182,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return parse_look(key, text, state);
 }
 
-const struct argp report_argp = {.options = options, .parser = parse, .args_doc = "[TRACE]"};
+const struct argp report_argp = {.options = options, .parser = parse};
 
 void report_defaults(struct report_options *chosen)
 {

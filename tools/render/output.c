@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,12 +55,13 @@ FILE *output_open(const char *path)
     return stream;
 }
 
-/* Returns false with errno set if something of the stream was not written. */
+/* Returns false with errno set if something of the stream was not written.  That it was closed
+   all along is no failure if nothing was to be written. */
 static bool finish(FILE *file)
 {
-    bool failed = ferror(file);
+    bool failed = ferror(file), pending = __fpending(file) != 0;
     if (fclose(file) != 0)
-        return false;
+        return !failed && !pending && errno == EBADF;
     if (failed)
         errno = EIO;
     return !failed;
@@ -72,7 +74,7 @@ int output_finish(int status)
         status = status ? status : 1;
     }
     stream = NULL;
-    if (!finish(stdout) && errno != EBADF) {
+    if (!finish(stdout)) {
         message("standard output: cannot be written: %s", strerror(errno));
         status = status ? status : 1;
     }
