@@ -164,7 +164,7 @@ def main():
         for name, (module, code) in PROGRAMS.items():
             if (options.names and name not in options.names) or not can_import(python, module):
                 continue
-            script = os.path.join(directory, name + ".py")
+            script = os.path.join(directory, "bench_" + name + ".py")
             if code is None:
                 script = str(HERE / (name + ".py"))
             else:
