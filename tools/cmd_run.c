@@ -416,7 +416,7 @@ int cmd_run(int argc, char **argv)
     } else {
         const char *why = check_agent(&run);
         if (why) {
-            fprintf(stderr, "memtrace: the agent cannot be loaded: %s\n", why);
+            fprintf(stderr, "memtrace: the agent %s cannot be loaded: %s\n", run.agent, why);
             return run.best_effort ? run_bare(&run, &launch) : OWN_FAILURE;
         }
     }
