@@ -11,7 +11,9 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "memtrace/format.h"
 #include "render/escape.h"
 
 static FILE *stream;
@@ -43,11 +45,28 @@ void message(const char *format, ...)
     free(text);
 }
 
+/* True for a file that begins as a trace does: the one thing that cannot be had again. */
+static bool is_trace(const char *path)
+{
+    char magic[MT_TRACE_MAGIC_SIZE] = {0};
+    struct stat status;
+    bool regular = stat(path, &status) == 0 && S_ISREG(status.st_mode); /* a pipe would wait */
+    FILE *file = regular ? fopen(path, "re") : NULL;
+    size_t size = file ? fread(magic, 1, sizeof magic, file) : 0;
+    if (file)
+        fclose(file);
+    return size == sizeof magic && memcmp(magic, MT_TRACE_MAGIC, sizeof magic) == 0;
+}
+
 FILE *output_open(const char *path)
 {
     signal(SIGPIPE, SIG_DFL);
     if (!path)
         return stdout;
+    if (is_trace(path)) {
+        message("%s: a trace, which is not overwritten with a report; give another file", path);
+        return NULL;
+    }
     stream = fopen(path, "we");
     if (!stream)
         message("%s: cannot be written: %s", path, strerror(errno));

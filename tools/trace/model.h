@@ -16,9 +16,16 @@
 #include "memtrace/format.h"
 #include "memtrace/ring.h"
 
-struct trace_string { const char *data; size_t size; }; /* NUL-terminated as well; any bytes */
-struct trace_function { uint32_t file, name, first_line; };
-struct trace_node { uint32_t parent, function, line; };
+struct trace_string {
+    const char *data;
+    size_t size;
+}; /* NUL-terminated as well; any bytes */
+struct trace_function {
+    uint32_t file, name, first_line;
+};
+struct trace_node {
+    uint32_t parent, function, line;
+};
 struct trace_process {
     int pid;
     uint32_t parent;
@@ -31,8 +38,17 @@ struct trace_process {
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events,
         max_rss;
 };
-struct trace_thread { uint32_t process; int tid; uint32_t name; uint64_t start_us; };
-struct trace_site { uint32_t process, thread; int domain; uint32_t node, native; };
+struct trace_thread {
+    uint32_t process;
+    int tid;
+    uint32_t name;
+    uint64_t start_us;
+};
+struct trace_site {
+    uint32_t process, thread;
+    int domain;
+    uint32_t node, native;
+};
 
 struct trace_sample {
     uint64_t time_us, rss, python, native, mapped, arenas, high;
@@ -62,7 +78,9 @@ struct trace_peak {
     struct trace_row *rows;
     size_t count;
 };
-struct trace_source { uint32_t file, line, text; };
+struct trace_source {
+    uint32_t file, line, text;
+};
 
 struct trace {
     char *path;
@@ -78,7 +96,7 @@ struct trace {
     struct trace_site *sites;
     struct trace_timeline *timelines; /* one for each process, by its id */
     struct trace_boundary *boundaries;
-    struct trace_peak *peaks; /* by process id; 0 is the sum of all */
+    struct trace_peak *peaks;     /* by process id; 0 is the sum of all */
     struct trace_source *sources; /* sorted by file, line */
     size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_sites, n_boundaries,
         n_sources;
@@ -88,7 +106,7 @@ struct trace {
 /* Why a trace cannot be read; trace_strerror gives the words for a message. */
 enum trace_error {
     TRACE_OK = 0,
-    TRACE_ERROR_OPEN = -1,    /* errno says why */
+    TRACE_ERROR_OPEN = -1, /* errno says why */
     TRACE_ERROR_EMPTY = -2,
     TRACE_ERROR_FOREIGN = -3, /* not a trace of ours */
     TRACE_ERROR_NEWER = -4,

@@ -1,0 +1,349 @@
+/*
+ * Adds what is in a chunk to the model of a trace.  Runs in every report, on
+ * input that nobody vouches for: each id and count is checked here and never
+ * again.
+ */
+#include "trace/bodies.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trace/arena.h"
+
+typedef void parse_function(struct reader *reader, struct cursor *body);
+
+/* Makes room for `more` zeroed records behind `count`. */
+static void *extend(struct reader *reader, void *array, size_t count, size_t more, size_t item)
+{
+    char *bigger = NULL;
+    if (more == 0)
+        return array;
+    if (count + more < UINT32_MAX)
+        bigger = reallocarray(array, count + more, item);
+    if (!bigger) {
+        reader->no_memory = true;
+        return array;
+    }
+    memset(bigger + count * item, 0, more * item);
+    return bigger;
+}
+
+#define EXTEND(reader, array, count, more)                                                         \
+    ((array) = extend((reader), (array), (count), (more), sizeof *(array)), !(reader)->no_memory)
+
+static void *allocate(struct reader *reader, size_t size)
+{
+    void *memory = arena_alloc(reader->trace->arena, size);
+    if (!memory)
+        reader->no_memory = true;
+    return memory;
+}
+
+static char *parse_text(struct reader *reader, struct cursor *body)
+{
+    size_t size = cursor_left(body);
+    char *text = allocate(reader, size + 1);
+    if (text)
+        memcpy(text, cursor_bytes(body, size), size);
+    return text;
+}
+
+static void parse_meta(struct reader *reader, struct cursor *body)
+{
+    reader->trace->meta = parse_text(reader, body);
+}
+
+static void parse_end(struct reader *reader, struct cursor *body)
+{
+    reader->trace->end = parse_text(reader, body);
+    reader->trace->sealed = true;
+}
+
+static void parse_strings(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 1);
+    if (!EXTEND(reader, trace->strings, trace->n_strings, n))
+        return;
+    char *text = allocate(reader, cursor_left(body) + n);
+    while (text && n-- && !body->bad) {
+        size_t size = cursor_count(body, 1);
+        const uint8_t *bytes = cursor_bytes(body, size);
+        if (body->bad)
+            return;
+        memcpy(text, bytes, size);
+        trace->strings[trace->n_strings++] = (struct trace_string){.data = text, .size = size};
+        text += size + 1;
+    }
+}
+
+static void parse_functions(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 3);
+    if (!EXTEND(reader, trace->functions, trace->n_functions, n))
+        return;
+    while (n--) {
+        struct trace_function function;
+        function.file = cursor_id(body, trace->n_strings);
+        function.name = cursor_id(body, trace->n_strings);
+        function.first_line = cursor_id(body, UINT32_MAX);
+        if (body->bad)
+            return;
+        trace->functions[trace->n_functions++] = function;
+    }
+}
+
+static void parse_nodes(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 3);
+    if (!EXTEND(reader, trace->nodes, trace->n_nodes, n))
+        return;
+    while (n--) {
+        struct trace_node node;
+        node.parent = cursor_id(body, trace->n_nodes);
+        node.function = cursor_id(body, trace->n_functions);
+        node.line = cursor_id(body, UINT32_MAX);
+        if (body->bad)
+            return;
+        trace->nodes[trace->n_nodes++] = node;
+    }
+}
+
+static void parse_process(struct trace *trace, struct cursor *body, struct trace_process *process)
+{
+    process->pid = (int)cursor_id(body, INT_MAX);
+    process->parent = cursor_id(body, trace->n_processes);
+    process->start_us = cursor_varint(body);
+    process->origin = (int)cursor_id(body, MT_ORIGIN_FORK + 1);
+    process->path = cursor_id(body, trace->n_strings);
+    process->command = cursor_id(body, trace->n_strings);
+    process->python = cursor_id(body, trace->n_strings);
+    process->traced = (int)cursor_id(body, MT_PYTHON_UNKNOWN + 1);
+    process->status = -1;
+}
+
+static void parse_processes(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 8);
+    if (!EXTEND(reader, trace->processes, trace->n_processes, n) ||
+        !EXTEND(reader, trace->timelines, trace->n_processes, n) ||
+        !EXTEND(reader, trace->peaks, trace->n_processes, n))
+        return;
+    while (n--) {
+        struct trace_process process = {0};
+        parse_process(trace, body, &process);
+        if (body->bad)
+            return;
+        trace->timelines[trace->n_processes].process = (uint32_t)trace->n_processes;
+        trace->processes[trace->n_processes++] = process;
+    }
+}
+
+/* A process that must be one: 0 will not do. */
+static uint32_t parse_process_id(struct trace *trace, struct cursor *body)
+{
+    uint32_t id = cursor_id(body, trace->n_processes);
+    if (id == 0)
+        body->bad = true;
+    return id;
+}
+
+static void parse_threads(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 4);
+    if (!EXTEND(reader, trace->threads, trace->n_threads, n))
+        return;
+    while (n--) {
+        struct trace_thread thread;
+        thread.process = parse_process_id(trace, body);
+        thread.tid = (int)cursor_id(body, INT_MAX);
+        thread.name = cursor_id(body, trace->n_strings);
+        thread.start_us = cursor_varint(body);
+        if (body->bad)
+            return;
+        trace->threads[trace->n_threads++] = thread;
+    }
+}
+
+static void parse_sites(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 5);
+    if (!EXTEND(reader, trace->sites, trace->n_sites, n))
+        return;
+    while (n--) {
+        struct trace_site site;
+        site.process = parse_process_id(trace, body);
+        site.thread = cursor_id(body, trace->n_threads);
+        site.domain = (int)cursor_id(body, MT_DOMAINS);
+        site.node = cursor_id(body, trace->n_nodes);
+        site.native = cursor_id(body, UINT32_MAX);
+        if (body->bad)
+            return;
+        trace->sites[trace->n_sites++] = site;
+    }
+}
+
+static void parse_sample(struct cursor *body, struct trace_sample *sample)
+{
+    uint64_t *fields[] = {&sample->time_us, &sample->rss, &sample->python, &sample->native,
+        &sample->mapped, &sample->arenas, &sample->high};
+    uint64_t before = sample->time_us;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        *fields[i] += (uint64_t)cursor_svarint(body);
+    if (sample->time_us < before)
+        body->bad = true;
+}
+
+static void parse_timeline(struct reader *reader, struct cursor *body)
+{
+    struct trace_sample sample = {0};
+    uint32_t process = cursor_id(body, reader->trace->n_processes);
+    struct trace_timeline *timeline = &reader->trace->timelines[process];
+    size_t n = cursor_count(body, 7);
+    if (!EXTEND(reader, timeline->samples, timeline->count, n))
+        return;
+    while (n--) {
+        parse_sample(body, &sample);
+        if (timeline->count && sample.time_us < timeline->samples[timeline->count - 1].time_us)
+            body->bad = true;
+        if (body->bad)
+            return;
+        timeline->samples[timeline->count++] = sample;
+    }
+}
+
+/* Rows of a boundary or, with only two changes each, of a peak. */
+static struct trace_row *parse_rows(
+    struct reader *reader, struct cursor *body, size_t *count, bool peak)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, peak ? 4 : 6);
+    struct trace_row *rows = allocate(reader, n * sizeof *rows);
+    struct trace_row row = {0};
+    *count = n;
+    for (size_t i = 0; rows && i < n && !body->bad; i++) {
+        uint32_t site = row.site, birth = row.birth;
+        row.site += cursor_id(body, trace->n_sites - site);
+        row.birth = cursor_id(body, trace->n_boundaries + 1);
+        row.bytes = cursor_svarint(body);
+        row.blocks = cursor_svarint(body);
+        row.allocated_bytes = peak ? 0 : cursor_svarint(body);
+        row.allocations = peak ? 0 : cursor_svarint(body);
+        if (row.site == 0 || (i && row.site == site && row.birth <= birth))
+            body->bad = true;
+        rows[i] = row;
+    }
+    return rows;
+}
+
+static void parse_boundary(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    struct trace_boundary boundary = {0};
+    boundary.kind = (int)cursor_id(body, MT_BOUNDARY_LAST + 1);
+    boundary.process = cursor_id(body, trace->n_processes);
+    boundary.time_us = cursor_varint(body);
+    boundary.name = cursor_id(body, trace->n_strings);
+    boundary.rows = parse_rows(reader, body, &boundary.count, false);
+    if (body->bad || !EXTEND(reader, trace->boundaries, trace->n_boundaries, 1))
+        return;
+    trace->boundaries[trace->n_boundaries++] = boundary;
+}
+
+static void parse_peak(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    struct trace_peak peak = {.present = true, .after = trace->n_boundaries};
+    uint32_t process = cursor_id(body, trace->n_processes);
+    peak.time_us = cursor_varint(body);
+    peak.python = cursor_varint(body);
+    peak.native = cursor_varint(body);
+    peak.blocks = cursor_varint(body);
+    peak.rows = parse_rows(reader, body, &peak.count, true);
+    if (!body->bad)
+        trace->peaks[process] = peak;
+}
+
+static void parse_lines(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 3);
+    if (!EXTEND(reader, trace->sources, trace->n_sources, n))
+        return;
+    while (n--) {
+        struct trace_source source;
+        source.file = cursor_id(body, trace->n_strings);
+        source.line = cursor_id(body, UINT32_MAX);
+        source.text = cursor_id(body, trace->n_strings);
+        if (body->bad)
+            return;
+        trace->sources[trace->n_sources++] = source;
+    }
+}
+
+static void parse_process_end(struct reader *reader, struct cursor *body)
+{
+    uint32_t id = parse_process_id(reader->trace, body);
+    struct trace_process process = reader->trace->processes[id];
+    process.ended = true;
+    process.end_us = cursor_varint(body);
+    int64_t status = cursor_svarint(body);
+    process.status =
+        status >= MT_STATUS_EXEC && status <= INT_MAX ? (int)status : MT_STATUS_UNKNOWN;
+    process.unknown_frees = cursor_varint(body);
+    process.duplicate_allocations = cursor_varint(body);
+    process.inherited_frees = cursor_varint(body);
+    process.gap_events = cursor_varint(body);
+    process.gap_bytes = cursor_varint(body);
+    process.events = cursor_varint(body);
+    process.max_rss = cursor_varint(body);
+    if (!body->bad)
+        reader->trace->processes[id] = process;
+}
+
+static parse_function *const parsers[] = {
+    [MT_CHUNK_META] = parse_meta,
+    [MT_CHUNK_STRINGS] = parse_strings,
+    [MT_CHUNK_FUNCTIONS] = parse_functions,
+    [MT_CHUNK_NODES] = parse_nodes,
+    [MT_CHUNK_PROCESSES] = parse_processes,
+    [MT_CHUNK_THREADS] = parse_threads,
+    [MT_CHUNK_SITES] = parse_sites,
+    [MT_CHUNK_TIMELINE] = parse_timeline,
+    [MT_CHUNK_BOUNDARY] = parse_boundary,
+    [MT_CHUNK_PEAK] = parse_peak,
+    [MT_CHUNK_LINES] = parse_lines,
+    [MT_CHUNK_PROCESS_END] = parse_process_end,
+    [MT_CHUNK_END] = parse_end,
+};
+
+bool bodies_parse(struct reader *reader, int kind, struct cursor *body)
+{
+    if ((size_t)kind >= sizeof parsers / sizeof *parsers || !parsers[kind])
+        return true;
+    parsers[kind](reader, body);
+    return !body->bad && cursor_left(body) == 0;
+}
+
+void bodies_begin(struct reader *reader)
+{
+    struct trace *trace = reader->trace;
+    trace->arena = calloc(1, sizeof(struct arena));
+    if (!trace->arena || !EXTEND(reader, trace->strings, 0, 1) ||
+        !EXTEND(reader, trace->functions, 0, 1) || !EXTEND(reader, trace->nodes, 0, 1) ||
+        !EXTEND(reader, trace->processes, 0, 1) || !EXTEND(reader, trace->timelines, 0, 1) ||
+        !EXTEND(reader, trace->peaks, 0, 1) || !EXTEND(reader, trace->threads, 0, 1) ||
+        !EXTEND(reader, trace->sites, 0, 1)) {
+        reader->no_memory = true;
+        return;
+    }
+    trace->strings[0].data = "";
+    trace->n_strings = trace->n_functions = trace->n_nodes = 1;
+    trace->n_processes = trace->n_threads = trace->n_sites = 1;
+}

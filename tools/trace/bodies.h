@@ -1,0 +1,23 @@
+/*
+ * The bodies of chunks: what trace_read puts into the model, kind by kind.
+ */
+#ifndef TRACE_BODIES_H
+#define TRACE_BODIES_H
+
+#include <stdbool.h>
+
+#include "trace/cursor.h"
+#include "trace/model.h"
+
+struct reader {
+    struct trace *trace;
+    bool no_memory; /* once set, the trace is of no use */
+};
+
+/* Puts the entries for "none" into an empty trace. */
+void bodies_begin(struct reader *reader);
+/* Takes one chunk in; false if it is damaged.  What was good of it then may be there, but nothing
+   refers to it.  A kind that is not known is good, unread. */
+bool bodies_parse(struct reader *reader, int kind, struct cursor *body);
+
+#endif
