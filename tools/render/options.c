@@ -128,7 +128,7 @@ static error_t parse_look(int key, char *text, struct argp_state *state)
     struct report_options *chosen = state->input;
     switch (key) {
     case OPTION_LIMIT:
-        chosen->limit = parse_number(state, "limit", text);
+        chosen->view.limit = parse_number(state, "limit", text);
         return 0;
     case OPTION_FRAMES:
         chosen->frames = parse_number(state, "frames", text);
@@ -187,7 +187,7 @@ const struct argp report_argp = {.options = options, .parser = parse};
 void report_defaults(struct report_options *chosen)
 {
     memset(chosen, 0, sizeof *chosen);
-    chosen->limit = 10;
+    chosen->view.limit = 10;
     chosen->frames = 8;
     moment_parse(&chosen->view.moment, "end");
 }

@@ -24,7 +24,6 @@ struct report_options {
     enum report_format format;
     enum path_style paths;
     enum units units;
-    size_t limit; /* rows; 0: all */
     size_t frames;
 };
 

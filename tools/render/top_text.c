@@ -21,7 +21,7 @@ static const char *const titles[VIEW_KEYS][2] = {{"caller", "callers"}, {"line",
 
 size_t top_rows(const struct report *report, const struct view *view)
 {
-    size_t limit = report->options.limit;
+    size_t limit = report->options.view.limit;
     return limit && limit < view->n_rows ? limit : view->n_rows;
 }
 

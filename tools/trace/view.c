@@ -84,7 +84,7 @@ static struct view_row *row_at(struct maker *maker, uint64_t key, uint32_t node)
             abort();
     }
     if (added) {
-        view->rows[i] = (struct view_row){.node = node};
+        view->rows[i] = (struct view_row){.node = node, .number = (uint32_t)i};
         maker->last_site[i] = 0;
         view->n_rows = i + 1;
     }
@@ -195,27 +195,6 @@ static void add_sites(struct maker *maker)
     }
 }
 
-/* Finds for each row of callers which allocating line contributes most. */
-static void find_vias(struct maker *maker)
-{
-    struct view *view = maker->view;
-    const struct trace *trace = view->trace;
-    struct best *best = best_new(maker->group);
-    for (uint32_t i = 1; i < trace->n_sites; i++) {
-        uint32_t row = maker->row_of_site[i];
-        struct view_amount amount = amount_of_site(view, i);
-        if (row)
-            best_add(best, row - 1, trace->sites[i].node, metric_of(view, &amount));
-    }
-    const uint32_t *nodes = best_nodes(best, view->n_rows, &view->arena);
-    for (size_t i = 0; i < view->n_rows; i++) {
-        uint32_t via = nodes[i];
-        uint64_t own = group_key_of_node(maker->group, view->rows[i].node);
-        view->rows[i].via = via && group_key_of_node(maker->group, via) != own ? via : 0;
-    }
-    best_free(best);
-}
-
 static const char *file_of(const struct trace *trace, uint32_t node)
 {
     return trace->strings[trace->functions[trace->nodes[node].function].file].data;
@@ -264,6 +243,33 @@ static void sort_rows(struct view *view)
         qsort_r(view->rows, kept, sizeof *view->rows, compare_rows, (void *)view->trace);
 }
 
+/* Finds for each row of callers that will be shown which allocating line contributes most. */
+static void find_vias(struct maker *maker)
+{
+    struct view *view = maker->view;
+    size_t limit = view->options->limit, shown = view->n_rows;
+    uint32_t *rank = arena_need(&view->arena, maker->capacity * sizeof *rank); /* from 1 */
+    struct best *best = best_new(maker->group);
+    if (limit && limit < shown)
+        shown = limit;
+    for (size_t i = 0; i < shown; i++)
+        rank[view->rows[i].number] = (uint32_t)i + 1;
+    for (uint32_t i = 1; i < view->trace->n_sites; i++) {
+        uint32_t row = maker->row_of_site[i];
+        if (!row || !rank[row - 1])
+            continue;
+        struct view_amount amount = amount_of_site(view, i);
+        best_add(best, rank[row - 1] - 1, view->trace->sites[i].node, metric_of(view, &amount));
+    }
+    const uint32_t *nodes = best_nodes(best, shown, &view->arena);
+    for (size_t i = 0; i < shown; i++) {
+        uint64_t own = group_key_of_node(maker->group, view->rows[i].node);
+        bool elsewhere = nodes[i] && group_key_of_node(maker->group, nodes[i]) != own;
+        view->rows[i].via = elsewhere ? nodes[i] : 0;
+    }
+    best_free(best);
+}
+
 bool view_make(struct view *view, const struct trace *trace, const struct view_options *options)
 {
     struct maker maker = {.view = view};
@@ -280,11 +286,11 @@ bool view_make(struct view *view, const struct trace *trace, const struct view_o
     maker.row_of_site = arena_need(&view->arena, trace->n_sites * sizeof(uint32_t));
     maker.selected = filter_sites(&options->filter, trace, &view->arena);
     add_sites(&maker);
+    sort_rows(view);
     if (options->key == VIEW_CALLER && !options->cumulative)
         find_vias(&maker);
     group_free(maker.group);
     free(maker.last_site);
-    sort_rows(view);
     return view->n_processes > 0 || options->filter.n_processes == 0;
 }
 

@@ -36,7 +36,8 @@ struct view_options { /* zeroed is the default but for the moment */
     bool cumulative; /* a site counts for each line on its stack; not for all keys */
     struct moment moment;
     struct filter filter;
-    char **mine; /* patterns of what is the user's own */
+    size_t limit; /* of rows that will be shown: of the others `via` is not found out; 0: all */
+    char **mine;  /* patterns of what is the user's own */
     size_t n_mine;
 };
 
@@ -46,12 +47,13 @@ struct view_amount { /* bytes and blocks; python and native are parts of size */
 
 struct view_row {
     struct view_amount amount;
-    uint32_t site;  /* the biggest contributor, by the metric */
-    uint32_t node;  /* the frame or stack that the row is about, 0 for none */
-    uint32_t via;   /* VIEW_CALLER: the stack of the allocating line that contributes most,
-                       0 if that is the caller's own line */
-    int64_t metric; /* what rows are sorted by */
-    int64_t most;   /* the metric of `site` */
+    uint32_t site;   /* the biggest contributor, by the metric */
+    uint32_t node;   /* the frame or stack that the row is about, 0 for none */
+    uint32_t via;    /* VIEW_CALLER: the stack of the allocating line that contributes most,
+                        0 if that is the caller's own line */
+    uint32_t number; /* in the order in which rows were made */
+    int64_t metric;  /* what rows are sorted by */
+    int64_t most;    /* the metric of `site` */
 };
 
 /* Blocks that have no caller. */

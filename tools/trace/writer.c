@@ -52,7 +52,8 @@ void buffer_varint(struct buffer *buffer, uint64_t value)
 
 void buffer_svarint(struct buffer *buffer, int64_t value)
 {
-    buffer_varint(buffer, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
+    uint64_t doubled = (uint64_t)value << 1;
+    buffer_varint(buffer, value < 0 ? ~doubled : doubled);
 }
 
 void buffer_free(struct buffer *buffer)
