@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "render/json.h"
+#include "trace/processes.h"
 
 static void put_words(struct json *json, const char *key, const struct trace_string *words)
 {
@@ -119,7 +120,8 @@ static void put_file(struct json *json, const struct report *report)
     json_number(json, "readable", (int64_t)trace->good_bytes);
     json_flag(json, "sealed", trace->sealed);
     json_flag(json, "damaged", trace->damaged);
-    put_words(json, "command", &trace->strings[trace->processes[trace->n_processes > 1].command]);
+    uint32_t process = process_of_interest(trace, NULL);
+    put_words(json, "command", &trace->strings[trace->processes[process].command]);
     json_name(json, "cwd", report->cwd);
     json_name(json, "host", info_host(report));
     json_timestamp(json, "start", info_start(report));

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "render/escape.h"
+#include "trace/processes.h"
 
 static void print_status(FILE *file, const struct trace_process *process)
 {
@@ -168,7 +169,7 @@ void info_text(FILE *file, const struct report *report)
         fprintf(file, "readable: %s bytes\n", format_count(bytes, (int64_t)trace->good_bytes));
     if (trace->n_processes > 1) {
         fputs("command: ", file);
-        print_command(file, report, 1);
+        print_command(file, report, process_of_interest(trace, NULL));
         fputc('\n', file);
     }
     print_labelled(file, "directory", report->cwd);

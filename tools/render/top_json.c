@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "render/json.h"
+#include "trace/processes.h"
 
 static void put_split(struct json *json, const struct view_amount *amount)
 {
@@ -169,7 +170,7 @@ void top_json(FILE *file, const struct report *report, const struct view *view)
     json_open(&json, NULL, '{');
     json_number(&json, "schema", 1);
     json_name(&json, "trace", report->trace.path);
-    put_command(&json, &report->trace, report->trace.n_processes > 1);
+    put_command(&json, &report->trace, process_of_interest(&report->trace, view->processes));
     put_moment(&json, view);
     json_name(&json, "key", view_key_names[view->options->key]);
     json_open(&json, "total", '{');

@@ -17,9 +17,9 @@
 #include "memtrace/ring.h"
 
 struct trace_string {
-    const char *data;
+    const char *data; /* any bytes; NUL-terminated as well */
     size_t size;
-}; /* NUL-terminated as well; any bytes */
+};
 struct trace_function {
     uint32_t file, name, first_line;
 };
