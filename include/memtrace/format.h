@@ -55,7 +55,7 @@ enum mt_chunk {
     MT_CHUNK_BOUNDARY = 9,
     /* kind (enum mt_boundary), process (0: all), time, name string, n, then n rows sorted by
        (site, birth): site difference to the row before (varint), birth (varint: ordinal of the
-       boundary chunk after which the blocks were allocated, 0 so far), and svarint changes
+       boundary after which the blocks were allocated), and svarint changes
        since the last boundary that gave this (site, birth): bytes, blocks, allocated bytes,
        allocations (the last two ever increase: all that was allocated) */
     MT_CHUNK_PEAK = 10,
@@ -71,6 +71,10 @@ enum mt_chunk {
        svarint, the others varints) */
     MT_CHUNK_END = 13,
     /* UTF-8 JSON object: the trace is complete */
+    MT_CHUNK_THIN = 15,
+    /* n, then n of: ordinal of a boundary (a difference to the one before) that is not retained
+       any more: its changes count for the next one, and what was born after it counts as born
+       after the retained one before it */
 };
 
 /* Why a process has no status: not ours to wait for; it was running when the trace ended; it became
@@ -79,14 +83,18 @@ enum mt_no_status { MT_STATUS_UNKNOWN = -1, MT_STATUS_RUNNING = -2, MT_STATUS_EX
 
 enum mt_origin { MT_ORIGIN_EXEC = 0, MT_ORIGIN_FORK = 1 };
 
-/* Moments.  START: all zero.  END: the process at its own end, before its interpreter tears
-   itself down, or when it was last seen.  LAST: what was left at the very last. */
+/* Moments.  Boundaries have ordinals, from 0 in the order of the file; blocks born after an
+   ordinal were allocated between that boundary and the next one of all processes.  START: all
+   zero.  END: the process at its own end, before its interpreter tears
+   itself down, or when it was last seen.  LAST: what was left at the very last.  DROPPED: a place that a boundary
+   had, without rows: it keeps the ordinals. */
 enum mt_boundary {
     MT_BOUNDARY_START = 0,
     MT_BOUNDARY_TICK = 1,
     MT_BOUNDARY_END = 2,
     MT_BOUNDARY_MARK = 3,
-    MT_BOUNDARY_LAST = 4
+    MT_BOUNDARY_LAST = 4,
+    MT_BOUNDARY_DROPPED = 5
 };
 
 #endif

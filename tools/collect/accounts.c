@@ -12,10 +12,11 @@ void accounts_init(struct accounts *accounts)
 {
     *accounts = (struct accounts){0};
     definitions_init(&accounts->definitions);
-    accounts->cells =
-        memory_grow(NULL, &accounts->cells_capacity, 1, sizeof(*accounts->cells));
+    accounts->cells = memory_grow(NULL, &accounts->cells_capacity, 1, sizeof(*accounts->cells));
     accounts->n_cells = 1;
     account_init(&accounts->all);
+    accounts_begin(accounts, 0);
+    accounts_process(accounts, 0, &accounts->all);
 }
 
 void account_init(struct account *account)
@@ -26,8 +27,39 @@ void account_init(struct account *account)
 void accounts_free(struct accounts *accounts)
 {
     definitions_free(&accounts->definitions);
+    for (size_t i = 0; i < accounts->n_intervals; i++) {
+        free(accounts->intervals[i].cells);
+    }
+    free(accounts->intervals);
+    free(accounts->unused);
+    free(accounts->processes);
     free(accounts->cells);
     *accounts = (struct accounts){0};
+}
+
+void accounts_process(struct accounts *accounts, uint32_t process, struct account *account)
+{
+    accounts->processes = memory_grow(accounts->processes, &accounts->processes_capacity,
+        process + 1, sizeof(*accounts->processes));
+    accounts->processes[process] = account;
+}
+
+static uint32_t new_cell(struct accounts *accounts)
+{
+    if (accounts->n_unused) {
+        return accounts->unused[--accounts->n_unused];
+    }
+    uint32_t id = accounts->n_cells++;
+    accounts->cells = memory_grow(
+        accounts->cells, &accounts->cells_capacity, accounts->n_cells, sizeof(struct cell));
+    return id;
+}
+
+static void list_cell(struct interval *interval, uint32_t id)
+{
+    interval->cells = memory_grow(
+        interval->cells, &interval->capacity, interval->n_cells + 1, sizeof(*interval->cells));
+    interval->cells[interval->n_cells++] = id;
 }
 
 uint32_t accounts_cell(struct accounts *accounts, uint32_t site)
@@ -36,12 +68,24 @@ uint32_t accounts_cell(struct accounts *accounts, uint32_t site)
     if (record->cell && accounts->cells[record->cell].birth == accounts->birth) {
         return record->cell;
     }
-    uint32_t id = accounts->n_cells++;
-    accounts->cells = memory_grow(
-        accounts->cells, &accounts->cells_capacity, accounts->n_cells, sizeof(struct cell));
-    accounts->cells[id] = (struct cell){
-        .site = site, .birth = accounts->birth, .domain = (uint8_t)record->domain};
+    uint32_t id = new_cell(accounts);
+    accounts->cells[id] = (struct cell){.site = site,
+        .birth = accounts->birth,
+        .older = record->cell,
+        .domain = (uint8_t)record->domain};
+    if (record->cell) {
+        accounts->cells[record->cell].newer = id;
+    }
     record->cell = id;
+    list_cell(&accounts->intervals[accounts->n_intervals - 1], id);
+    return id;
+}
+
+static inline uint32_t standing(const struct accounts *accounts, uint32_t id)
+{
+    while (__builtin_expect(accounts->cells[id].merged_into != 0, 0)) {
+        id = accounts->cells[id].merged_into;
+    }
     return id;
 }
 
@@ -118,8 +162,8 @@ static inline void apply(
     }
 }
 
-static inline void change(struct accounts *accounts, struct account *account, uint32_t id,
-    int64_t bytes, int64_t blocks)
+static inline void change(
+    struct accounts *accounts, struct account *account, uint32_t id, int64_t bytes, int64_t blocks)
 {
     struct cell *cell = &accounts->cells[id];
     apply(&account->now, cell, bytes, blocks);
@@ -140,32 +184,53 @@ void accounts_add(struct accounts *accounts, struct account *account, uint32_t i
     if (!more || !rises(&accounts->all, more, time_us)) {
         keep_peak(&accounts->all, cell, SCOPE_ALL);
     }
+    cell->refs++;
     cell->allocated_bytes += size;
     cell->allocations++;
     change(accounts, account, id, (int64_t)size, 1);
 }
 
-void accounts_remove(
-    struct accounts *accounts, struct account *account, uint32_t id, uint64_t size)
+/* One name of a cell goes; the cell that it stands for now. */
+static inline uint32_t drop_name(struct accounts *accounts, uint32_t id)
 {
     struct cell *cell = &accounts->cells[id];
-    keep_peak(account, cell, SCOPE_PROCESS);
-    keep_peak(&accounts->all, cell, SCOPE_ALL);
-    change(accounts, account, id, -(int64_t)size, -1);
+    cell->refs--;
+    if (__builtin_expect(cell->merged_into != 0, 0)) {
+        uint32_t standing_id = standing(accounts, id);
+        accounts_tidy(accounts, id);
+        return standing_id;
+    }
+    return id;
 }
 
-void accounts_shrink(
-    struct accounts *accounts, struct account *account, uint32_t id, uint64_t bytes)
+static void take(
+    struct accounts *accounts, struct account *account, uint32_t id, int64_t bytes, int64_t blocks)
 {
     struct cell *cell = &accounts->cells[id];
     keep_peak(account, cell, SCOPE_PROCESS);
     keep_peak(&accounts->all, cell, SCOPE_ALL);
-    change(accounts, account, id, -(int64_t)bytes, 0);
+    change(accounts, account, id, -bytes, -blocks);
+}
+
+void accounts_remove(struct accounts *accounts, struct account *account, uint32_t id, uint64_t size)
+{
+    take(accounts, account, drop_name(accounts, id), (int64_t)size, 1);
+}
+
+void accounts_cut(
+    struct accounts *accounts, struct account *account, uint32_t id, uint64_t bytes, int ranges)
+{
+    if (ranges < 0) {
+        accounts->cells[id].refs++;
+    }
+    uint32_t cell = ranges > 0 ? drop_name(accounts, id) : standing(accounts, id);
+    take(accounts, account, cell, (int64_t)bytes, ranges);
 }
 
 void accounts_move(struct accounts *accounts, struct account *account, uint32_t old_id,
     uint64_t old_size, uint32_t id, uint64_t size, uint64_t time_us)
 {
+    old_id = drop_name(accounts, old_id);
     struct cell *old = &accounts->cells[old_id], *cell = &accounts->cells[id];
     int64_t more = (is_live(cell) ? (int64_t)size : 0) - (is_live(old) ? (int64_t)old_size : 0);
     if (more <= 0 || !rises(account, more, time_us)) {
@@ -176,14 +241,139 @@ void accounts_move(struct accounts *accounts, struct account *account, uint32_t 
         keep_peak(&accounts->all, old, SCOPE_ALL);
         keep_peak(&accounts->all, cell, SCOPE_ALL);
     }
+    cell->refs++;
     cell->allocated_bytes += size;
     cell->allocations++;
     change(accounts, account, old_id, -(int64_t)old_size, -1);
     change(accounts, account, id, (int64_t)size, 1);
 }
 
-struct saved accounts_at_peak(
-    const struct cell *cell, const struct account *account, int scope)
+/* ---- intervals ---- */
+
+void accounts_begin(struct accounts *accounts, uint32_t birth)
+{
+    accounts->intervals = memory_grow(accounts->intervals, &accounts->intervals_capacity,
+        accounts->n_intervals + 1, sizeof(*accounts->intervals));
+    accounts->intervals[accounts->n_intervals++] = (struct interval){.birth = birth};
+    accounts->birth = birth;
+}
+
+static struct account *account_of(struct accounts *accounts, const struct cell *cell)
+{
+    return accounts->processes[accounts->definitions.sites[cell->site].process];
+}
+
+static void merge_peaks(struct accounts *accounts, const struct cell *from, struct cell *into)
+{
+    const struct account *scopes[SCOPES] = {account_of(accounts, into), &accounts->all};
+    for (int scope = 0; scope < SCOPES; scope++) {
+        struct saved a = accounts_at_peak(from, scopes[scope], scope);
+        struct saved b = accounts_at_peak(into, scopes[scope], scope);
+        into->saved[scope] =
+            (struct saved){a.bytes + b.bytes, a.blocks + b.blocks, scopes[scope]->peak.epoch};
+    }
+}
+
+/* `from` is the next older cell of the same site: it goes on as part of `into`. */
+static void merge(struct accounts *accounts, uint32_t from_id, uint32_t into_id)
+{
+    struct cell *from = &accounts->cells[from_id], *into = &accounts->cells[into_id];
+    merge_peaks(accounts, from, into);
+    into->bytes += from->bytes;
+    into->blocks += from->blocks;
+    into->allocated_bytes += from->allocated_bytes;
+    into->allocations += from->allocations;
+    into->written_bytes += from->written_bytes;
+    into->written_blocks += from->written_blocks;
+    into->written_allocated_bytes += from->written_allocated_bytes;
+    into->written_allocations += from->written_allocations;
+    if (from->is_changed) {
+        note_change(account_of(accounts, into), into, into_id);
+    }
+    into->older = from->older;
+    if (from->older) {
+        accounts->cells[from->older].newer = into_id;
+    }
+    from->merged_into = into_id;
+    into->refs++;
+    accounts_tidy(accounts, from_id);
+}
+
+static size_t find_interval(const struct accounts *accounts, uint32_t birth)
+{
+    size_t i = accounts->n_intervals - 1;
+    while (i && accounts->intervals[i].birth != birth) {
+        i--;
+    }
+    return i;
+}
+
+void accounts_join(struct accounts *accounts, uint32_t birth)
+{
+    size_t at = find_interval(accounts, birth);
+    if (at == 0) {
+        return;
+    }
+    struct interval gone = accounts->intervals[at], *before = &accounts->intervals[at - 1];
+    for (size_t i = 0; i < gone.n_cells; i++) {
+        struct cell *cell = &accounts->cells[gone.cells[i]];
+        if (!cell->site || cell->merged_into || cell->birth != birth) {
+            continue;
+        }
+        if (cell->older && accounts->cells[cell->older].birth == before->birth) {
+            merge(accounts, cell->older, gone.cells[i]);
+        }
+        cell->birth = before->birth;
+        list_cell(before, gone.cells[i]);
+    }
+    free(gone.cells);
+    accounts->n_intervals--;
+    for (size_t i = at; i < accounts->n_intervals; i++) {
+        accounts->intervals[i] = accounts->intervals[i + 1];
+    }
+    if (accounts->birth == birth) {
+        accounts->birth = accounts->intervals[accounts->n_intervals - 1].birth;
+    }
+}
+
+static bool holds_something(struct accounts *accounts, const struct cell *cell)
+{
+    struct saved own = accounts_at_peak(cell, account_of(accounts, cell), SCOPE_PROCESS);
+    struct saved all = accounts_at_peak(cell, &accounts->all, SCOPE_ALL);
+    return cell->is_changed || cell->bytes || cell->blocks || own.bytes || own.blocks ||
+           all.bytes || all.blocks || cell->written_bytes || cell->written_blocks;
+}
+
+void accounts_tidy(struct accounts *accounts, uint32_t id)
+{
+    struct cell *cell = &accounts->cells[id];
+    struct site_record *site = &accounts->definitions.sites[cell->site];
+    if (cell->refs || !cell->site) {
+        return;
+    }
+    if (!cell->merged_into) {
+        if (site->cell == id || holds_something(accounts, cell)) {
+            return;
+        }
+        if (cell->older) {
+            accounts->cells[cell->older].newer = cell->newer;
+        }
+        if (cell->newer) {
+            accounts->cells[cell->newer].older = cell->older;
+        }
+    }
+    uint32_t merged_into = cell->merged_into;
+    *cell = (struct cell){0};
+    accounts->unused = memory_grow(accounts->unused, &accounts->unused_capacity,
+        accounts->n_unused + 1, sizeof(*accounts->unused));
+    accounts->unused[accounts->n_unused++] = id;
+    if (merged_into) {
+        accounts->cells[merged_into].refs--;
+        accounts_tidy(accounts, merged_into);
+    }
+}
+
+struct saved accounts_at_peak(const struct cell *cell, const struct account *account, int scope)
 {
     const struct saved *saved = &cell->saved[scope];
     if (!account->peak.rising && saved->epoch == account->peak.epoch) {

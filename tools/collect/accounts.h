@@ -2,11 +2,13 @@
  * Who holds how much: cells, totals and exact peaks.  Used by the collector for
  * every event.
  *
- * A cell is what one site allocated during one interval (its birth) and still
- * holds.  A peak keeps the state of all cells at the instant of the largest sum:
- * while the sum rises nothing has to be kept; at the first change after it each
- * cell is saved before it is changed.  All sizes are bytes as the program asked
- * for them.
+ * A cell is what one site allocated during one interval (its birth: the ordinal
+ * of the boundary that began it) and still holds.  When a boundary is dropped,
+ * the cells of the interval that it began are merged into those of the interval
+ * before; blocks keep the number of the cell that they were born in.  A peak keeps the state of all
+ * cells at the instant of the largest sum: while the sum rises nothing has to be kept; at the first
+ * change after it each cell is saved before it is changed.  All sizes are bytes as the program
+ * asked for them.
  */
 #ifndef COLLECT_ACCOUNTS_H
 #define COLLECT_ACCOUNTS_H
@@ -36,7 +38,7 @@ struct peak {
 struct account {
     struct totals now;
     struct peak peak;
-    uint64_t high; /* largest python + native since the last sample */
+    uint64_t high;     /* largest python + native since the last sample */
     uint32_t *changed; /* cells that changed since they were last written; processes only */
     size_t n_changed, changed_capacity;
 };
@@ -44,7 +46,11 @@ struct account {
 enum { SCOPE_PROCESS, SCOPE_ALL, SCOPES };
 
 struct cell {
-    uint32_t site, birth;
+    uint32_t site; /* 0: not in use */
+    uint32_t birth;
+    uint32_t merged_into;  /* 0: stands for itself */
+    uint32_t refs;         /* blocks and ranges in the maps that name this cell */
+    uint32_t newer, older; /* cells of the same site, by birth */
     int64_t bytes, blocks;
     uint64_t allocated_bytes, allocations;
     struct saved {
@@ -64,6 +70,16 @@ struct accounts {
     size_t cells_capacity;
     struct account all;
     uint32_t birth; /* ordinal of the last boundary that began an interval */
+    struct interval {
+        uint32_t birth;
+        uint32_t *cells; /* born in it; those that have gone since may still be listed */
+        size_t n_cells, capacity;
+    } * intervals; /* in order; the last one is now */
+    size_t n_intervals, intervals_capacity;
+    uint32_t *unused; /* cells that can be used again */
+    size_t n_unused, unused_capacity;
+    struct account **processes; /* by process id */
+    size_t processes_capacity;
 };
 
 void accounts_init(struct accounts *accounts);
@@ -74,20 +90,28 @@ void account_init(struct account *account);
 uint32_t accounts_cell(struct accounts *accounts, uint32_t site);
 
 /* A block of size bytes appears in, or goes from, a cell of that account's process. */
-void accounts_add(struct accounts *accounts, struct account *account, uint32_t cell,
-    uint64_t size, uint64_t time_us);
+void accounts_add(struct accounts *accounts, struct account *account, uint32_t cell, uint64_t size,
+    uint64_t time_us);
 void accounts_remove(
     struct accounts *accounts, struct account *account, uint32_t cell, uint64_t size);
 /* Both at once, as one event: a reallocation. */
 void accounts_move(struct accounts *accounts, struct account *account, uint32_t old_cell,
     uint64_t old_size, uint32_t cell, uint64_t size, uint64_t time_us);
-/* Part of a mapped range goes; the block stays. */
-void accounts_shrink(
-    struct accounts *accounts, struct account *account, uint32_t cell, uint64_t bytes);
+/* Bytes of a mapped range go, and with them so many ranges: 1, 0, or -1 where one was split. */
+void accounts_cut(
+    struct accounts *accounts, struct account *account, uint32_t cell, uint64_t bytes, int ranges);
+/* Tells which account belongs to a process. */
+void accounts_process(struct accounts *accounts, uint32_t process, struct account *account);
+
+/* An interval begins: the birth of what is allocated from now on. */
+void accounts_begin(struct accounts *accounts, uint32_t birth);
+/* The boundary that began the interval `birth` is dropped: it becomes part of the one before. */
+void accounts_join(struct accounts *accounts, uint32_t birth);
+/* After a cell was written: gives it back if nothing refers to it any more. */
+void accounts_tidy(struct accounts *accounts, uint32_t cell);
 
 /* Value of a cell at the peak of an account. */
-struct saved accounts_at_peak(
-    const struct cell *cell, const struct account *account, int scope);
+struct saved accounts_at_peak(const struct cell *cell, const struct account *account, int scope);
 /* Totals at the peak of an account. */
 const struct totals *accounts_peak_totals(const struct account *account);
 

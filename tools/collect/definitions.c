@@ -75,8 +75,8 @@ static bool equal_function(const void *context, uint32_t number, const void *key
 
 uint32_t definitions_function(struct definitions *d, const struct function_record *function)
 {
-    uint32_t hash = index_hash_numbers(
-        (uint64_t)function->file << 32 | function->name, function->first_line);
+    uint32_t hash =
+        index_hash_numbers((uint64_t)function->file << 32 | function->name, function->first_line);
     uint32_t id = index_find(&d->function_index, hash, equal_function, d, function);
     if (id) {
         return id;
@@ -99,8 +99,7 @@ static bool equal_node(const void *context, uint32_t number, const void *key)
 
 uint32_t definitions_node(struct definitions *d, const struct node_record *node)
 {
-    uint32_t hash =
-        index_hash_numbers((uint64_t)node->parent << 32 | node->function, node->line);
+    uint32_t hash = index_hash_numbers((uint64_t)node->parent << 32 | node->function, node->line);
     uint32_t id = index_find(&d->node_index, hash, equal_node, d, node);
     if (id) {
         return id;
@@ -117,14 +116,14 @@ static bool equal_site(const void *context, uint32_t number, const void *key)
 {
     const struct site_record *a = &((const struct definitions *)context)->sites[number];
     const struct site_record *b = key;
-    return a->node == b->node && a->domain == b->domain && a->thread == b->thread
-        && a->process == b->process;
+    return a->node == b->node && a->domain == b->domain && a->thread == b->thread &&
+           a->process == b->process;
 }
 
 uint32_t definitions_site(struct definitions *d, const struct site_record *site)
 {
-    uint32_t hash = index_hash_numbers((uint64_t)site->node << 32 | site->thread,
-        (uint64_t)site->process << 8 | site->domain);
+    uint32_t hash = index_hash_numbers(
+        (uint64_t)site->node << 32 | site->thread, (uint64_t)site->process << 8 | site->domain);
     uint32_t id = index_find(&d->site_index, hash, equal_site, d, site);
     if (id) {
         return id;

@@ -57,8 +57,7 @@ uint32_t definitions_function(
     struct definitions *definitions, const struct function_record *function);
 uint32_t definitions_node(struct definitions *definitions, const struct node_record *node);
 uint32_t definitions_site(struct definitions *definitions, const struct site_record *site);
-uint32_t definitions_process(
-    struct definitions *definitions, const struct process_record *process);
+uint32_t definitions_process(struct definitions *definitions, const struct process_record *process);
 uint32_t definitions_thread(
     struct definitions *definitions, uint32_t process, int tid, uint32_t name, uint64_t start_us);
 /* Writes what is new. */

@@ -133,8 +133,7 @@ static inline void allocate(struct drain *drain)
     if (!heapmap_put(&image->blocks, &block, &old)) {
         count_duplicate(drain, &old);
     }
-    accounts_add(
-        drain->accounts, &image->account, block.cell, block.size, drain->ring->time_us);
+    accounts_add(drain->accounts, &image->account, block.cell, block.size, drain->ring->time_us);
 }
 
 static void count_unknown(struct image *image)
@@ -210,15 +209,10 @@ void drain_cancel_moves(struct accounts *accounts, struct ring *ring)
 
 /* ---- maps ---- */
 
-static void piece_gone(void *context, uint32_t cell, uint64_t bytes, int whole)
+static void piece_gone(void *context, uint32_t cell, uint64_t bytes, int ranges)
 {
     struct drain *drain = context;
-    struct account *account = &drain->ring->image->account;
-    if (whole) {
-        accounts_remove(drain->accounts, account, cell, bytes);
-    } else {
-        accounts_shrink(drain->accounts, account, cell, bytes);
-    }
+    accounts_cut(drain->accounts, &drain->ring->image->account, cell, bytes, ranges);
 }
 
 #define PAGE 4096ull
@@ -323,8 +317,8 @@ static uint64_t take_meta(struct drain *drain)
         return 1;
     case MT_META_DEPEND:
         return drain->events->reached(drain->collector, (uint32_t)word(ring, 1), word(ring, 2))
-            ? 3
-            : WAITS;
+                   ? 3
+                   : WAITS;
     case MT_META_PROCESS:
         drain->events->process(drain->collector, ring, word(ring, 1), word(ring, 2));
         ring->text.size = 0;

@@ -21,12 +21,12 @@ struct heapmap { /* zeroed is empty */
         uint64_t address; /* 0: free */
         uint32_t size;    /* UINT32_MAX: in `large` */
         uint32_t cell;
-    } *entries;
+    } * entries;
     uint64_t capacity, used;
     unsigned shift;
     struct heapmap_large {
         uint64_t address, size;
-    } *large; /* blocks of 4 GiB and more: few, in no order */
+    } * large; /* blocks of 4 GiB and more: few, in no order */
     size_t n_large, large_capacity;
 };
 

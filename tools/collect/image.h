@@ -27,7 +27,7 @@ struct image {
     bool announced; /* its PROCESS record was read */
     bool dead;      /* nothing will be added to its rings */
     bool finished;
-    bool has_end; /* its moment "end" was written */
+    bool has_end;     /* its moment "end" was written */
     uint32_t process; /* id in the trace */
     uint64_t start_us, end_us;
     int status;

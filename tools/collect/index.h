@@ -13,7 +13,7 @@
 struct index {
     struct index_slot {
         uint32_t hash, number;
-    } *slots;
+    } * slots;
     uint32_t capacity, used;
 };
 

@@ -32,8 +32,8 @@ static bool find_in_path(const char *name, char *out)
         size_t length = strcspn(path, ":");
         char candidate[LAUNCH_PATH_MAX];
         struct stat status;
-        snprintf(candidate, sizeof(candidate), "%.*s%s%s", (int)length, path, length ? "/" : "",
-            name);
+        snprintf(
+            candidate, sizeof(candidate), "%.*s%s%s", (int)length, path, length ? "/" : "", name);
         if (stat(candidate, &status) == 0 && S_ISREG(status.st_mode)) {
             bool executable = access(candidate, X_OK) == 0;
             if (executable || !there) {
@@ -66,8 +66,8 @@ static const char *why_not_elf(int fd, const unsigned char *head, ssize_t size)
         }
         if (segment.p_type == PT_INTERP) {
             char loader[64] = "";
-            if (pread(fd, loader, sizeof(loader) - 1, (off_t)segment.p_offset) > 0
-                && strstr(loader, "ld-musl")) {
+            if (pread(fd, loader, sizeof(loader) - 1, (off_t)segment.p_offset) > 0 &&
+                strstr(loader, "ld-musl")) {
                 return "uses the musl C library, which memtrace does not know";
             }
             return NULL;
@@ -214,8 +214,8 @@ const char *launch_probe(const char *agent)
         return NULL;
     }
     return WIFEXITED(status) && WEXITSTATUS(status) == 2
-        ? "it is of another version than this program; install both again"
-        : complaint;
+               ? "it is of another version than this program; install both again"
+               : complaint;
 }
 
 /* ---- starting ---- */

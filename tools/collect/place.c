@@ -69,8 +69,8 @@ static bool is_trace(const char *path)
     if (fd >= 0) {
         close(fd);
     }
-    return size == 0
-        || (size == sizeof(magic) && memcmp(magic, MT_TRACE_MAGIC, sizeof(magic)) == 0);
+    return size == 0 ||
+           (size == sizeof(magic) && memcmp(magic, MT_TRACE_MAGIC, sizeof(magic)) == 0);
 }
 
 /* A descriptor, or a negative errno; -EEXIST: something that is no trace is in the way. */
@@ -106,9 +106,9 @@ int place_open(const char *pattern, const char *name, pid_t pid, char **path)
     if (fd < 0 && !pattern && fd != -EEXIST) {
         const char *temporary = getenv("TMPDIR");
         char *elsewhere = NULL;
-        if (asprintf(&elsewhere, "%s/%s", temporary && *temporary ? temporary : "/tmp", *path)
-                > 0
-            && create(elsewhere) >= 0) {
+        if (asprintf(&elsewhere, "%s/%s", temporary && *temporary ? temporary : "/tmp", *path) >
+                0 &&
+            create(elsewhere) >= 0) {
             fprintf(stderr, "memtrace: %s cannot be written here (%s): it goes to %s\n", *path,
                 strerror(-fd), elsewhere);
             unlink(elsewhere);

@@ -50,9 +50,9 @@ void rangemap_remove(
         struct range *range = &map->ranges[at], tail = *range;
         uint64_t from = range->start > start ? range->start : start;
         uint64_t to = range->end < end ? range->end : end;
-        int whole = from == range->start && to == range->end;
-        gone(context, range->cell, to - from, whole);
-        if (whole) {
+        int ranges = (from == range->start) + (to == range->end) - 1;
+        gone(context, range->cell, to - from, ranges);
+        if (ranges == 1) {
             erase(map, at);
         } else if (from == range->start) {
             range->start = to;

@@ -18,8 +18,9 @@ struct rangemap { /* zeroed is empty */
     size_t count, capacity;
 };
 
-/* Called for each piece that goes: its cell, its bytes, and whether it was a whole range. */
-typedef void rangemap_gone(void *context, uint32_t cell, uint64_t bytes, int whole);
+/* Called for each piece that goes: its cell, its bytes, and how many ranges fewer its cell has: 1
+   for a whole one, 0 for an end of one, -1 for a middle, which leaves two. */
+typedef void rangemap_gone(void *context, uint32_t cell, uint64_t bytes, int ranges);
 
 void rangemap_add(struct rangemap *map, const struct range *range);
 /* Removes [start, end) from whatever ranges lie there, also from their middle. */

@@ -10,7 +10,9 @@
 #include "memtrace/format.h"
 
 #define FLUSH_US 1000000u
-#define TICKS_OF_AGE 64u /* a boundary at every 64th part of the time so far */
+#define TICK_US 100000u  /* least time between boundaries */
+#define TICKS_OF_AGE 128 /* a boundary at every 128th part of the time so far */
+#define TICK_SHARE 50    /* writing them takes at most a 50th of the time */
 
 struct row {
     uint32_t site, birth, cell;
@@ -50,7 +52,6 @@ static void put_rows(struct collector *collector, struct buffer *body, struct ro
         put(collector, body, &collector->accounts.cells[rows->rows[i].cell], context);
         site = rows->rows[i].site;
     }
-    free(rows->rows);
 }
 
 static void write_chunk(struct collector *collector, int kind, struct buffer *body)
@@ -75,19 +76,22 @@ static void put_changes(
     cell->written_allocations = cell->allocations;
 }
 
-static void gather_changes(
-    struct accounts *accounts, struct account *account, struct rows *rows)
+static void gather_changes(struct accounts *accounts, struct account *account, struct rows *rows)
 {
     for (size_t i = 0; i < account->n_changed; i++) {
-        struct cell *cell = &accounts->cells[account->changed[i]];
-        cell->is_changed = false;
-        add_row(rows, cell, account->changed[i]);
+        uint32_t id = account->changed[i];
+        struct cell *cell = &accounts->cells[id];
+        if (cell->site && cell->is_changed && !cell->merged_into) { /* a merge may list it twice */
+            cell->is_changed = false;
+            add_row(rows, cell, id);
+        }
     }
     account->n_changed = 0;
 }
 
-static void write_boundary(
-    struct collector *collector, int kind, struct image *only, uint64_t time_us)
+/* Returns the number of rows. */
+static size_t write_boundary(
+    struct collector *collector, int kind, struct image *only, uint64_t time_us, uint32_t name)
 {
     struct buffer body = {0};
     struct rows rows = {0};
@@ -100,10 +104,45 @@ static void write_boundary(
     buffer_varint(&body, (uint64_t)kind);
     buffer_varint(&body, only ? only->process : 0);
     buffer_varint(&body, time_us);
-    buffer_varint(&body, 0);
+    buffer_varint(&body, name);
     put_rows(collector, &body, &rows, put_changes, NULL);
     write_chunk(collector, MT_CHUNK_BOUNDARY, &body);
-    collector->n_boundaries++;
+    for (size_t i = 0; i < rows.count; i++) {
+        accounts_tidy(&collector->accounts, rows.rows[i].cell);
+    }
+    free(rows.rows);
+    return rows.count;
+}
+
+static void thin(struct collector *collector)
+{
+    struct buffer dropped = {0}, body = {0};
+    uint32_t ordinal, before = 0, count = 0;
+    while (boundaries_thin(&collector->boundaries, &ordinal)) {
+        accounts_join(&collector->accounts, ordinal);
+        buffer_svarint(&dropped, (int64_t)ordinal - before);
+        before = ordinal;
+        count++;
+    }
+    if (count) {
+        buffer_varint(&body, count);
+        buffer_append(&body, dropped.data, dropped.size);
+        write_chunk(collector, MT_CHUNK_THIN, &body);
+    }
+    buffer_free(&dropped);
+}
+
+/* A boundary of all processes begins an interval. */
+static void write_boundary_of_all(
+    struct collector *collector, int kind, uint64_t time_us, uint32_t name)
+{
+    size_t rows = write_boundary(collector, kind, NULL, time_us, name);
+    bool pin = kind != MT_BOUNDARY_TICK;
+    uint32_t ordinal = boundaries_add(&collector->boundaries, time_us, rows, pin);
+    if (ordinal) {
+        accounts_begin(&collector->accounts, ordinal);
+    }
+    thin(collector);
 }
 
 /* ---- peaks ---- */
@@ -128,9 +167,12 @@ static void gather_peak(struct collector *collector, const struct peak_scope *sc
     struct accounts *accounts = &collector->accounts;
     for (uint32_t i = 1; i < accounts->n_cells; i++) {
         const struct cell *cell = &accounts->cells[i];
+        if (!cell->site || cell->merged_into) {
+            continue;
+        }
         struct saved saved = accounts_at_peak(cell, scope->account, scope->scope);
-        if ((!process || accounts->definitions.sites[cell->site].process == process)
-            && (saved.bytes != cell->written_bytes || saved.blocks != cell->written_blocks)) {
+        if ((!process || accounts->definitions.sites[cell->site].process == process) &&
+            (saved.bytes != cell->written_bytes || saved.blocks != cell->written_blocks)) {
             add_row(rows, cell, i);
         }
     }
@@ -154,6 +196,13 @@ static void write_peak(struct collector *collector, struct account *account, uin
     buffer_varint(&body, totals->blocks);
     put_rows(collector, &body, &rows, put_peak, &scope);
     write_chunk(collector, MT_CHUNK_PEAK, &body);
+    free(rows.rows);
+    if (!process) {
+        uint32_t base = collector->boundaries.retained[collector->boundaries.count - 1].ordinal;
+        boundaries_unpin(&collector->boundaries, collector->peak_base);
+        boundaries_pin(&collector->boundaries, base);
+        collector->peak_base = base;
+    }
 }
 
 /* ---- timelines ---- */
@@ -193,7 +242,8 @@ static void write_timeline(struct collector *collector, struct image *image)
 void record_end(struct collector *collector, struct image *image, uint64_t time_us)
 {
     image->end = image->account.now;
-    write_boundary(collector, MT_BOUNDARY_END, image, time_us);
+    write_boundary(collector, MT_BOUNDARY_END, image, time_us, 0);
+    boundaries_pass(&collector->boundaries);
     write_peak(collector, &collector->accounts.all, 0);
 }
 
@@ -221,25 +271,42 @@ void record_image_end(struct collector *collector, struct image *image)
     write_chunk(collector, MT_CHUNK_PROCESS_END, &body);
 }
 
+void record_start(struct collector *collector)
+{
+    write_boundary_of_all(collector, MT_BOUNDARY_START, 0, 0);
+}
+
+void record_mark(struct collector *collector, uint32_t name, uint64_t time_us)
+{
+    write_boundary_of_all(collector, MT_BOUNDARY_MARK, time_us, name);
+}
+
+static bool tick_is_due(const struct collector *collector, uint64_t now_us)
+{
+    uint64_t since = now_us - collector->ticked_us;
+    return since >= TICK_US && since >= now_us / TICKS_OF_AGE &&
+           since >= TICK_SHARE * collector->tick_cost_us;
+}
+
 void record_flush(struct collector *collector, uint64_t now_us)
 {
-    if (now_us - collector->flushed_us < FLUSH_US) {
-        return;
-    }
-    collector->flushed_us = now_us;
-    for (size_t i = 0; i < collector->n_images; i++) {
-        write_timeline(collector, collector->images[i]);
-    }
-    if (now_us - collector->ticked_us >= now_us / TICKS_OF_AGE) {
+    if (tick_is_due(collector, now_us)) {
         collector->ticked_us = now_us;
-        write_boundary(collector, MT_BOUNDARY_TICK, NULL, now_us);
+        write_boundary_of_all(collector, MT_BOUNDARY_TICK, now_us, 0);
+        collector->tick_cost_us = session_clock(collector) - now_us;
+    }
+    if (now_us - collector->flushed_us >= FLUSH_US) {
+        collector->flushed_us = now_us;
+        for (size_t i = 0; i < collector->n_images; i++) {
+            write_timeline(collector, collector->images[i]);
+        }
         write_peak(collector, &collector->accounts.all, 0);
     }
 }
 
 void record_last(struct collector *collector)
 {
-    write_boundary(collector, MT_BOUNDARY_LAST, NULL, session_clock(collector));
+    write_boundary_of_all(collector, MT_BOUNDARY_LAST, session_clock(collector), 0);
     write_peak(collector, &collector->accounts.all, 0);
     sources_write(collector);
 }

@@ -7,6 +7,10 @@
 
 #include "collect/session.h"
 
+/* The first boundary, when the trace's file is there. */
+void record_start(struct collector *collector);
+/* A mark of that name (a string of the trace): a boundary of all processes, pinned. */
+void record_mark(struct collector *collector, uint32_t name, uint64_t time_us);
 /* The moment "end" of a process. */
 void record_end(struct collector *collector, struct image *image, uint64_t time_us);
 /* A process is over: its end, if it had none, its peak and its counters. */

@@ -39,8 +39,8 @@ void sampler_take(struct collector *collector, struct image *image)
     if (!rss) {
         return;
     }
-    image->samples = memory_grow(image->samples, &image->samples_capacity, image->n_samples + 1,
-        sizeof(*image->samples));
+    image->samples = memory_grow(
+        image->samples, &image->samples_capacity, image->n_samples + 1, sizeof(*image->samples));
     struct sample *sample = &image->samples[image->n_samples++];
     sample->time_us = session_clock(collector);
     sample->rss = rss > ours ? rss - ours : 0;

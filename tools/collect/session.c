@@ -39,8 +39,7 @@ uint64_t session_clock(const struct collector *collector)
 
 int session_create(struct collector *collector, unsigned interval_ms)
 {
-    *collector = (struct collector){
-        .interval_ms = interval_ms, .main_status = MT_STATUS_UNKNOWN};
+    *collector = (struct collector){.interval_ms = interval_ms, .main_status = MT_STATUS_UNKNOWN};
     int error = shared_create(&collector->shared);
     if (error) {
         return error;
@@ -153,6 +152,7 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
         .traced = (int)(w0 >> 32),
     };
     image->process = definitions_process(definitions, &record);
+    accounts_process(&collector->accounts, image->process, &image->account);
     image->announced = true;
     collector->untraced_python |= record.traced == MT_PYTHON_UNKNOWN;
 }
@@ -203,6 +203,7 @@ void session_adopt(struct collector *collector, int pid, const char *path, const
         .path = definitions_string(definitions, path, (uint32_t)strlen(path)),
         .command = definitions_string(definitions, command, (uint32_t)strlen(command))};
     image->process = definitions_process(definitions, &record);
+    accounts_process(&collector->accounts, image->process, &image->account);
     image->announced = true;
 }
 
@@ -226,9 +227,8 @@ static bool open_ring(struct collector *collector, uint32_t slot)
     ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
     ring->mask = shared->words - 1;
     ring->time_us = session_clock(collector);
-    ring->image = image
-        ? image
-        : make_image(collector, shared->pid, shared->image, shared->parent_image);
+    ring->image =
+        image ? image : make_image(collector, shared->pid, shared->image, shared->parent_image);
     collector->rings[slot] = ring;
     return true;
 }
@@ -279,8 +279,8 @@ static uint64_t drain_rings(struct collector *collector, const struct image *onl
         if (!ring || (only && ring->image != only)) {
             continue;
         }
-        uint64_t taken = drain_ring(
-            collector, &collector->accounts, ring, &drain_events, BATCH_WORDS);
+        uint64_t taken =
+            drain_ring(collector, &collector->accounts, ring, &drain_events, BATCH_WORDS);
         if (taken) {
             publish_tail(ring);
         }
@@ -308,8 +308,8 @@ static void release_blocks(struct collector *collector, struct image *image)
     struct accounts *accounts = &collector->accounts;
     for (uint64_t i = 0; i < image->blocks.capacity; i++) {
         struct block block;
-        while (image->blocks.entries[i].address
-            && heapmap_take(&image->blocks, image->blocks.entries[i].address, &block)) {
+        while (image->blocks.entries[i].address &&
+               heapmap_take(&image->blocks, image->blocks.entries[i].address, &block)) {
             accounts_remove(accounts, &image->account, block.cell, block.size);
         }
     }
@@ -386,8 +386,7 @@ uint64_t session_poll(struct collector *collector)
     uint64_t now = session_clock(collector);
     if (now - collector->now_us >= 1000) {
         collector->now_us = now;
-        atomic_store_explicit(
-            &collector->shared.control->clock_us, now, memory_order_relaxed);
+        atomic_store_explicit(&collector->shared.control->clock_us, now, memory_order_relaxed);
     }
     open_rings(collector);
     uint64_t taken = drain_rings(collector, NULL);
@@ -432,6 +431,7 @@ void session_output(struct collector *collector, int fd, const char *meta_json)
     buffer_append(&body, meta_json, strlen(meta_json));
     writer_chunk(&collector->writer, MT_CHUNK_META, &body);
     buffer_free(&body);
+    record_start(collector);
 }
 
 int session_seal(struct collector *collector, const char *end_json)
@@ -447,6 +447,7 @@ int session_seal(struct collector *collector, const char *end_json)
     }
     free(collector->images);
     free(collector->rings);
+    boundaries_free(&collector->boundaries);
     accounts_free(&collector->accounts);
     return writer_close(&collector->writer);
 }
@@ -459,8 +460,8 @@ uint64_t session_agent_bytes(const struct collector *collector, const struct ima
         if (ring && ring->image == image) {
             uint64_t data = atomic_load_explicit(&ring->shared->head, memory_order_relaxed) * 8;
             uint64_t whole = ring->shared->words * 8;
-            bytes += MT_RING_HEADER + (data < whole ? data : whole)
-                + atomic_load_explicit(&ring->shared->agent_bytes, memory_order_relaxed);
+            bytes += MT_RING_HEADER + (data < whole ? data : whole) +
+                     atomic_load_explicit(&ring->shared->agent_bytes, memory_order_relaxed);
         }
     }
     return bytes;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "collect/accounts.h"
+#include "collect/boundaries.h"
 #include "collect/drain.h"
 #include "collect/image.h"
 #include "collect/shared.h"
@@ -26,7 +27,9 @@ struct collector {
     uint64_t start_ns; /* CLOCK_MONOTONIC when the session began */
     uint64_t now_us, sampled_us, flushed_us, ticked_us;
     unsigned interval_ms; /* between samples of RSS */
-    uint32_t n_boundaries;
+    struct boundaries boundaries;
+    uint32_t peak_base;    /* ordinal that the written peak of all rests on, 0: none */
+    uint64_t tick_cost_us; /* time that the last boundary took */
     int main_pid;
     bool main_ended;
     int main_status;

@@ -18,8 +18,8 @@ static bool make_directory(struct shared *shared, const char *parent)
 {
     int length = snprintf(shared->directory, sizeof(shared->directory), "%s/memtrace-%d-XXXXXX",
         parent, (int)getuid());
-    return length > 0 && (size_t)length < sizeof(shared->directory)
-        && mkdtemp(shared->directory) != NULL;
+    return length > 0 && (size_t)length < sizeof(shared->directory) &&
+           mkdtemp(shared->directory) != NULL;
 }
 
 static void path_of(const struct shared *shared, char *path, size_t size, const char *name)
@@ -38,8 +38,7 @@ static int make_control(struct shared *shared)
     int error = posix_fallocate(fd, 0, sizeof(struct mt_control));
     void *memory = MAP_FAILED;
     if (!error) {
-        memory = mmap(
-            NULL, sizeof(struct mt_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        memory = mmap(NULL, sizeof(struct mt_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         error = memory == MAP_FAILED ? errno : 0;
     }
     close(fd);
@@ -97,11 +96,10 @@ static struct mt_ring *map_twice(const struct shared *shared, int fd)
     if (start == MAP_FAILED) {
         return NULL;
     }
-    if (mmap(start, MT_RING_HEADER + bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0)
-            == MAP_FAILED
-        || mmap(start + MT_RING_HEADER + bytes, bytes, PROT_READ | PROT_WRITE,
-               MAP_SHARED | MAP_FIXED, fd, MT_RING_HEADER)
-            == MAP_FAILED) {
+    if (mmap(start, MT_RING_HEADER + bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+            0) == MAP_FAILED ||
+        mmap(start + MT_RING_HEADER + bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+            fd, MT_RING_HEADER) == MAP_FAILED) {
         munmap(start, mapped_size(shared));
         return NULL;
     }
@@ -125,9 +123,8 @@ struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot)
     }
     struct mt_ring *ring = map_twice(shared, fd);
     close(fd);
-    if (ring
-        && (ring->magic != MT_RING_MAGIC || ring->version != MT_RING_VERSION
-            || ring->words != shared->ring_bytes / 8)) {
+    if (ring && (ring->magic != MT_RING_MAGIC || ring->version != MT_RING_VERSION ||
+                    ring->words != shared->ring_bytes / 8)) {
         shared_unmap_ring(shared, ring);
         ring = NULL;
     }

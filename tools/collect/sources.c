@@ -75,9 +75,8 @@ static FILE *open_source(const char *path)
 {
     struct stat status;
     FILE *file = fopen(path, "re");
-    if (file
-        && (fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode)
-            || status.st_size > FILE_MAX_BYTES)) {
+    if (file && (fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode) ||
+                    status.st_size > FILE_MAX_BYTES)) {
         fclose(file);
         return NULL;
     }

@@ -1,0 +1,38 @@
+/*
+ * Which boundaries of all processes are retained: recent ones dense, older ones
+ * ever rarer, marks and what a peak rests on always.  Policy alone: it reads no
+ * clock and writes nothing.  Used by the collector.
+ */
+#ifndef COLLECT_BOUNDARIES_H
+#define COLLECT_BOUNDARIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BOUNDARIES_RETAINED 128u   /* not counting pinned ones */
+#define BOUNDARIES_PINNED 64u      /* marks: the oldest beyond lose their pin */
+#define BOUNDARIES_ROWS (5u << 19) /* rows of all retained ones, about 20 MB of file */
+#define BOUNDARIES_LEAST 16u       /* kept however many rows they have */
+
+struct boundaries { /* zeroed is empty */
+    struct boundary {
+        uint32_t ordinal;
+        uint32_t pins;
+        uint64_t time_us, rows;
+    } * retained; /* in order */
+    size_t count, capacity;
+    uint32_t next_ordinal;
+};
+
+/* A boundary of all processes was written; returns its ordinal. */
+uint32_t boundaries_add(struct boundaries *boundaries, uint64_t time_us, uint64_t rows, bool pin);
+/* One of a single process was written: it has an ordinal and stays. */
+void boundaries_pass(struct boundaries *boundaries);
+void boundaries_pin(struct boundaries *boundaries, uint32_t ordinal);
+void boundaries_unpin(struct boundaries *boundaries, uint32_t ordinal);
+/* Gives up a boundary if there are too many: its ordinal in *ordinal.  False if there are not. */
+bool boundaries_thin(struct boundaries *boundaries, uint32_t *ordinal);
+void boundaries_free(struct boundaries *boundaries);
+
+#endif
