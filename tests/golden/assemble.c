@@ -11,8 +11,9 @@
  *   stack NAME PARENT FILE LINE FUNCTION
  *   site NAME PROCESS THREAD DOMAIN STACK
  *   timeline PROCESS           then: sample TIME RSS PYTHON NATIVE MAPPED ARENAS HIGH
- *   boundary KIND PROCESS TIME NAME    then: row SITE BYTES BLOCKS ALLOCATED ALLOCATIONS
- *   peak PROCESS TIME PYTHON NATIVE BLOCKS    then: row SITE BYTES BLOCKS
+ *   boundary KIND PROCESS TIME NAME    then: row SITE BYTES BLOCKS ALLOCATED ALLOCATIONS [BIRTH]
+ *   peak PROCESS TIME PYTHON NATIVE BLOCKS    then: row SITE BYTES BLOCKS [BIRTH]
+ *   thin ORDINAL
  *   source FILE LINE TEXT
  *   ended PROCESS TIME STATUS UNKNOWN DUPLICATE INHERITED GAPS GAP_BYTES EVENTS MAX_RSS
  *   chunk KIND HEX   any chunk       flush   begins new chunks       # comment
@@ -248,7 +249,7 @@ static void do_sample(struct word *words, int n)
 
 static void do_boundary(struct word *words, int n)
 {
-    static const char *const kinds[] = {"start", "tick", "end", "mark", "last", NULL};
+    static const char *const kinds[] = {"start", "tick", "end", "mark", "last", "dropped", NULL};
     uint64_t name = string_of(words[4]);
     flush();
     buffer_varint(&open_head, (uint64_t)choice(words[1], kinds));
@@ -274,14 +275,24 @@ static void do_row(struct word *words, int n)
 {
     uint64_t site = id_of(MT_CHUNK_SITES, words[1]);
     int numbers = open_kind == MT_CHUNK_PEAK ? 2 : 4;
-    if (site <= last_site || n != numbers + 2)
+    if (site < last_site || n < numbers + 2 || n > numbers + 3)
         fail("not in order, or not all there", words[1].text);
     put(open_kind, site - last_site);
-    put(open_kind, 0);
+    put(open_kind, n > numbers + 2 ? (uint64_t)number_of(words[numbers + 2]) : 0);
     for (int i = 0; i < numbers; i++)
         buffer_svarint(&bodies[open_kind], number_of(words[i + 2]));
     records[open_kind]++;
     last_site = site;
+}
+
+static void do_thin(struct word *words, int n)
+{
+    flush();
+    struct buffer body = {0};
+    buffer_varint(&body, 1);
+    buffer_svarint(&body, number_of(words[1]));
+    writer_chunk(&writer, MT_CHUNK_THIN, &body);
+    buffer_free(&body);
 }
 
 static void do_source(struct word *words, int n)
@@ -330,7 +341,7 @@ static const struct {
     void (*run)(struct word *words, int n);
 } records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread}, {"stack", 6, do_stack},
     {"site", 6, do_site}, {"timeline", 2, do_timeline}, {"sample", 8, do_sample},
-    {"boundary", 5, do_boundary}, {"peak", 6, do_peak}, {"row", 4, do_row},
+    {"boundary", 5, do_boundary}, {"peak", 6, do_peak}, {"row", 4, do_row}, {"thin", 2, do_thin},
     {"source", 4, do_source}, {"ended", 11, do_ended}, {"chunk", 3, do_chunk},
     {"flush", 1, do_flush}};
 

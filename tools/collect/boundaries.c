@@ -7,18 +7,27 @@
 
 #include "collect/memory.h"
 
+static uint32_t take_ordinal(struct boundaries *boundaries, bool single)
+{
+    boundaries->single = memory_grow(boundaries->single, &boundaries->single_capacity,
+        boundaries->next_ordinal + 1, sizeof(*boundaries->single));
+    boundaries->single[boundaries->next_ordinal] = single;
+    return boundaries->next_ordinal++;
+}
+
 uint32_t boundaries_add(struct boundaries *boundaries, uint64_t time_us, uint64_t rows, bool pin)
 {
     boundaries->retained = memory_grow(boundaries->retained, &boundaries->capacity,
         boundaries->count + 1, sizeof(*boundaries->retained));
-    boundaries->retained[boundaries->count++] = (struct boundary){
-        .ordinal = boundaries->next_ordinal, .pins = pin, .time_us = time_us, .rows = rows};
-    return boundaries->next_ordinal++;
+    uint32_t ordinal = take_ordinal(boundaries, false);
+    boundaries->retained[boundaries->count++] =
+        (struct boundary){.ordinal = ordinal, .pins = pin, .time_us = time_us, .rows = rows};
+    return ordinal;
 }
 
 void boundaries_pass(struct boundaries *boundaries)
 {
-    boundaries->next_ordinal++;
+    take_ordinal(boundaries, true);
 }
 
 static struct boundary *find(struct boundaries *boundaries, uint32_t ordinal)
@@ -101,6 +110,7 @@ bool boundaries_thin(struct boundaries *boundaries, uint32_t *ordinal)
         return false;
     }
     *ordinal = boundaries->retained[at].ordinal;
+    boundaries->n_dropped++;
     uint64_t rows = boundaries->retained[at].rows;
     struct boundary *after = &boundaries->retained[at + 1];
     after->rows = after->rows > rows ? after->rows : rows; /* at least; most are of both */
@@ -113,5 +123,6 @@ bool boundaries_thin(struct boundaries *boundaries, uint32_t *ordinal)
 void boundaries_free(struct boundaries *boundaries)
 {
     free(boundaries->retained);
+    free(boundaries->single);
     *boundaries = (struct boundaries){0};
 }

@@ -22,7 +22,10 @@ struct boundaries { /* zeroed is empty */
         uint64_t time_us, rows;
     } * retained; /* in order */
     size_t count, capacity;
+    bool *single; /* by ordinal: of a single process, which stays */
+    size_t single_capacity;
     uint32_t next_ordinal;
+    uint32_t n_dropped;
 };
 
 /* A boundary of all processes was written; returns its ordinal. */

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "collect/compact.h"
 #include "collect/memory.h"
 #include "collect/sources.h"
 #include "memtrace/format.h"
@@ -12,7 +13,9 @@
 #define FLUSH_US 1000000u
 #define TICK_US 100000u  /* least time between boundaries */
 #define TICKS_OF_AGE 128 /* a boundary at every 128th part of the time so far */
-#define TICK_SHARE 50    /* writing them takes at most a 50th of the time */
+#define COMPACT_DROPPED 64u
+#define COMPACT_BYTES (1u << 20)
+#define TICK_SHARE 50 /* writing them takes at most a 50th of the time */
 
 struct row {
     uint32_t site, birth, cell;
@@ -281,6 +284,25 @@ void record_mark(struct collector *collector, uint32_t name, uint64_t time_us)
     write_boundary_of_all(collector, MT_BOUNDARY_MARK, time_us, name);
 }
 
+/* The file is rewritten when dropped boundaries make up a good part of it. */
+static void compact(struct collector *collector)
+{
+    uint32_t dropped = collector->boundaries.n_dropped - collector->compacted_dropped;
+    uint64_t written = collector->writer.written;
+    if (collector->compaction) {
+        if (compact_is_done(collector->compaction)) {
+            compact_end(collector->compaction, &collector->writer);
+            collector->compaction = NULL;
+            collector->compacted_bytes = collector->writer.written;
+        }
+    } else if (dropped >= COMPACT_DROPPED && written >= COMPACT_BYTES &&
+               written >= 2 * collector->compacted_bytes && !collector->writer.error) {
+        collector->compacted_dropped = collector->boundaries.n_dropped;
+        collector->compaction = compact_begin(&collector->writer, collector->path,
+            &collector->boundaries, &collector->accounts.definitions);
+    }
+}
+
 static bool tick_is_due(const struct collector *collector, uint64_t now_us)
 {
     uint64_t since = now_us - collector->ticked_us;
@@ -301,11 +323,16 @@ void record_flush(struct collector *collector, uint64_t now_us)
             write_timeline(collector, collector->images[i]);
         }
         write_peak(collector, &collector->accounts.all, 0);
+        compact(collector);
     }
 }
 
 void record_last(struct collector *collector)
 {
+    if (collector->compaction) {
+        compact_end(collector->compaction, &collector->writer);
+        collector->compaction = NULL;
+    }
     write_boundary_of_all(collector, MT_BOUNDARY_LAST, session_clock(collector), 0);
     write_peak(collector, &collector->accounts.all, 0);
     sources_write(collector);

@@ -11,6 +11,7 @@ const char *const info_boundary_names[] = {
     [MT_BOUNDARY_END] = "end",
     [MT_BOUNDARY_MARK] = "mark",
     [MT_BOUNDARY_LAST] = "last",
+    [MT_BOUNDARY_DROPPED] = "dropped",
 };
 
 struct info_counters info_count(const struct trace *trace)

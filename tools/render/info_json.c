@@ -79,6 +79,8 @@ static void put_boundaries(struct json *json, const struct trace *trace)
     json_open(json, "boundaries", '[');
     for (size_t i = 0; i < trace->n_boundaries; i++) {
         const struct trace_boundary *boundary = &trace->boundaries[i];
+        if (boundary->dropped)
+            continue;
         json_open(json, NULL, '{');
         json_name(json, "kind", info_boundary_names[boundary->kind]);
         if (boundary->name)

@@ -97,26 +97,34 @@ static void print_definitions(FILE *file, const struct trace *trace)
 
 enum { BOUNDARIES_SHOWN = 20 };
 
-static void print_boundaries(FILE *file, const struct trace *trace)
+static void print_boundary(
+    FILE *file, const struct trace *trace, const struct trace_boundary *boundary)
 {
     char time[FORMAT_SIZE];
-    fprintf(file, "boundaries: %zu\n", trace->n_boundaries);
-    for (size_t i = 0; i < trace->n_boundaries; i++) {
-        const struct trace_boundary *boundary = &trace->boundaries[i];
-        if (i == BOUNDARIES_SHOWN) {
-            fprintf(file, "  and %zu more\n", trace->n_boundaries - i);
-            break;
-        }
-        fprintf(file, "  %s", info_boundary_names[boundary->kind]);
-        if (boundary->name) {
-            fputc(' ', file);
-            print_name(file, trace->strings[boundary->name].data);
-        }
-        if (boundary->process)
-            fprintf(file, " of %d", trace->processes[boundary->process].pid);
-        fprintf(
-            file, " at %s, %zu changes\n", format_time(time, boundary->time_us), boundary->count);
+    fprintf(file, "  %s", info_boundary_names[boundary->kind]);
+    if (boundary->name) {
+        fputc(' ', file);
+        print_name(file, trace->strings[boundary->name].data);
     }
+    if (boundary->process)
+        fprintf(file, " of %d", trace->processes[boundary->process].pid);
+    fprintf(file, " at %s, %zu changes\n", format_time(time, boundary->time_us), boundary->count);
+}
+
+static void print_boundaries(FILE *file, const struct trace *trace)
+{
+    size_t retained = 0, shown = 0;
+    for (size_t i = 0; i < trace->n_boundaries; i++)
+        retained += !trace->boundaries[i].dropped;
+    fprintf(file, "boundaries: %zu\n", retained);
+    for (size_t i = 0; i < trace->n_boundaries && shown < BOUNDARIES_SHOWN; i++) {
+        if (!trace->boundaries[i].dropped) {
+            print_boundary(file, trace, &trace->boundaries[i]);
+            shown++;
+        }
+    }
+    if (shown < retained)
+        fprintf(file, "  and %zu more\n", retained - shown);
 }
 
 static void print_peaks(FILE *file, const struct trace *trace)

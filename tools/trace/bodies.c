@@ -246,7 +246,8 @@ static void parse_boundary(struct reader *reader, struct cursor *body)
 {
     struct trace *trace = reader->trace;
     struct trace_boundary boundary = {0};
-    boundary.kind = (int)cursor_id(body, MT_BOUNDARY_LAST + 1);
+    boundary.kind = (int)cursor_id(body, MT_BOUNDARY_DROPPED + 1);
+    boundary.dropped = boundary.kind == MT_BOUNDARY_DROPPED;
     boundary.process = cursor_id(body, trace->n_processes);
     boundary.time_us = cursor_varint(body);
     boundary.name = cursor_id(body, trace->n_strings);
@@ -268,6 +269,22 @@ static void parse_peak(struct reader *reader, struct cursor *body)
     peak.rows = parse_rows(reader, body, &peak.count, true);
     if (!body->bad)
         trace->peaks[process] = peak;
+}
+
+static void parse_thin(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    int64_t ordinal = 0;
+    for (size_t n = cursor_count(body, 1); n && !body->bad; n--) {
+        int64_t step = cursor_svarint(body);
+        bool there = step > -(int64_t)trace->n_boundaries && step < (int64_t)trace->n_boundaries;
+        ordinal += there ? step : 0;
+        if (!there || ordinal <= 0 || ordinal >= (int64_t)trace->n_boundaries ||
+            trace->boundaries[ordinal].process)
+            body->bad = true;
+        else
+            trace->boundaries[ordinal].dropped = true;
+    }
 }
 
 static void parse_lines(struct reader *reader, struct cursor *body)
@@ -321,7 +338,45 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_LINES] = parse_lines,
     [MT_CHUNK_PROCESS_END] = parse_process_end,
     [MT_CHUNK_END] = parse_end,
+    [MT_CHUNK_THIN] = parse_thin,
 };
+
+/* The retained boundary of all processes at or before each one. */
+static uint32_t *retained_before(const struct trace *trace)
+{
+    uint32_t *before = malloc((trace->n_boundaries + 1) * sizeof *before), last = 0;
+    for (size_t i = 0; before && i < trace->n_boundaries; i++) {
+        if (!trace->boundaries[i].dropped && !trace->boundaries[i].process)
+            last = (uint32_t)i;
+        before[i] = last;
+    }
+    if (before)
+        before[trace->n_boundaries] = last;
+    return before;
+}
+
+void bodies_settle(struct reader *reader)
+{
+    struct trace *trace = reader->trace;
+    uint32_t *before = retained_before(trace);
+    if (!before) {
+        reader->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < trace->n_boundaries; i++) {
+        for (size_t k = 0; k < trace->boundaries[i].count; k++) {
+            struct trace_row *row = &trace->boundaries[i].rows[k];
+            row->birth = before[row->birth];
+        }
+    }
+    for (size_t i = 0; i < trace->n_processes; i++) {
+        for (size_t k = 0; k < trace->peaks[i].count; k++) {
+            struct trace_row *row = &trace->peaks[i].rows[k];
+            row->birth = before[row->birth];
+        }
+    }
+    free(before);
+}
 
 bool bodies_parse(struct reader *reader, int kind, struct cursor *body)
 {

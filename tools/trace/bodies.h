@@ -19,5 +19,8 @@ void bodies_begin(struct reader *reader);
 /* Takes one chunk in; false if it is damaged.  What was good of it then may be there, but nothing
    refers to it.  A kind that is not known is good, unread. */
 bool bodies_parse(struct reader *reader, int kind, struct cursor *body);
+/* After the last chunk: what was born after a boundary that was dropped since was born after the
+   retained one before it. */
+void bodies_settle(struct reader *reader);
 
 #endif

@@ -65,6 +65,7 @@ struct trace_row { /* one (site, birth) of a state; zero rows are left out */
 };
 struct trace_boundary {
     int kind;
+    bool dropped;     /* not retained: its rows count, it is no moment */
     uint32_t process; /* 0: all */
     uint64_t time_us;
     uint32_t name;

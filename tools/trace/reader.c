@@ -51,6 +51,8 @@ enum trace_error trace_read(struct trace *trace, const char *path)
         bodies_begin(&reader);
         if (!reader.no_memory)
             parse_file(&reader, &file);
+        if (!reader.no_memory)
+            bodies_settle(&reader);
         if (trace->n_sources)
             qsort(trace->sources, trace->n_sources, sizeof *trace->sources, compare_sources);
         trace->good_bytes = file.at;

@@ -1,0 +1,315 @@
+/*
+ * Compaction of the trace file (compact.h).  In the collector; the thread works
+ * on copies and files of its own.
+ */
+#include "collect/compact.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collect/memory.h"
+#include "memtrace/format.h"
+#include "trace/chunk.h"
+
+struct row {
+    uint32_t site, birth;
+    int64_t values[4];
+};
+
+struct rows {
+    struct row *rows;
+    size_t count, capacity;
+};
+
+struct compaction {
+    pthread_t thread;
+    _Atomic bool done;
+    bool failed;
+    char *path, *new_path;
+    uint64_t chunks; /* of the old file that the thread works on */
+    uint32_t ordinals;
+    bool *retained;       /* by ordinal; those of single processes are */
+    uint32_t *born_after; /* by ordinal: what a birth counts as */
+    uint32_t *process_of; /* by site */
+    uint32_t n_sites;
+    uint64_t last_peak; /* number of the chunk with the last peak of all */
+    struct writer out;
+    struct rows waiting; /* changes of dropped boundaries, sorted */
+    uint32_t ordinal;    /* of the next boundary */
+};
+
+/* ---- rows ---- */
+
+static int by_site(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    if (x->site != y->site) {
+        return x->site < y->site ? -1 : 1;
+    }
+    return x->birth < y->birth ? -1 : x->birth > y->birth;
+}
+
+static void add_row(struct rows *rows, const struct row *row)
+{
+    rows->rows = memory_grow(rows->rows, &rows->capacity, rows->count + 1, sizeof(*rows->rows));
+    rows->rows[rows->count++] = *row;
+}
+
+/* Sorts, and adds up what is of the same site and birth. */
+static void settle(struct rows *rows)
+{
+    size_t kept = 0;
+    if (!rows->count) {
+        return;
+    }
+    qsort(rows->rows, rows->count, sizeof(*rows->rows), by_site);
+    for (size_t i = 1; i < rows->count; i++) {
+        if (by_site(&rows->rows[kept], &rows->rows[i]) != 0) {
+            rows->rows[++kept] = rows->rows[i];
+            continue;
+        }
+        for (int v = 0; v < 4; v++) {
+            rows->rows[kept].values[v] += rows->rows[i].values[v];
+        }
+    }
+    rows->count = kept + 1;
+}
+
+static void read_rows(
+    const struct compaction *job, struct cursor *body, struct rows *rows, int values)
+{
+    struct row row = {0};
+    for (uint64_t n = cursor_varint(body); n && !body->bad; n--) {
+        row.site += (uint32_t)cursor_varint(body);
+        uint64_t birth = cursor_varint(body);
+        row.birth = birth < job->ordinals ? job->born_after[birth] : 0;
+        for (int v = 0; v < values; v++) {
+            row.values[v] = cursor_svarint(body);
+        }
+        add_row(rows, &row);
+    }
+}
+
+static void put_rows(struct buffer *out, const struct rows *rows, int values)
+{
+    uint32_t site = 0;
+    buffer_varint(out, rows->count);
+    for (size_t i = 0; i < rows->count; i++) {
+        buffer_varint(out, rows->rows[i].site - site);
+        buffer_varint(out, rows->rows[i].birth);
+        for (int v = 0; v < values; v++) {
+            buffer_svarint(out, rows->rows[i].values[v]);
+        }
+        site = rows->rows[i].site;
+    }
+}
+
+/* Moves the waiting changes of a process, or of all (0), into rows. */
+static void take_waiting(struct compaction *job, uint32_t process, struct rows *rows)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < job->waiting.count; i++) {
+        struct row *row = &job->waiting.rows[i];
+        if (!process || (row->site < job->n_sites && job->process_of[row->site] == process)) {
+            add_row(rows, row);
+        } else {
+            job->waiting.rows[kept++] = *row;
+        }
+    }
+    job->waiting.count = kept;
+}
+
+/* ---- chunks ---- */
+
+static void copy_boundary(struct compaction *job, struct cursor *body)
+{
+    struct buffer out = {0};
+    struct rows rows = {0};
+    uint64_t kind = cursor_varint(body);
+    uint64_t process = cursor_varint(body), time = cursor_varint(body), name = cursor_varint(body);
+    uint32_t ordinal = job->ordinal++;
+    bool retained = ordinal < job->ordinals && job->retained[ordinal];
+    if (retained) {
+        read_rows(job, body, &rows, 4);
+        take_waiting(job, (uint32_t)process, &rows);
+        settle(&rows);
+    } else {
+        read_rows(job, body, &job->waiting, 4);
+        settle(&job->waiting);
+    }
+    buffer_varint(&out, retained ? kind : MT_BOUNDARY_DROPPED);
+    buffer_varint(&out, process);
+    buffer_varint(&out, time);
+    buffer_varint(&out, name);
+    put_rows(&out, &rows, 4);
+    writer_chunk(&job->out, MT_CHUNK_BOUNDARY, &out);
+    buffer_free(&out);
+    free(rows.rows);
+}
+
+/* Only the last peak of all is of use, and those of processes, which are written once. */
+static void copy_peak(struct compaction *job, struct cursor *body, bool is_last)
+{
+    struct buffer out = {0};
+    struct rows rows = {0};
+    uint64_t process = cursor_varint(body);
+    if (!process && !is_last) {
+        return;
+    }
+    buffer_varint(&out, process);
+    for (int i = 0; i < 4; i++) {
+        buffer_varint(&out, cursor_varint(body));
+    }
+    read_rows(job, body, &rows, 2);
+    settle(&rows);
+    put_rows(&out, &rows, 2);
+    writer_chunk(&job->out, MT_CHUNK_PEAK, &out);
+    buffer_free(&out);
+    free(rows.rows);
+}
+
+static void copy_chunk(struct compaction *job, int kind, struct cursor *body, uint64_t number)
+{
+    if (kind == MT_CHUNK_BOUNDARY) {
+        copy_boundary(job, body);
+    } else if (kind == MT_CHUNK_PEAK) {
+        copy_peak(job, body, number == job->last_peak);
+    } else if (kind != MT_CHUNK_THIN) {
+        struct buffer same = {.data = (uint8_t *)body->at, .size = cursor_left(body)};
+        writer_chunk(&job->out, kind, &same);
+    }
+}
+
+/* Calls `each` for the chunks of the old file from `from` on, `count` of them. */
+static bool walk(struct compaction *job, uint64_t from, uint64_t count,
+    void (*each)(struct compaction *, int, struct cursor *, uint64_t))
+{
+    struct chunk_file file;
+    struct cursor body;
+    int kind;
+    if (chunk_open(&file, job->path) != TRACE_OK) {
+        return false;
+    }
+    uint64_t number = 0;
+    while (number < from + count && chunk_next(&file, &kind, &body) == CHUNK_GOOD) {
+        if (number >= from) {
+            each(job, kind, &body, number);
+        }
+        chunk_accept(&file);
+        number++;
+    }
+    chunk_close(&file);
+    return number == from + count;
+}
+
+static void find_last_peak(struct compaction *job, int kind, struct cursor *body, uint64_t number)
+{
+    if (kind == MT_CHUNK_PEAK && cursor_varint(body) == 0) {
+        job->last_peak = number;
+    }
+}
+
+static void *work(void *data)
+{
+    struct compaction *job = data;
+    job->failed = !walk(job, 0, job->chunks, find_last_peak) ||
+                  !walk(job, 0, job->chunks, copy_chunk) || job->waiting.count || job->out.error;
+    atomic_store(&job->done, true);
+    return NULL;
+}
+
+/* ---- beginning and end ---- */
+
+static void plan(struct compaction *job, const struct boundaries *boundaries)
+{
+    uint32_t last = 0;
+    size_t next = 0;
+    job->ordinals = boundaries->next_ordinal;
+    job->retained = memory_zeroed(job->ordinals + 1, sizeof(*job->retained));
+    job->born_after = memory_zeroed(job->ordinals + 1, sizeof(*job->born_after));
+    memcpy(job->retained, boundaries->single, job->ordinals * sizeof(bool));
+    for (uint32_t ordinal = 0; ordinal < job->ordinals; ordinal++) {
+        if (next < boundaries->count && boundaries->retained[next].ordinal == ordinal) {
+            job->retained[ordinal] = true;
+            last = ordinal;
+            next++;
+        }
+        job->born_after[ordinal] = last;
+    }
+}
+
+static void discard(struct compaction *job)
+{
+    free(job->path);
+    free(job->new_path);
+    free(job->retained);
+    free(job->born_after);
+    free(job->process_of);
+    free(job->waiting.rows);
+    free(job);
+}
+
+struct compaction *compact_begin(const struct writer *writer, const char *path,
+    const struct boundaries *boundaries, const struct definitions *definitions)
+{
+    struct compaction *job = memory_zeroed(1, sizeof(*job));
+    job->path = strdup(path);
+    job->chunks = writer->sequence;
+    job->n_sites = definitions->n_sites;
+    job->process_of = memory_zeroed(job->n_sites, sizeof(*job->process_of));
+    for (uint32_t i = 0; i < job->n_sites; i++) {
+        job->process_of[i] = definitions->sites[i].process;
+    }
+    plan(job, boundaries);
+    int fd = -1;
+    if (job->path && asprintf(&job->new_path, "%s.new", path) > 0) {
+        unlink(job->new_path);
+        fd = open(
+            job->new_path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    }
+    if (fd < 0) {
+        discard(job);
+        return NULL;
+    }
+    writer_open(&job->out, fd);
+    if (pthread_create(&job->thread, NULL, work, job) != 0) {
+        writer_close(&job->out);
+        unlink(job->new_path);
+        discard(job);
+        return NULL;
+    }
+    return job;
+}
+
+bool compact_is_done(const struct compaction *job)
+{
+    return atomic_load(&job->done);
+}
+
+static void copy_same(struct compaction *job, int kind, struct cursor *body, uint64_t number)
+{
+    struct buffer same = {.data = (uint8_t *)body->at, .size = cursor_left(body)};
+    writer_chunk(&job->out, kind, &same);
+}
+
+void compact_end(struct compaction *job, struct writer *writer)
+{
+    pthread_join(job->thread, NULL);
+    bool good = !job->failed && !writer->error &&
+                walk(job, job->chunks, writer->sequence - job->chunks, copy_same) &&
+                !job->out.error && rename(job->new_path, job->path) == 0;
+    struct writer old = *writer;
+    if (good) {
+        *writer = job->out;
+        job->out = old;
+    } else {
+        unlink(job->new_path);
+    }
+    writer_close(&job->out);
+    discard(job);
+}
