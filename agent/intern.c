@@ -74,13 +74,13 @@ void intern_discard(struct thread *thread)
     thread->overflow = NULL;
 }
 
-bool intern_is_full(const struct thread *thread)
+bool intern_is_full(const struct thread *thread, uint32_t more)
 {
     uint32_t threads = thread_count();
     uint32_t share = NODES_SHARE / (threads ? threads : 1);
     uint32_t limit = share > NODES_FAIR ? share : NODES_FAIR;
     return (thread->n_nodes > limit && thread->n_nodes / 4 > thread->depth)
-        || thread->n_codes > CODES_SHARE;
+        || thread->n_nodes + more > MT_NODE_LIMIT || thread->n_codes > CODES_SHARE;
 }
 
 void intern_reset(struct thread *thread)

@@ -22,8 +22,9 @@ uint32_t intern_node(
 /* The entry of a code object, defining it if it is new; NULL where it cannot be read. */
 const struct code *intern_code(struct thread *thread, uintptr_t address);
 
-/* True when the cache has outgrown its share and should be reset at a quiet moment. */
-bool intern_is_full(const struct thread *thread);
+/* True when the cache has outgrown its share, or has no number for as many more nodes, and should
+   be reset at a quiet moment. */
+bool intern_is_full(const struct thread *thread, uint32_t more);
 /* Forgets all nodes and codes, here and in the collector.  The cached stack goes with them. */
 void intern_reset(struct thread *thread);
 

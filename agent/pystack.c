@@ -209,7 +209,7 @@ uint32_t pystack_node(struct thread *thread, uintptr_t state)
         intern_bury(thread);
     }
     uint32_t depth = collect(thread, top_frame(state), &n);
-    if (__builtin_expect(n != 0, 1) && intern_is_full(thread)) {
+    if (__builtin_expect(n != 0, 1) && intern_is_full(thread, n)) {
         /* A full walk again: what was valid is not any more. */
         intern_reset(thread);
         n = 0;
