@@ -25,8 +25,8 @@ struct group {
     uint32_t *canonical; /* by string: the first that reads the same, 0 if not looked up */
     uint32_t *lines;     /* by node: the number of its line, 0 if not looked up */
     uint32_t *stacks;    /* by node: its number, 0 if not looked up */
-    struct table stack_numbers, line_numbers, rows;
-    uint32_t n_stacks, n_lines;
+    struct table stack_numbers, frame_numbers, line_numbers, rows;
+    uint32_t n_stacks, n_frames, n_lines;
     size_t n_rows;
 };
 
@@ -48,6 +48,7 @@ void group_free(struct group *group)
 {
     HASH_CLEAR(hh, group->names);
     table_free(&group->stack_numbers);
+    table_free(&group->frame_numbers);
     table_free(&group->line_numbers);
     table_free(&group->rows);
     arena_free(&group->arena);
@@ -93,7 +94,16 @@ uint32_t group_line_number(struct group *group, uint32_t node)
     return *line;
 }
 
-/* The number of a stack, from 1: the same for two that have the same lines. */
+/* A line of a function: code made at run time has many functions on one line. */
+static uint32_t frame_number(struct group *group, uint32_t node)
+{
+    const struct trace_node *at = &group->trace->nodes[node];
+    uint32_t name = canonical(group, group->trace->functions[at->function].name);
+    uint64_t key = (uint64_t)group_line_number(group, node) << 32 | name;
+    return number_of(&group->frame_numbers, key, &group->n_frames);
+}
+
+/* The number of a stack, from 1: the same for two that have the same frames. */
 static uint32_t stack_number(struct group *group, uint32_t node)
 {
     const struct trace_node *nodes = group->trace->nodes;
@@ -109,8 +119,8 @@ static uint32_t stack_number(struct group *group, uint32_t node)
         path[i] = at;
     uint64_t number = group->stacks[known];
     for (uint32_t i = 0; i < depth; i++) {
-        uint32_t line = group_line_number(group, path[i]);
-        number = number_of(&group->stack_numbers, number << 32 | line, &group->n_stacks);
+        uint64_t key = number << 32 | frame_number(group, path[i]);
+        number = number_of(&group->stack_numbers, key, &group->n_stacks);
         group->stacks[path[i]] = (uint32_t)number;
     }
     free(path);
