@@ -42,32 +42,6 @@ static inline void note_end(void)
     }
 }
 
-static inline void *hook_malloc(void *context, size_t size, enum mt_domain domain)
-{
-    const struct allocator *below = context;
-    if (!trace_enter()) {
-        return below->malloc(below->context, size);
-    }
-    note_end();
-    void *address = below->malloc(below->context, size);
-    trace_alloc(address, size, domain);
-    trace_leave();
-    return address;
-}
-
-static inline void *hook_calloc(void *context, size_t count, size_t size, enum mt_domain domain)
-{
-    const struct allocator *below = context;
-    if (!trace_enter()) {
-        return below->calloc(below->context, count, size);
-    }
-    note_end();
-    void *address = below->calloc(below->context, count, size);
-    trace_alloc(address, count * size, domain);
-    trace_leave();
-    return address;
-}
-
 /* The debug layer puts two words before each block (CPython, Objects/obmalloc.c). */
 #define DEBUG_BYTES (2 * sizeof(size_t))
 
@@ -83,7 +57,7 @@ void python_note_unhooked(const void *address)
     }
 }
 
-/* What was recorded for a raw block that the interpreter calls `address`. */
+/* What was recorded for a raw block that the interpreter calls `address`: it is that no more. */
 static const void *recorded_as(const void *address)
 {
     for (uint32_t i = 0; i < n_unhooked; i++) {
@@ -92,6 +66,42 @@ static const void *recorded_as(const void *address)
             return (const char *)address - DEBUG_BYTES;
         }
     }
+    return address;
+}
+
+/* A new raw block: what was noted of one that has been in its place is over. */
+static inline void note_new(const void *address, enum mt_domain domain)
+{
+    if (domain == MT_DOMAIN_RAW && __builtin_expect(n_unhooked != 0, 0)) {
+        recorded_as(address);
+    }
+}
+
+static inline void *hook_malloc(void *context, size_t size, enum mt_domain domain)
+{
+    const struct allocator *below = context;
+    if (!trace_enter()) {
+        return below->malloc(below->context, size);
+    }
+    note_end();
+    void *address = below->malloc(below->context, size);
+    note_new(address, domain);
+    trace_alloc(address, size, domain);
+    trace_leave();
+    return address;
+}
+
+static inline void *hook_calloc(void *context, size_t count, size_t size, enum mt_domain domain)
+{
+    const struct allocator *below = context;
+    if (!trace_enter()) {
+        return below->calloc(below->context, count, size);
+    }
+    note_end();
+    void *address = below->calloc(below->context, count, size);
+    note_new(address, domain);
+    trace_alloc(address, count * size, domain);
+    trace_leave();
     return address;
 }
 
@@ -105,6 +115,7 @@ static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_
     const void *recorded = domain == MT_DOMAIN_RAW ? recorded_as(old) : old;
     trace_move_begin(recorded);
     void *address = below->realloc(below->context, old, size);
+    note_new(address, domain);
     trace_move_end(recorded, address, size, domain);
     trace_leave();
     return address;
