@@ -1,11 +1,12 @@
 """What tracing costs: each program bare and under memtrace, in turns, on this machine.
 
-    run.py [--rounds N] [--python PYTHON] [--venv DIR] [NAME...]
+    run.py [--rounds N] [--python PYTHON] [--venv DIR] [--peers] [NAME...]
 
 Prints a markdown table: the median of the ratios of neighbouring runs and their
 spread, events a second, and the size of the trace.  Programs that need a
 package are left out if PYTHON cannot import it; --venv makes a virtual
-environment with all of them in DIR first.  Ratios travel to other machines,
+environment with all of them in DIR first.  --peers runs each under tracemalloc
+and memray too, and prints their ratios only.  Ratios travel to other machines,
 times do not.
 """
 import argparse
@@ -97,7 +98,8 @@ def timed(command):
     """(elapsed, processor time of the command and its children) in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment())
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   env=environment())
     elapsed = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return elapsed, (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
@@ -131,11 +133,37 @@ def measure(python, script, rounds, directory):
     }
 
 
+def peers(python, script, directory):
+    """{name: command} of other tools on the same program."""
+    memray = [python, "-m", "memray", "run", "-q", "-f", "-o", os.path.join(directory, "memray.bin")]
+    found = collections.OrderedDict([
+        ("memtrace", [str(MEMTRACE), "run", "-q", "-o", os.path.join(directory, "bench.mtrace"),
+                      "--python", python, script]),
+        ("tracemalloc, 1 frame", [python, "-X", "tracemalloc=1", script]),
+        ("tracemalloc, 50 frames", [python, "-X", "tracemalloc=50", script])])
+    if can_import(python, "memray"):
+        found["memray"] = memray + [script]
+        found["memray, Python's allocators"] = memray + ["--trace-python-allocators", script]
+    return found
+
+
+def compare(python, script, rounds, directory):
+    """{name: median ratio to the bare run of the same round}."""
+    commands = peers(python, script, directory)
+    ratios = {name: [] for name in commands}
+    timed([python, script])
+    for _ in range(rounds):
+        bare, _ = timed([python, script])
+        for name, command in commands.items():
+            ratios[name].append(timed(command)[0] / bare)
+    return {name: statistics.median(found) for name, found in ratios.items()}
+
+
 def make_venv(directory, python):
     here = os.path.join(directory, "bin", "python")
     if not os.path.exists(here):
         subprocess.run([python, "-m", "venv", directory], check=True)
-        needed = sorted({module for module, _ in PROGRAMS.values() if module})
+        needed = sorted({module for module, _ in PROGRAMS.values() if module} | {"memray"})
         subprocess.run([here, "-m", "pip", "install", "-q", *needed], check=True)
     return here
 
@@ -150,32 +178,50 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--python", default="/usr/bin/python3")
     parser.add_argument("--venv")
+    parser.add_argument("--peers", action="store_true")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     python = make_venv(options.venv, options.python) if options.venv else options.python
     version = subprocess.run([python, "-c", "import sys; print(sys.version.split()[0])"],
                              stdout=subprocess.PIPE, check=True).stdout.decode().strip()
-    print("Python %s, %d processors, median of %d pairs\n" % (
+    print("Python %s, %d processors, median of %d rounds\n" % (
         version, os.cpu_count(), options.rounds))
+    with tempfile.TemporaryDirectory() as directory:
+        chosen = [(name, script_of(name, directory)) for name, (module, _) in PROGRAMS.items()
+                  if (not options.names or name in options.names) and can_import(python, module)]
+        (print_comparison if options.peers else print_costs)(
+            python, chosen, options.rounds, directory)
+
+
+def script_of(name, directory):
+    code = PROGRAMS[name][1]
+    if code is None:
+        return str(HERE / (name + ".py"))
+    script = os.path.join(directory, "bench_" + name + ".py")
+    pathlib.Path(script).write_text(code)
+    return script
+
+
+def print_costs(python, chosen, rounds, directory):
     print("| program | bare | time over bare | least to most | CPU time over bare | "
           "events | events/s of bare | trace |\n|---|---|---|---|---|---|---|---|")
     ratios = []
-    with tempfile.TemporaryDirectory() as directory:
-        for name, (module, code) in PROGRAMS.items():
-            if (options.names and name not in options.names) or not can_import(python, module):
-                continue
-            script = os.path.join(directory, "bench_" + name + ".py")
-            if code is None:
-                script = str(HERE / (name + ".py"))
-            else:
-                pathlib.Path(script).write_text(code)
-            m = measure(python, script, options.rounds, directory)
-            ratios.append(m["ratio"])
-            print("| %s | %.2f s | **%.2f** | %.2f to %.2f | %.2f | %.1f M | %.1f M | %.0f kB |" % (
-                name, m["bare"], m["ratio"], m["least"], m["most"], m["cpu"], m["events"] / 1e6,
-                m["events"] / 1e6 / m["bare"], m["bytes"] / 1e3), flush=True)
+    for name, script in chosen:
+        m = measure(python, script, rounds, directory)
+        ratios.append(m["ratio"])
+        print("| %s | %.2f s | **%.2f** | %.2f to %.2f | %.2f | %.1f M | %.1f M | %.0f kB |" % (
+            name, m["bare"], m["ratio"], m["least"], m["most"], m["cpu"], m["events"] / 1e6,
+            m["events"] / 1e6 / m["bare"], m["bytes"] / 1e3), flush=True)
     if len(ratios) > 1:
         print("\ngeometric mean %.2f" % statistics.geometric_mean(ratios))
+
+
+def print_comparison(python, chosen, rounds, directory):
+    names = list(peers(python, "", directory))
+    print("| time over bare | %s |\n|---%s|" % (" | ".join(names), "|---" * len(names)))
+    for name, script in chosen:
+        ratios = compare(python, script, rounds, directory)
+        print("| %s | %s |" % (name, " | ".join("%.2f" % ratios[n] for n in names)), flush=True)
 
 
 if sys.version_info < (3, 8):

@@ -217,6 +217,8 @@ def test_pythonmalloc(traced, variable):
 
 
 def test_development_mode(traced):
-    result = traced.run(traced.python.path, "-X", "dev", "-c", "held = b'x' * 45678")
+    path = traced.directory / "script1.py"
+    path.write_text("def fill():\n    b = b'x' * 45678  # kept\n    return b\nheld = fill()\n")
+    result = traced.run(traced.python.path, "-X", "dev", path)
     traced.assert_sound(result.trace)
-    assert any(r["size"] == 45678 + 33 for r in traced.rows(result.trace, "--domain", "python"))
+    assert traced.at(result.trace, "kept") == (45678 + 33, 1)
