@@ -28,8 +28,8 @@ struct run {
     bool quiet, best_effort, probe;
     char **rest; /* the program, or the arguments of -m and -c */
     int n_rest;
-    char *name;   /* for the file's name */
-    char **argv;  /* what is executed */
+    char *name;  /* for the file's name */
+    char **argv; /* what is executed */
     char agent[LAUNCH_PATH_MAX];
     const char *why_untraced;
 };
@@ -129,12 +129,12 @@ static void accept_dashes(int argc, char **argv)
             argv[i][2] = 0;
             return;
         }
-        if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--output") == 0
-            || strcmp(argv[i], "--python") == 0 || strcmp(argv[i], "--interval") == 0) {
+        if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--output") == 0 ||
+            strcmp(argv[i], "--python") == 0 || strcmp(argv[i], "--interval") == 0) {
             i++;
         }
-        if (strcmp(argv[i], "--") == 0 || strcmp(argv[i], "-m") == 0
-            || strcmp(argv[i], "-c") == 0) {
+        if (strcmp(argv[i], "--") == 0 || strcmp(argv[i], "-m") == 0 ||
+            strcmp(argv[i], "-c") == 0) {
             return;
         }
     }
@@ -240,8 +240,8 @@ static char *meta_json(const struct run *run, pid_t pid)
     clock_gettime(CLOCK_REALTIME, &now);
     json_t *meta = json_pack("{s:s, s:o, s:s, s:s, s:f, s:i, s:i}", "memtrace", MEMTRACE_VERSION,
         "command", command, "cwd", cwd, "host", host, "start",
-        (double)now.tv_sec + (double)now.tv_nsec / 1e9, "interval_ms", (int)run->interval_ms,
-        "pid", (int)pid);
+        (double)now.tv_sec + (double)now.tv_nsec / 1e9, "interval_ms", (int)run->interval_ms, "pid",
+        (int)pid);
     char *text = meta ? json_dumps(meta, JSON_COMPACT) : NULL;
     json_decref(meta);
     return text ? text : strdup("{}");
@@ -261,9 +261,9 @@ static double seconds_of(struct timeval time)
 
 static char *end_json(const struct outcome *outcome, int status)
 {
-    json_t *end = json_pack("{s:f, s:f, s:f, s:i, s:I}", "seconds", outcome->seconds, "user",
-        outcome->user, "sys", outcome->system, "status", status, "max_rss",
-        (json_int_t)outcome->max_rss);
+    json_t *end =
+        json_pack("{s:f, s:f, s:f, s:i, s:I}", "seconds", outcome->seconds, "user", outcome->user,
+            "sys", outcome->system, "status", status, "max_rss", (json_int_t)outcome->max_rss);
     char *text = json_dumps(end, JSON_COMPACT);
     json_decref(end);
     return text;
@@ -271,7 +271,8 @@ static char *end_json(const struct outcome *outcome, int status)
 
 static void print_summary(const struct outcome *outcome, const char *path)
 {
-    char rss[FORMAT_SIZE], peak[FORMAT_SIZE], python[FORMAT_SIZE], native[FORMAT_SIZE], end[FORMAT_SIZE];
+    char rss[FORMAT_SIZE], peak[FORMAT_SIZE], python[FORMAT_SIZE], native[FORMAT_SIZE],
+        end[FORMAT_SIZE];
     format_total(rss, (int64_t)outcome->max_rss, UNITS_AUTO);
     format_total(peak, (int64_t)(outcome->peak.python + outcome->peak.native), UNITS_AUTO);
     format_total(python, (int64_t)outcome->peak.python, UNITS_AUTO);
@@ -319,9 +320,8 @@ static int start(struct run *run, struct collector *collector, struct launch *la
         return OWN_FAILURE;
     }
     char *meta = meta_json(run, launch->pid);
-    session_output(collector, fd, meta);
+    session_output(collector, fd, *path, meta);
     free(meta);
-    collector->path = *path;
     collector->main_pid = launch->pid;
     if (run->why_untraced) {
         session_adopt(collector, launch->pid, launch->program, run->argv[0]);
@@ -336,8 +336,8 @@ static int start(struct run *run, struct collector *collector, struct launch *la
     return 0;
 }
 
-static int finish(struct run *run, struct collector *collector, const struct rusage *usage,
-    const char *path)
+static int finish(
+    struct run *run, struct collector *collector, const struct rusage *usage, const char *path)
 {
     double seconds = (double)session_clock(collector) / 1e6;
     struct outcome outcome = outcome_of(collector, usage, seconds);
@@ -346,13 +346,14 @@ static int finish(struct run *run, struct collector *collector, const struct rus
     char *end = end_json(&outcome, status);
     int error = session_seal(collector, end);
     free(end);
+    session_free(collector);
     if (silent) {
         fprintf(stderr, "memtrace: the agent was not loaded into %s: nothing was traced\n",
             run->argv[0]);
     }
     if (access(path, F_OK) != 0) {
-        fprintf(stderr, "memtrace: %s was removed while the program ran: its trace is lost\n",
-            path);
+        fprintf(
+            stderr, "memtrace: %s was removed while the program ran: its trace is lost\n", path);
     } else if (!run->quiet && !error) {
         print_summary(&outcome, path);
     }
@@ -361,7 +362,7 @@ static int finish(struct run *run, struct collector *collector, const struct rus
 
 static int trace(struct run *run, struct launch *launch)
 {
-    struct collector collector;
+    struct collector *collector;
     struct rusage usage = {0};
     char *path = NULL;
     int error = session_create(&collector, run->interval_ms);
@@ -371,12 +372,12 @@ static int trace(struct run *run, struct launch *launch)
         return OWN_FAILURE;
     }
     int signals = supervise_prepare();
-    int status = start(run, &collector, launch, &path);
+    int status = start(run, collector, launch, &path);
     if (status) {
-        session_abandon(&collector);
+        session_abandon(collector);
     } else {
-        supervise(&collector, signals, &usage);
-        status = finish(run, &collector, &usage, path);
+        supervise(collector, signals, &usage);
+        status = finish(run, collector, &usage, path);
     }
     free(path);
     return status;
@@ -411,8 +412,8 @@ int cmd_run(int argc, char **argv)
     }
     if (launch.why_untraced) {
         run.why_untraced = launch.why_untraced;
-        fprintf(stderr, "memtrace: %s %s: it runs, and only its RSS is recorded\n",
-            launch.program, launch.why_untraced);
+        fprintf(stderr, "memtrace: %s %s: it runs, and only its RSS is recorded\n", launch.program,
+            launch.why_untraced);
     } else {
         const char *why = check_agent(&run);
         if (why) {

@@ -28,12 +28,12 @@ void accounts_free(struct accounts *accounts)
 {
     definitions_free(&accounts->definitions);
     for (size_t i = 0; i < accounts->n_intervals; i++) {
-        free(accounts->intervals[i].cells);
+        memory_free(accounts->intervals[i].cells);
     }
-    free(accounts->intervals);
-    free(accounts->unused);
-    free(accounts->processes);
-    free(accounts->cells);
+    memory_free(accounts->intervals);
+    memory_free(accounts->unused);
+    memory_free(accounts->processes);
+    memory_free(accounts->cells);
     *accounts = (struct accounts){0};
 }
 
@@ -326,7 +326,7 @@ void accounts_join(struct accounts *accounts, uint32_t birth)
         cell->birth = before->birth;
         list_cell(before, gone.cells[i]);
     }
-    free(gone.cells);
+    memory_free(gone.cells);
     accounts->n_intervals--;
     for (size_t i = at; i < accounts->n_intervals; i++) {
         accounts->intervals[i] = accounts->intervals[i + 1];

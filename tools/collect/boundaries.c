@@ -122,7 +122,7 @@ bool boundaries_thin(struct boundaries *boundaries, uint32_t *ordinal)
 
 void boundaries_free(struct boundaries *boundaries)
 {
-    free(boundaries->retained);
-    free(boundaries->single);
+    memory_free(boundaries->retained);
+    memory_free(boundaries->single);
     *boundaries = (struct boundaries){0};
 }

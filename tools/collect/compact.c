@@ -149,7 +149,7 @@ static void copy_boundary(struct compaction *job, struct cursor *body)
     put_rows(&out, &rows, 4);
     writer_chunk(&job->out, MT_CHUNK_BOUNDARY, &out);
     buffer_free(&out);
-    free(rows.rows);
+    memory_free(rows.rows);
 }
 
 /* Only the last peak of all is of use, and those of processes, which are written once. */
@@ -170,7 +170,7 @@ static void copy_peak(struct compaction *job, struct cursor *body, bool is_last)
     put_rows(&out, &rows, 2);
     writer_chunk(&job->out, MT_CHUNK_PEAK, &out);
     buffer_free(&out);
-    free(rows.rows);
+    memory_free(rows.rows);
 }
 
 static void copy_chunk(struct compaction *job, int kind, struct cursor *body, uint64_t number)
@@ -217,6 +217,7 @@ static void find_last_peak(struct compaction *job, int kind, struct cursor *body
 static void *work(void *data)
 {
     struct compaction *job = data;
+    memory_apart(); /* the collector's is not ours to share */
     job->failed = !walk(job, 0, job->chunks, find_last_peak) ||
                   !walk(job, 0, job->chunks, copy_chunk) || job->waiting.count || job->out.error;
     atomic_store(&job->done, true);
@@ -245,13 +246,13 @@ static void plan(struct compaction *job, const struct boundaries *boundaries)
 
 static void discard(struct compaction *job)
 {
-    free(job->path);
-    free(job->new_path);
-    free(job->retained);
-    free(job->born_after);
-    free(job->process_of);
-    free(job->waiting.rows);
-    free(job);
+    memory_free(job->path);
+    memory_free(job->new_path);
+    memory_free(job->retained);
+    memory_free(job->born_after);
+    memory_free(job->process_of);
+    memory_free(job->waiting.rows);
+    memory_free(job);
 }
 
 struct compaction *compact_begin(const struct writer *writer, const char *path,
@@ -300,6 +301,8 @@ static void copy_same(struct compaction *job, int kind, struct cursor *body, uin
 void compact_end(struct compaction *job, struct writer *writer)
 {
     pthread_join(job->thread, NULL);
+    buffer_free(&job->out.raw); /* of the thread's memory */
+    buffer_free(&job->out.packed);
     bool good = !job->failed && !writer->error &&
                 walk(job, job->chunks, writer->sequence - job->chunks, copy_same) &&
                 !job->out.error && rename(job->new_path, job->path) == 0;

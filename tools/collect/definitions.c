@@ -176,15 +176,15 @@ void definitions_flush(struct definitions *d, struct writer *writer)
 void definitions_free(struct definitions *d)
 {
     for (uint32_t i = 0; i < d->n_strings; i++) {
-        free(d->strings[i].bytes);
+        memory_free(d->strings[i].bytes);
     }
     for (int kind = 0; kind < 16; kind++) {
         buffer_free(&d->pending[kind].body);
     }
-    free(d->strings);
-    free(d->functions);
-    free(d->nodes);
-    free(d->sites);
+    memory_free(d->strings);
+    memory_free(d->functions);
+    memory_free(d->nodes);
+    memory_free(d->sites);
     index_free(&d->string_index);
     index_free(&d->function_index);
     index_free(&d->node_index);

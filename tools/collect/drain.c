@@ -426,8 +426,8 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
 void drain_free(struct ring *ring)
 {
     reset(ring);
-    free(ring->nodes);
-    free(ring->sites);
-    free(ring->codes);
+    memory_free(ring->nodes);
+    memory_free(ring->sites);
+    memory_free(ring->codes);
     buffer_free(&ring->text);
 }

@@ -31,7 +31,7 @@ static void grow(struct heapmap *map)
             map->entries[at] = old[i];
         }
     }
-    free(old);
+    memory_free(old);
 }
 
 static struct heapmap_large *find_large(const struct heapmap *map, uint64_t address)
@@ -120,7 +120,7 @@ bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block)
 
 void heapmap_free(struct heapmap *map)
 {
-    free(map->entries);
-    free(map->large);
+    memory_free(map->entries);
+    memory_free(map->large);
     *map = (struct heapmap){0};
 }

@@ -46,7 +46,7 @@ static void grow(struct index *index)
             put(index, old[i].hash, old[i].number);
         }
     }
-    free(old);
+    memory_free(old);
 }
 
 void index_add(struct index *index, uint32_t hash, uint32_t number)
@@ -60,7 +60,7 @@ void index_add(struct index *index, uint32_t hash, uint32_t number)
 
 void index_free(struct index *index)
 {
-    free(index->slots);
+    memory_free(index->slots);
     *index = (struct index){0};
 }
 

@@ -1,28 +1,249 @@
 /*
  * Allocation that does not fail (memory.h).  In the collector.
+ *
+ * The store hands out blocks of a few sizes for each power of two, each behind a
+ * word that names its size, and keeps freed ones in lists.  Room in the file is
+ * reserved before it is touched: a full file system is an error here, not a
+ * SIGBUS.
  */
 #include "collect/memory.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define STORE_MAGIC 0x31524f54534d454dull /* "MEMSTOR1" */
+#define STORE_ADDRESS 0x200000000000ull
+#define STORE_SIZE (1ull << 37)
+#define STORE_STEP (1ull << 20) /* reserved at least at a time */
+#define CLASSES 160u            /* four for each power of two */
+#define HEAD 16u                /* bytes before a block */
+
+struct store {
+    uint64_t magic, layout;
+    void *root;
+    uint64_t used, reserved; /* bytes from the start */
+    uint64_t free[CLASSES];  /* lists of offsets, 0 ends */
+};
+
+struct head {
+    uint64_t class; /* of this block */
+    uint64_t next;  /* while it is free */
+};
+
+static struct store *store;
+static int store_fd = -1;
+static __thread bool apart;
+
+static void fail(void)
+{
+    fputs("memtrace: the collector has no memory left; the program goes on untraced\n", stderr);
+    exit(125);
+}
 
 static void *checked(void *memory)
 {
     if (!memory) {
-        fputs("memtrace: the collector has no memory left; the program goes on untraced\n", stderr);
-        exit(125);
+        fail();
     }
     return memory;
 }
 
+/* ---- the store ---- */
+
+static uint64_t class_size(uint32_t class)
+{
+    return (4ull + class % 4) << (class / 4 + 3);
+}
+
+static uint32_t class_of(uint64_t size)
+{
+    uint32_t class = 0;
+    if (size > 64) {
+        class = 4 * ((uint32_t)(63 - __builtin_clzll(size)) - 5) - 4;
+    }
+    while (class_size(class) < size) {
+        class ++;
+    }
+    return class;
+}
+
+static void *at(uint64_t offset)
+{
+    return (uint8_t *)store + offset;
+}
+
+static bool in_store(const void *memory)
+{
+    uint64_t address = (uintptr_t)memory;
+    return store && address >= STORE_ADDRESS && address < STORE_ADDRESS + STORE_SIZE;
+}
+
+/* Makes sure that the file has pages for [start, end). */
+static void reserve(uint64_t start, uint64_t end)
+{
+    bool is_large = end - start >= STORE_STEP;
+    if (end <= store->reserved && !is_large) {
+        return;
+    }
+    uint64_t from = start & ~4095ull, size = end - from;
+    if (!is_large) {
+        from = from > store->reserved ? from : store->reserved;
+        size = (end - from + STORE_STEP - 1) & ~(STORE_STEP - 1);
+    }
+    if (from + size > STORE_SIZE || posix_fallocate(store_fd, (off_t)from, (off_t)size) != 0) {
+        fail();
+    }
+    store->reserved = from + size > store->reserved ? from + size : store->reserved;
+}
+
+/* A block of the class, of which `size` bytes will be used. */
+static struct head *take(uint32_t class, uint64_t size, bool *fresh)
+{
+    uint64_t offset = store->free[class];
+    *fresh = offset == 0;
+    if (offset) {
+        reserve(offset, offset + size); /* it may have been used in part */
+        struct head *head = at(offset);
+        store->free[class] = head->next;
+        return head;
+    }
+    offset = store->used;
+    reserve(offset, offset + size);
+    store->used += class_size(class);
+    return at(offset);
+}
+
+static void *store_zeroed(uint64_t bytes)
+{
+    bool fresh;
+    uint32_t class = class_of(bytes + HEAD);
+    struct head *head = take(class, bytes + HEAD, &fresh);
+    if (!fresh) {
+        memset(head, 0, HEAD + bytes);
+    }
+    head->class = class;
+    return (uint8_t *)head + HEAD;
+}
+
+static struct head *head_of(void *memory)
+{
+    return (struct head *)((uint8_t *)memory - HEAD);
+}
+
+static void store_free(void *memory)
+{
+    struct head *head = head_of(memory);
+    head->next = store->free[head->class];
+    store->free[head->class] = (uint64_t)((uint8_t *)head - (uint8_t *)store);
+}
+
+static void *store_resize(void *memory, size_t size)
+{
+    uint64_t room = memory ? class_size((uint32_t)head_of(memory)->class) - HEAD : 0;
+    if (memory && size <= room) {
+        uint64_t start = (uint64_t)((uint8_t *)memory - (uint8_t *)store);
+        reserve(start, start + size);
+        return memory;
+    }
+    void *moved = store_zeroed(size);
+    if (memory) {
+        memcpy(moved, memory, room);
+        store_free(memory);
+    }
+    return moved;
+}
+
+static void *map_store(int fd)
+{
+    void *memory = mmap((void *)STORE_ADDRESS, STORE_SIZE, PROT_READ | PROT_WRITE,
+        MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, fd, 0);
+    if (memory != MAP_FAILED && memory != (void *)STORE_ADDRESS) {
+        munmap(memory, STORE_SIZE); /* an old kernel took the address for a hint */
+        memory = MAP_FAILED;
+    }
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+int memory_open_store(int fd)
+{
+    int error = posix_fallocate(fd, 0, STORE_STEP);
+    struct store *mapped = error ? NULL : map_store(fd);
+    if (!mapped) {
+        return error ? error : ENOMEM;
+    }
+    store = mapped;
+    store_fd = fd;
+    *store = (struct store){.magic = STORE_MAGIC,
+        .layout = sizeof(struct store),
+        .used = (sizeof(struct store) + HEAD - 1) & ~(uint64_t)(HEAD - 1),
+        .reserved = STORE_STEP};
+    return 0;
+}
+
+void *memory_reopen_store(int fd)
+{
+    struct store *mapped = map_store(fd);
+    if (!mapped) {
+        return NULL;
+    }
+    if (mapped->magic != STORE_MAGIC || mapped->layout != sizeof(struct store)) {
+        munmap(mapped, STORE_SIZE);
+        return NULL;
+    }
+    store = mapped;
+    store_fd = fd;
+    return store->root;
+}
+
+void memory_set_root(void *root)
+{
+    if (store) {
+        store->root = root;
+    }
+}
+
+void memory_close_store(void)
+{
+    if (store) {
+        munmap(store, STORE_SIZE);
+        store = NULL;
+        store_fd = -1;
+    }
+}
+
+/* ---- both kinds ---- */
+
+void memory_apart(void)
+{
+    apart = true;
+}
+
 void *memory_zeroed(size_t count, size_t size)
 {
-    return checked(calloc(count ? count : 1, size));
+    size_t bytes;
+    if (__builtin_mul_overflow(count ? count : 1, size, &bytes)) {
+        fail();
+    }
+    return store && !apart ? store_zeroed(bytes) : checked(calloc(1, bytes));
+}
+
+void *memory_resize(void *memory, size_t size)
+{
+    if (store && !apart) {
+        return store_resize(memory, size);
+    }
+    return checked(realloc(memory, size));
 }
 
 void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
 {
+    size_t bytes;
     if (need <= *capacity) {
         return array;
     }
@@ -30,8 +251,26 @@ void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
     while (grown < need) {
         grown *= 2;
     }
-    array = checked(reallocarray(array, grown, size));
+    if (__builtin_mul_overflow(grown, size, &bytes)) {
+        fail();
+    }
+    array = memory_resize(array, bytes);
     memset((char *)array + *capacity * size, 0, (grown - *capacity) * size);
     *capacity = grown;
     return array;
+}
+
+char *memory_string(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(memory_zeroed(size, 1), text, size);
+}
+
+void memory_free(void *memory)
+{
+    if (in_store(memory)) {
+        store_free(memory);
+    } else {
+        free(memory);
+    }
 }

@@ -4,9 +4,9 @@
  *
  * Runs in the tools, on bytes that another process sent: never trusts a length.
  */
-#include "pylines.h"
+#include "collect/pylines.h"
 
-#include <stdlib.h>
+#include "collect/memory.h"
 
 #define CODE_UNIT 2 /* bytes of an instruction in 3.10 and later */
 #define NO_LINE (-1)
@@ -170,7 +170,7 @@ static void add_range(struct pylines *lines, uint64_t end, int line)
     }
 }
 
-bool pylines_decode(
+void pylines_decode(
     struct pylines *lines, enum mt_lines kind, const uint8_t *table, size_t size, int first_line)
 {
     *lines = (struct pylines){.first_line = shown_line(first_line)};
@@ -181,17 +181,13 @@ bool pylines_decode(
         entries++;
     }
     if (entries == 0) {
-        return true;
+        return;
     }
-    lines->ranges = malloc(entries * sizeof(*lines->ranges));
-    if (lines->ranges == NULL) {
-        return false;
-    }
+    lines->ranges = memory_zeroed(entries, sizeof(*lines->ranges));
     cursor_start(&cursor, kind, table, size, first_line);
     while (cursor_next(&cursor)) {
         add_range(lines, cursor.end, shown_line(cursor.line));
     }
-    return true;
 }
 
 int pylines_line(const struct pylines *lines, int instruction)
@@ -214,6 +210,6 @@ int pylines_line(const struct pylines *lines, int instruction)
 
 void pylines_free(struct pylines *lines)
 {
-    free(lines->ranges);
+    memory_free(lines->ranges);
     *lines = (struct pylines){0};
 }

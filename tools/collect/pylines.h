@@ -34,8 +34,8 @@ struct pylines {
     int first_line;
 };
 
-/* False if there is no memory, and then *lines is empty.  Needs pylines_free. */
-bool pylines_decode(
+/* Needs pylines_free. */
+void pylines_decode(
     struct pylines *lines, enum mt_lines kind, const uint8_t *table, size_t size, int first_line);
 
 /* As pylines_find. */

@@ -70,6 +70,6 @@ void rangemap_remove(
 
 void rangemap_free(struct rangemap *map)
 {
-    free(map->ranges);
+    memory_free(map->ranges);
     *map = (struct rangemap){0};
 }

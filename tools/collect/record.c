@@ -113,7 +113,7 @@ static size_t write_boundary(
     for (size_t i = 0; i < rows.count; i++) {
         accounts_tidy(&collector->accounts, rows.rows[i].cell);
     }
-    free(rows.rows);
+    memory_free(rows.rows);
     return rows.count;
 }
 
@@ -199,7 +199,7 @@ static void write_peak(struct collector *collector, struct account *account, uin
     buffer_varint(&body, totals->blocks);
     put_rows(collector, &body, &rows, put_peak, &scope);
     write_chunk(collector, MT_CHUNK_PEAK, &body);
-    free(rows.rows);
+    memory_free(rows.rows);
     if (!process) {
         uint32_t base = collector->boundaries.retained[collector->boundaries.count - 1].ordinal;
         boundaries_unpin(&collector->boundaries, collector->peak_base);

@@ -37,15 +37,33 @@ uint64_t session_clock(const struct collector *collector)
     return (monotonic_ns() - collector->start_ns) / 1000;
 }
 
-int session_create(struct collector *collector, unsigned interval_ms)
+/* Without a store a killed collector cannot be recovered; that is no reason not to trace. */
+static void open_store(const struct shared *shared)
 {
-    *collector = (struct collector){.interval_ms = interval_ms, .main_status = MT_STATUS_UNKNOWN};
-    int error = shared_create(&collector->shared);
+    int fd = shared_store(shared, true);
+    if (fd >= 0 && memory_open_store(fd) != 0) {
+        close(fd);
+    }
+    buffer_resize = memory_resize;
+    buffer_release = memory_free;
+}
+
+int session_create(struct collector **result, unsigned interval_ms)
+{
+    struct shared shared;
+    int error = shared_create(&shared);
     if (error) {
         return error;
     }
-    accounts_init(&collector->accounts);
+    open_store(&shared);
+    struct collector *collector = memory_zeroed(1, sizeof(*collector));
+    memory_set_root(collector);
+    collector->shared = shared;
+    collector->interval_ms = interval_ms;
+    collector->main_status = MT_STATUS_UNKNOWN;
     collector->start_ns = monotonic_ns();
+    accounts_init(&collector->accounts);
+    *result = collector;
     return 0;
 }
 
@@ -257,7 +275,7 @@ static void close_ring(struct collector *collector, struct ring *ring)
     shared_unmap_ring(&collector->shared, ring->shared);
     shared_remove_ring(&collector->shared, ring->slot);
     drain_free(ring);
-    free(ring);
+    memory_free(ring);
 }
 
 /* Gives the room back, and wakes the producer if it sleeps for it. */
@@ -355,8 +373,12 @@ static void finish_image(struct collector *collector, struct image *image, int s
     }
     heapmap_free(&image->blocks);
     rangemap_free(&image->maps);
-    close(image->statm);
-    close(image->pidfd);
+    if (image->statm >= 0) {
+        close(image->statm);
+    }
+    if (image->pidfd >= 0) {
+        close(image->pidfd);
+    }
 }
 
 static void find_dead(struct collector *collector)
@@ -414,18 +436,39 @@ void session_finish(struct collector *collector)
     shared_close(&collector->shared);
 }
 
+void session_free(struct collector *collector)
+{
+    struct shared shared = collector->shared;
+    for (size_t i = 0; i < collector->n_images; i++) {
+        memory_free(collector->images[i]->samples);
+        memory_free(collector->images[i]->account.changed);
+        memory_free(collector->images[i]);
+    }
+    memory_free(collector->images);
+    memory_free(collector->rings);
+    memory_free(collector->path);
+    boundaries_free(&collector->boundaries);
+    accounts_free(&collector->accounts);
+    memory_free(collector);
+    memory_close_store();
+    shared_remove(&shared);
+}
+
 void session_abandon(struct collector *collector)
 {
     shared_close(&collector->shared);
     if (collector->has_output) {
         writer_close(&collector->writer);
     }
-    accounts_free(&collector->accounts);
+    session_free(collector);
 }
 
-void session_output(struct collector *collector, int fd, const char *meta_json)
+void session_output(struct collector *collector, int fd, const char *path, const char *meta_json)
 {
     struct buffer body = {0};
+    char *absolute = realpath(path, NULL);
+    collector->path = memory_string(absolute ? absolute : path);
+    free(absolute);
     writer_open(&collector->writer, fd);
     collector->has_output = true;
     buffer_append(&body, meta_json, strlen(meta_json));
@@ -440,16 +483,79 @@ int session_seal(struct collector *collector, const char *end_json)
     buffer_append(&body, end_json, strlen(end_json));
     writer_chunk(&collector->writer, MT_CHUNK_END, &body);
     buffer_free(&body);
-    for (size_t i = 0; i < collector->n_images; i++) {
-        free(collector->images[i]->samples);
-        free(collector->images[i]->account.changed);
-        free(collector->images[i]);
-    }
-    free(collector->images);
-    free(collector->rings);
-    boundaries_free(&collector->boundaries);
-    accounts_free(&collector->accounts);
     return writer_close(&collector->writer);
+}
+
+/* ---- after a kill ---- */
+
+/* Descriptors and addresses were the dead collector's. */
+static void reopen_rings(struct collector *collector)
+{
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        struct mt_ring *shared = ring ? shared_map_ring(&collector->shared, slot) : NULL;
+        if (!shared) {
+            collector->rings[slot] = NULL;
+            continue;
+        }
+        ring->shared = shared;
+        ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
+    }
+}
+
+static void reopen_images(struct collector *collector)
+{
+    for (size_t i = 0; i < collector->n_images; i++) {
+        struct image *image = collector->images[i];
+        image->pidfd = image->statm = -1;
+        if (!image->finished && !process_is_dead(image)) {
+            image->pidfd = (int)syscall(SYS_pidfd_open, image->pid, 0);
+        }
+    }
+}
+
+static int reopen_output(struct collector *collector)
+{
+    char *unfinished = NULL;
+    if (asprintf(&unfinished, "%s.new", collector->path) > 0) {
+        unlink(unfinished);
+        free(unfinished);
+    }
+    collector->compaction = NULL;
+    int fd = open(collector->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return errno;
+    }
+    writer_resume(&collector->writer, fd);
+    return collector->writer.error;
+}
+
+int session_resume(struct collector **result, const char *directory)
+{
+    struct shared shared;
+    int error = shared_adopt(&shared, directory);
+    if (error) {
+        return error;
+    }
+    int fd = shared_store(&shared, false);
+    if (fd < 0) { /* rings alone do not say what was live before */
+        error = errno;
+        shared_close(&shared);
+        shared_remove(&shared);
+        return error;
+    }
+    struct collector *collector = memory_reopen_store(fd);
+    if (!collector || !collector->has_output) {
+        close(fd);
+        return EPROTO;
+    }
+    buffer_resize = memory_resize;
+    buffer_release = memory_free;
+    collector->shared = shared;
+    reopen_rings(collector);
+    reopen_images(collector);
+    *result = collector;
+    return reopen_output(collector);
 }
 
 uint64_t session_agent_bytes(const struct collector *collector, const struct image *image)

@@ -28,8 +28,8 @@ struct collector {
     uint64_t now_us, sampled_us, flushed_us, ticked_us;
     unsigned interval_ms; /* between samples of RSS */
     struct boundaries boundaries;
-    uint32_t peak_base;    /* ordinal that the written peak of all rests on, 0: none */
-    uint64_t tick_cost_us; /* time that the last boundary took */
+    uint32_t peak_base;            /* ordinal that the written peak of all rests on, 0: none */
+    uint64_t tick_cost_us;         /* time that the last boundary took */
     struct compaction *compaction; /* under way, or NULL */
     uint64_t compacted_bytes;      /* of the file after the last one */
     uint32_t compacted_dropped;    /* boundaries dropped before it began */
@@ -38,13 +38,16 @@ struct collector {
     int main_status;
     bool untraced_python; /* an interpreter of a version that is not known was seen */
     bool has_output;
-    const char *path; /* of the trace, for messages */
+    char *path; /* of the trace, absolute */
 };
 
-/* Makes the shared memory; 0 or an errno.  Then session_output gives it the trace's file (open
-   for writing, empty), which it takes over. */
-int session_create(struct collector *collector, unsigned interval_ms);
-void session_output(struct collector *collector, int fd, const char *meta_json);
+/* Makes the shared memory and the collector in it; 0 or an errno.  Then session_output gives it
+   the trace's file (open for writing, empty), which it takes over. */
+int session_create(struct collector **collector, unsigned interval_ms);
+void session_output(struct collector *collector, int fd, const char *path, const char *meta_json);
+/* Takes over what a collector left that was killed: the directory of its session.  0 or an errno
+   (as shared_adopt; ENOENT without a store). */
+int session_resume(struct collector **collector, const char *directory);
 /* A process that no agent is in: its RSS alone is recorded. */
 void session_adopt(struct collector *collector, int pid, const char *path, const char *command);
 /* One round: new rings, events, samples, the file.  Returns the number of words taken, so that
@@ -55,6 +58,8 @@ uint64_t session_poll(struct collector *collector);
 void session_finish(struct collector *collector);
 /* Writes the END chunk with this JSON and closes the file; 0 or the errno of a failed write. */
 int session_seal(struct collector *collector, const char *end_json);
+/* Drops it all, the shared memory too. */
+void session_free(struct collector *collector);
 /* Drops the session before anything ran. */
 void session_abandon(struct collector *collector);
 

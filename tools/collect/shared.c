@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define RING_BYTES (1ull << 20)
+#define STORE_NAME "collector"
 
 static bool make_directory(struct shared *shared, const char *parent)
 {
@@ -52,6 +53,56 @@ static int make_control(struct shared *shared)
     shared->control->collector_pid = getpid();
     shared->control->ring_bytes = shared->ring_bytes;
     atomic_store(&shared->control->state, MT_STATE_RUNNING);
+    return 0;
+}
+
+int shared_store(const struct shared *shared, bool create)
+{
+    char path[SHARED_PATH_MAX + 32];
+    path_of(shared, path, sizeof(path), STORE_NAME);
+    int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT | O_EXCL : 0);
+    return open(path, flags, 0600);
+}
+
+static bool collector_lives(const struct mt_control *control)
+{
+    char path[64], name[32] = "";
+    snprintf(path, sizeof(path), "/proc/%d/comm", control->collector_pid);
+    FILE *file = fopen(path, "re");
+    bool is_ours = file && fgets(name, sizeof(name), file) && strncmp(name, "memtrace", 8) == 0;
+    if (file) {
+        fclose(file);
+    }
+    return is_ours;
+}
+
+int shared_adopt(struct shared *shared, const char *directory)
+{
+    char path[SHARED_PATH_MAX + 32];
+    struct stat status;
+    *shared = (struct shared){0};
+    snprintf(shared->directory, sizeof(shared->directory), "%s", directory);
+    path_of(shared, path, sizeof(path), MT_CONTROL_NAME);
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return errno;
+    }
+    void *memory = MAP_FAILED;
+    if (fstat(fd, &status) == 0 && (size_t)status.st_size >= sizeof(struct mt_control)) {
+        memory = mmap(NULL, sizeof(struct mt_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
+    close(fd);
+    if (memory == MAP_FAILED) {
+        return EPROTO;
+    }
+    shared->control = memory;
+    shared->ring_bytes = shared->control->ring_bytes;
+    bool fits =
+        shared->control->magic == MT_CONTROL_MAGIC && shared->control->version == MT_RING_VERSION;
+    if (!fits || collector_lives(shared->control)) {
+        munmap(memory, sizeof(struct mt_control));
+        return fits ? EBUSY : EPROTO;
+    }
     return 0;
 }
 
@@ -155,7 +206,14 @@ void shared_close(struct shared *shared)
     unlink(path);
     path_of(shared, path, sizeof(path), "agent.so");
     unlink(path);
-    rmdir(shared->directory);
     munmap(shared->control, sizeof(*shared->control));
     shared->control = NULL;
+}
+
+void shared_remove(const struct shared *shared)
+{
+    char path[SHARED_PATH_MAX + 32];
+    path_of(shared, path, sizeof(path), STORE_NAME);
+    unlink(path);
+    rmdir(shared->directory);
 }

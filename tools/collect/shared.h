@@ -21,12 +21,20 @@ struct shared {
 /* Makes the directory (in /dev/shm, else in the temporary directory) and the control file;
    0 or an errno, and then nothing is left behind. */
 int shared_create(struct shared *shared);
+/* Where the collector's own memory lies (memory.h): a file of the session, made anew or opened;
+   -1 and errno. */
+int shared_store(const struct shared *shared, bool create);
+/* Takes over the session of a collector that is dead, in this directory.  0 or an errno: EBUSY
+   if it lives, EPROTO if it is of another version. */
+int shared_adopt(struct shared *shared, const char *directory);
 /* Maps the ring of a slot that is ready; NULL if it cannot be. */
 struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot);
 void shared_unmap_ring(const struct shared *shared, struct mt_ring *ring);
 /* Removes a ring's file; processes that have it mapped keep it. */
 void shared_remove_ring(const struct shared *shared, uint32_t slot);
-/* Tells agents that nobody reads any more, and removes everything. */
+/* Tells agents that nobody reads any more, and removes everything but the store. */
 void shared_close(struct shared *shared);
+/* After the store was closed: removes it and the directory. */
+void shared_remove(const struct shared *shared);
 
 #endif

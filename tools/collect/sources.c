@@ -58,7 +58,7 @@ static struct place *gather_places(struct collector *collector, size_t *count)
             places[n++] = (struct place){file, node->line};
         }
     }
-    free(shown);
+    memory_free(shown);
     if (n) {
         qsort(places, n, sizeof(*places), by_place);
     }
@@ -134,7 +134,7 @@ void sources_write(struct collector *collector)
         }
         put += put_file(definitions, &lines, &places[i], end - i);
     }
-    free(places);
+    memory_free(places);
     definitions_flush(definitions, &collector->writer);
     buffer_varint(&body, put);
     buffer_append(&body, lines.data, lines.size);

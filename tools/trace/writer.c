@@ -16,6 +16,17 @@
 
 enum { COMPRESSION_LEVEL = 3 };
 
+static void *resize(void *memory, size_t size)
+{
+    memory = realloc(memory, size);
+    if (!memory)
+        abort();
+    return memory;
+}
+
+void *(*buffer_resize)(void *memory, size_t size) = resize;
+void (*buffer_release)(void *memory) = free;
+
 static void buffer_reserve(struct buffer *buffer, size_t more)
 {
     if (buffer->capacity - buffer->size >= more)
@@ -23,9 +34,7 @@ static void buffer_reserve(struct buffer *buffer, size_t more)
     size_t capacity = buffer->capacity ? buffer->capacity * 2 : 256;
     while (capacity - buffer->size < more)
         capacity *= 2;
-    buffer->data = realloc(buffer->data, capacity);
-    if (!buffer->data)
-        abort();
+    buffer->data = buffer_resize(buffer->data, capacity);
     buffer->capacity = capacity;
 }
 
@@ -58,7 +67,7 @@ void buffer_svarint(struct buffer *buffer, int64_t value)
 
 void buffer_free(struct buffer *buffer)
 {
-    free(buffer->data);
+    buffer_release(buffer->data);
     memset(buffer, 0, sizeof *buffer);
 }
 
@@ -84,13 +93,8 @@ static void write_all(struct writer *writer, const uint8_t *bytes, size_t size)
     }
 }
 
-void writer_open(struct writer *writer, int fd)
+static void make_compressor(struct writer *writer)
 {
-    uint8_t header[MT_TRACE_HEADER_SIZE] = MT_TRACE_MAGIC;
-    memset(writer, 0, sizeof *writer);
-    writer->fd = fd;
-    header[MT_TRACE_MAGIC_SIZE] = MT_TRACE_MAJOR;
-    header[MT_TRACE_MAGIC_SIZE + 2] = MT_TRACE_MINOR;
     ZSTD_CCtx *zstd = ZSTD_createCCtx();
     writer->zstd = zstd;
     if (!zstd) {
@@ -99,7 +103,28 @@ void writer_open(struct writer *writer, int fd)
     }
     ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, COMPRESSION_LEVEL);
     ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
+}
+
+void writer_open(struct writer *writer, int fd)
+{
+    uint8_t header[MT_TRACE_HEADER_SIZE] = MT_TRACE_MAGIC;
+    memset(writer, 0, sizeof *writer);
+    writer->fd = fd;
+    header[MT_TRACE_MAGIC_SIZE] = MT_TRACE_MAJOR;
+    header[MT_TRACE_MAGIC_SIZE + 2] = MT_TRACE_MINOR;
+    make_compressor(writer);
     write_all(writer, header, sizeof header);
+    writer->whole = writer->written;
+}
+
+void writer_resume(struct writer *writer, int fd)
+{
+    writer->fd = fd;
+    writer->error = 0;
+    writer->written = writer->whole;
+    make_compressor(writer);
+    if (ftruncate(fd, (off_t)writer->whole) != 0)
+        writer->error = errno;
 }
 
 /* Leaves the chunk, framed and compressed, in `packed`. */
@@ -136,7 +161,10 @@ void writer_chunk(struct writer *writer, int kind, const struct buffer *body)
     }
     pack(writer);
     write_all(writer, writer->packed.data, writer->packed.size);
-    writer->sequence++;
+    if (!writer->error) {
+        writer->sequence++;
+        writer->whole = writer->written;
+    }
 }
 
 int writer_close(struct writer *writer)

@@ -18,6 +18,11 @@ struct buffer { /* bytes that grow; zeroed is empty; owned by whoever declares i
     size_t size, capacity;
 };
 
+/* Where buffers get their memory: realloc and free, unless the collector says otherwise.  The
+   first never fails. */
+extern void *(*buffer_resize)(void *memory, size_t size);
+extern void (*buffer_release)(void *memory);
+
 void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
 void buffer_varint(struct buffer *buffer, uint64_t value);
 void buffer_svarint(struct buffer *buffer, int64_t value);
@@ -28,12 +33,16 @@ struct writer {
     int error; /* errno of the first failure, 0 while all is well */
     uint64_t sequence;
     uint64_t written; /* bytes of the file so far */
+    uint64_t whole;   /* of them, in whole chunks */
     void *zstd;       /* ZSTD_CCtx */
     struct buffer raw, packed;
 };
 
 /* Takes over fd (open for writing, at its end, empty) and writes the header. */
 void writer_open(struct writer *writer, int fd);
+/* Goes on with a file that another process has left: fd as for writer_open, but not empty.  What
+   it had written of a chunk is cut off. */
+void writer_resume(struct writer *writer, int fd);
 /* Appends one chunk; body is not kept.  */
 void writer_chunk(struct writer *writer, int kind, const struct buffer *body);
 /* Closes the file; returns 0 or the errno of the first failure. */

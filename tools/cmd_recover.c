@@ -1,0 +1,138 @@
+/*
+ * memtrace recover: finishes traces whose collector was killed, from what it and
+ * the programs left in shared memory.
+ */
+#include "commands.h"
+
+#include <argp.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "collect/session.h"
+#include "render/output.h"
+
+struct recover {
+    char **directories; /* named; NULL: all there are */
+    int n_directories;
+    int failed, done;
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct recover *recover = state->input;
+    if (key == ARGP_KEY_ARGS) {
+        recover->directories = state->argv + state->next;
+        recover->n_directories = state->argc - state->next;
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {NULL, parse, "[SESSION...]",
+    "Finishes traces whose program and collector were both killed.\v"
+    "A session is a directory named memtrace-UID-... in /dev/shm or the temporary directory; "
+    "without one, all of yours whose collector is dead are finished.  What was published before "
+    "the kill is in the trace then.",
+    NULL, NULL, NULL};
+
+static const char *why(int error)
+{
+    switch (error) {
+    case EBUSY:
+        return "its collector lives; end the program first";
+    case ENOENT:
+        return "holds nothing that could be recovered; removed";
+    case EPROTO:
+        return "was left by another version of memtrace, or is no session";
+    default:
+        return strerror(error);
+    }
+}
+
+/* In a process of its own: a collector that was killed in the middle of a change may have left
+   something that cannot be read. */
+static int finish_session(const char *directory)
+{
+    struct collector *collector;
+    int error = session_resume(&collector, directory);
+    if (error) {
+        message("%s: %s", directory, why(error));
+        return error == EBUSY ? 0 : 1;
+    }
+    session_finish(collector);
+    char end[128];
+    snprintf(end, sizeof(end), "{\"seconds\":%.6f,\"status\":-1,\"recovered\":true}",
+        (double)session_clock(collector) / 1e6);
+    char *path = strdup(collector->path);
+    error = session_seal(collector, end);
+    session_free(collector);
+    if (error) {
+        message("%s: writing failed: %s", path, strerror(error));
+        return 1;
+    }
+    printf("%s\n", path);
+    return 0;
+}
+
+static void recover_one(struct recover *recover, const char *directory)
+{
+    int status = 0;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        exit(output_finish(finish_session(directory)));
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status)) {
+        message("%s: what is there cannot be read; the trace stays as it is", directory);
+        recover->failed++;
+    } else if (WEXITSTATUS(status)) {
+        recover->failed++;
+    }
+    recover->done++;
+}
+
+static void recover_below(struct recover *recover, const char *parent)
+{
+    char prefix[64], path[4096];
+    struct stat status;
+    struct dirent *entry;
+    DIR *directory = opendir(parent);
+    snprintf(prefix, sizeof(prefix), "memtrace-%d-", (int)getuid());
+    while (directory && (entry = readdir(directory))) {
+        snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name);
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && lstat(path, &status) == 0 &&
+            S_ISDIR(status.st_mode) && status.st_uid == getuid()) {
+            recover_one(recover, path);
+        }
+    }
+    if (directory) {
+        closedir(directory);
+    }
+}
+
+int cmd_recover(int argc, char **argv)
+{
+    struct recover recover = {0};
+    const char *temporary = getenv("TMPDIR");
+    if (argp_parse(&argp, argc, argv, 0, NULL, &recover)) {
+        return 2;
+    }
+    for (int i = 0; i < recover.n_directories; i++) {
+        recover_one(&recover, recover.directories[i]);
+    }
+    if (!recover.n_directories) {
+        recover_below(&recover, "/dev/shm");
+        recover_below(&recover, temporary && temporary[0] == '/' ? temporary : "/tmp");
+    }
+    if (!recover.done) {
+        message("there is nothing to recover: no session of yours in /dev/shm or %s",
+            temporary ? temporary : "/tmp");
+    }
+    return recover.failed ? 1 : 0;
+}
