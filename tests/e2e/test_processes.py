@@ -140,22 +140,40 @@ def test_no_children_is_one_process(traced_once):
     assert len(info["processes"]) == 1
 
 
-def test_double_fork_daemon(traced_once):
-    """A grandchild that outlives its parent is waited for."""
+def test_a_process_that_runs_on(traced_once):
+    """`run` ends with the program.  A daemon that it left is in the trace up to then, is said to
+    run on, and does so unharmed."""
+    fifo, done = traced_once.directory / "fifo", traced_once.directory / "done"
+    support.os.mkfifo(str(fifo))
     result = traced_once.script("""
 import os, sys
 read, write = os.pipe()
 if os.fork() == 0:
+    os.setsid()
     if os.fork() == 0:
-        os.close(write)
-        os.read(read, 1)      # until the first process has ended
-        held = [b"x" * 777777]  # kept
+        null = os.open("/dev/null", os.O_RDWR)
+        for number in range(3):
+            os.dup2(null, number)
+        def fill():
+            b = b"x" * 777777  # kept
+            return b
+        held = fill()
+        os.write(write, b"r")
+        open(sys.argv[1]).read()  # until the test goes on
+        more = [str(n) * 10 for n in range(200000)]
+        with open(sys.argv[2], "w") as out:
+            out.write("%d" % len(more))
         os._exit(0)
     os._exit(0)
 os.wait()
-os.close(read)
+os.read(read, 1)
 print("first is done")
-""")
+""", fifo, done)
+    fifo.write_text("go on")
+    support.wait_for(lambda: done.exists() and done.read_text() == "200000", "the daemon")
+    assert result.out == b"first is done\n"
     info = traced_once.assert_sound(result.trace)
     assert len(info["processes"]) == 3
-    assert traced_once.at(result.trace, "kept")[0] >= 777810
+    assert traced_once.at(result.trace, "kept") == (777810, 1)
+    text = support.execute([traced_once.memtrace, "info", result.trace]).out.decode()
+    assert len([line for line in text.splitlines() if "it ran on" in line]) == 1, text
