@@ -25,7 +25,7 @@
 struct run {
     const char *output, *python, *module, *code;
     unsigned interval_ms;
-    bool quiet, best_effort, probe;
+    bool quiet, best_effort, probe, off;
     char **rest; /* the program, or the arguments of -m and -c */
     int n_rest;
     char *name;  /* for the file's name */
@@ -34,7 +34,7 @@ struct run {
     const char *why_untraced;
 };
 
-enum { OPTION_PYTHON = 256, OPTION_INTERVAL, OPTION_BEST_EFFORT, OPTION_PROBE };
+enum { OPTION_PYTHON = 256, OPTION_INTERVAL, OPTION_BEST_EFFORT, OPTION_OFF, OPTION_PROBE };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
@@ -49,6 +49,8 @@ static const struct argp_option options[] = {
     {"quiet", 'q', NULL, 0, "no summary at the end", 0},
     {"best-effort", OPTION_BEST_EFFORT, NULL, 0,
         "if tracing cannot start, say so and run the program", 0},
+    {"off", OPTION_OFF, NULL, 0,
+        "record allocations only after the program calls memtrace.start()", 0},
     {"probe-agent", OPTION_PROBE, NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -96,6 +98,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_BEST_EFFORT:
         run->best_effort = true;
+        return 0;
+    case OPTION_OFF:
+        run->off = true;
         return 0;
     case OPTION_PROBE:
         run->probe = true;
@@ -371,6 +376,7 @@ static int trace(struct run *run, struct launch *launch)
             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", strerror(error));
         return OWN_FAILURE;
     }
+    collector->shared.control->flags = run->off ? MT_SESSION_PAUSED : 0;
     int signals = supervise_prepare();
     int status = start(run, collector, launch, &path);
     if (status) {

@@ -67,10 +67,15 @@ enum mt_chunk {
     /* n, then n of: file string, line, text string: source text as it was when the trace ended */
     MT_CHUNK_PROCESS_END = 12,
     /* process, time, status (as of waitpid; or enum mt_no_status), unknown frees, duplicate
-       allocations, frees of inherited blocks, gap events, gap bytes, events, max rss (status
-       svarint, the others varints) */
+       allocations, frees of inherited blocks, gap events, gap bytes, events, max rss, and, if
+       it was ever paused, frees of blocks that were allocated then (status svarint, the others
+       varints) */
     MT_CHUNK_END = 13,
     /* UTF-8 JSON object: the trace is complete */
+    MT_CHUNK_REGIONS = 14,
+    /* n, then n of: process, thread, name string, start time, duration, live bytes (python +
+       native of the process) at the start, at the end, the most in between.  In order of their
+       ends; those still open when the process ended, end with it */
     MT_CHUNK_THIN = 15,
     /* n, then n of: ordinal of a boundary (a difference to the one before) that is not retained
        any more: its changes count for the next one, and what was born after it counts as born

@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 1u
+#define MT_RING_VERSION 2u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -27,9 +27,12 @@
 #define MT_COUNTERS 1024u      /* order counters of a process */
 #define MT_COUNTER_SHIFT 20    /* a counter serves addresses that agree above this bit */
 #define MT_NODE_LIMIT (1u << 19)
+#define MT_ANSWERS 4u         /* numbers that the collector can answer a question with */
 
 /* State of the session, written by the collector, read by agents. */
 enum mt_state { MT_STATE_RUNNING = 1, MT_STATE_CLOSED = 2 };
+
+enum mt_session_flags { MT_SESSION_PAUSED = 1 }; /* programs start paused: see PAUSE */
 
 /* State of a slot.  A slot in MT_SLOT_CLAIMED whose process is dead is void. */
 enum mt_slot_state { MT_SLOT_EMPTY = 0, MT_SLOT_CLAIMED = 1, MT_SLOT_READY = 2 };
@@ -45,7 +48,7 @@ struct mt_control {
     int32_t collector_pid;
     uint64_t ring_bytes; /* data bytes of each ring, a power of two and of pages */
     _Atomic uint32_t state;
-    uint32_t reserved0;
+    uint32_t flags; /* enum mt_session_flags */
     _Alignas(64) _Atomic uint64_t clock_us; /* microseconds since the session began; moves while
                                                the collector lives, at most every millisecond */
     _Alignas(64) _Atomic uint32_t slots_used;
@@ -58,6 +61,9 @@ struct mt_control {
  * bytes and never wrap; word i is at data[i & (words - 1)].  The producer
  * publishes head with release order after each event, so that a kill loses at
  * most the event that was being written.
+ *
+ * A record may ask a question, which it gives a number from 1 up, per ring.  The
+ * collector writes its answers, then that number, and wakes the producer.
  */
 struct mt_ring {
     uint64_t magic;
@@ -72,6 +78,8 @@ struct mt_ring {
     _Atomic uint64_t agent_bytes; /* memory of the agent that is resident in the host beside rings */
     _Alignas(64) _Atomic uint64_t tail;
     _Atomic uint32_t waiting; /* a producer sleeps on it; the consumer clears and wakes it */
+    _Atomic uint32_t answered; /* the last question that was answered; a producer sleeps on it */
+    _Atomic uint64_t answers[MT_ANSWERS];
 };
 
 /*
@@ -134,6 +142,18 @@ enum mt_meta {
                               sequence in counter MT_MAP_COUNTER */
     MT_META_UNMAP = 10,    /* 3 words: address, length, sequence */
     MT_META_THREAD_END = 11, /* the thread has left the ring */
+    MT_META_MARK = 12,     /* the scratch text is the name of this moment */
+    MT_META_REGION_BEGIN = 13, /* b = number of the region, from 1 up in its image; the scratch
+                              text is its name.  Regions may overlap */
+    MT_META_REGION_END = 14, /* b = number; 1 word: a question, 0 for none.  Answers: live bytes at
+                              the begin, at the end, the most in between, microseconds */
+    MT_META_PAUSE = 15,    /* b = a question without answers: from when it is answered on
+                              allocations are not recorded, frees are, and moves carry
+                              MT_DOMAIN_PAUSED */
+    MT_META_RESUME = 16,
+    MT_META_ASK = 17,      /* b = a question.  Answers: live bytes of the image, its peak */
+    MT_META_OWN = 18,      /* a = 1: what this ring allocates from here on is memtrace's own, and
+                              its stack is one frame, "<memtrace>"; until a = 0 */
 };
 
 /* Words after CODE: w0 = first line | enum mt_lines << 32 | kinds of text << 40 (8 bits each:
@@ -164,7 +184,9 @@ enum mt_domain {
     MT_DOMAIN_MALLOC = 3,
     MT_DOMAIN_MMAP = 4,
     MT_DOMAIN_ARENA = 5,
-    MT_DOMAINS = 6
+    MT_DOMAINS = 6,
+    MT_DOMAIN_PAUSED = 8 /* in REALLOC_END: the old block may be one that was not recorded, and
+                            then the new one is not either */
 };
 
 /* The counter that orders events at an address; the last one is kept for maps. */

@@ -87,7 +87,9 @@ static uint32_t site_of(struct drain *drain, uint32_t node, uint32_t domain)
     struct site_record site = {.process = ring->image->process,
         .thread = ring->thread,
         .domain = domain,
-        .node = node < ring->nodes_capacity ? ring->nodes[node] : 0};
+        .node = ring->own                     ? ring->own
+                : node < ring->nodes_capacity ? ring->nodes[node]
+                                              : 0};
     return definitions_site(&drain->accounts->definitions, &site);
 }
 
@@ -95,7 +97,7 @@ static inline uint32_t cell_of(struct drain *drain, uint32_t node, uint32_t doma
 {
     struct ring *ring = drain->ring;
     size_t at = 4 * (size_t)node + domain;
-    if (domain > MT_DOMAIN_MALLOC || at >= ring->sites_capacity) {
+    if (domain > MT_DOMAIN_MALLOC || at >= ring->sites_capacity || ring->own) {
         return accounts_cell(drain->accounts, site_of(drain, node, domain));
     }
     if (!ring->sites[at]) {
@@ -120,7 +122,7 @@ static inline struct block read_block(struct drain *drain)
     struct block block = {
         .address = w1 >> 19 << 3,
         .size = (w0 >> 8 & 0xffffff) | ring->size_high << 24,
-        .cell = cell_of(drain, w1 & (MT_NODE_LIMIT - 1), w0 >> 4 & 15),
+        .cell = cell_of(drain, w1 & (MT_NODE_LIMIT - 1), w0 >> 4 & 7),
     };
     ring->size_high = 0;
     return block;
@@ -140,6 +142,8 @@ static void count_unknown(struct image *image)
 {
     if (image_is_forked(image)) {
         image->inherited_frees++;
+    } else if (image->was_paused) {
+        image->paused_frees++;
     } else {
         image->unknown_frees++;
     }
@@ -174,8 +178,12 @@ static void end_move(struct drain *drain)
 {
     struct ring *ring = drain->ring;
     struct image *image = ring->image;
+    bool paused = word(ring, 0) >> 4 & MT_DOMAIN_PAUSED;
     struct block block = read_block(drain), replaced;
     struct block old = ring->n_moves ? ring->moves[--ring->n_moves] : (struct block){0};
+    if (paused && !old.cell) {
+        return; /* it was not recorded, nor is it now */
+    }
     if (!heapmap_put(&image->blocks, &block, &replaced)) {
         count_duplicate(drain, &replaced);
     }
@@ -279,11 +287,35 @@ bool drain_skip_hole(struct ring *ring)
         ring->image->expected[mt_counter_of(w0 >> 19 << 3)] = (uint32_t)w1;
         return true;
     case MT_OP_META:
-        ring->image->expected_map = word(ring, 3);
+        if ((w0 >> 4 & 0xff) == MT_META_DEPEND) {
+            ring->tail += 3; /* on what that ring did not come to */
+        } else {
+            ring->image->expected_map = word(ring, 3);
+        }
         return true;
     default:
         return false;
     }
+}
+
+/* ---- what the program says ---- */
+
+/* The name in the scratch text. */
+static uint32_t take_name(struct drain *drain)
+{
+    struct buffer *text = &drain->ring->text;
+    uint32_t name = definitions_string(&drain->accounts->definitions,
+        text->data ? text->data : (uint8_t *)"", (uint32_t)text->size);
+    text->size = 0;
+    return name;
+}
+
+static uint32_t own_node(struct definitions *definitions)
+{
+    uint32_t name = definitions_string(definitions, "<memtrace>", 10);
+    struct function_record function = {.file = name, .name = name};
+    struct node_record node = {.function = definitions_function(definitions, &function)};
+    return definitions_node(definitions, &node);
 }
 
 /* ---- the loop ---- */
@@ -342,6 +374,27 @@ static uint64_t take_meta(struct drain *drain)
         }
         unmap_memory(drain);
         return 4;
+    case MT_META_MARK:
+        drain->events->mark(drain->collector, ring, take_name(drain));
+        return 1;
+    case MT_META_REGION_BEGIN:
+        drain->events->region_begin(drain->collector, ring, b, take_name(drain));
+        return 1;
+    case MT_META_REGION_END:
+        drain->events->region_end(drain->collector, ring, b, (uint32_t)word(ring, 1));
+        return 2;
+    case MT_META_PAUSE:
+        ring->image->was_paused = true;
+        drain->events->pause(drain->collector, ring, b);
+        return 1;
+    case MT_META_RESUME:
+        return 1;
+    case MT_META_ASK:
+        drain->events->ask(drain->collector, ring, b);
+        return 1;
+    case MT_META_OWN:
+        ring->own = a ? own_node(&drain->accounts->definitions) : 0;
+        return 1;
     }
     return 1;
 }

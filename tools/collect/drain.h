@@ -32,6 +32,7 @@ struct ring {
     uint64_t time_us;
     uint64_t size_high; /* from SIZE, for the next event */
     struct buffer text; /* scratch, from BYTES */
+    uint32_t own;       /* between OWN 1 and OWN 0 the trace's node of "<memtrace>", else 0 */
     uint32_t *nodes;    /* by the ring's node: the trace's */
     uint32_t *sites;    /* by the ring's node * 4 + domain: the trace's, 0 not asked yet */
     size_t nodes_capacity, sites_capacity;
@@ -51,6 +52,14 @@ struct drain_events {
     void (*end)(struct collector *collector, struct ring *ring);
     /* Has that ring been read up to that position? */
     bool (*reached)(struct collector *collector, uint32_t slot, uint64_t position);
+    /* What the program said; names are strings of the trace, questions 0 where none is asked. */
+    void (*mark)(struct collector *collector, struct ring *ring, uint32_t name);
+    void (*region_begin)(
+        struct collector *collector, struct ring *ring, uint32_t number, uint32_t name);
+    void (*region_end)(
+        struct collector *collector, struct ring *ring, uint32_t number, uint32_t question);
+    void (*pause)(struct collector *collector, struct ring *ring, uint32_t question);
+    void (*ask)(struct collector *collector, struct ring *ring, uint32_t question);
 };
 
 /* Takes events until the ring is empty, an event must wait for another ring, or about `limit`

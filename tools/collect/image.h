@@ -19,6 +19,11 @@ struct sample {
     uint64_t high;
 };
 
+struct region { /* one that is open (regions.c) */
+    uint32_t number, name, thread;
+    uint64_t start_us, live, peak; /* live: at its start */
+};
+
 struct image {
     uint32_t number, parent_number;
     int pid;
@@ -38,6 +43,11 @@ struct image {
     uint32_t expected[MT_COUNTERS]; /* next number of each order counter */
     uint64_t expected_map;
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events;
+    bool was_paused;        /* not every block was recorded */
+    uint64_t paused_frees;  /* of blocks that were not */
+    struct region *regions; /* open ones, in the order of their begins */
+    size_t n_regions, regions_capacity;
+    uint64_t high; /* largest python + native since the last sample, beside account.high */
     uint32_t n_threads, other_threads; /* definitions; the id that further ones share */
     uint64_t max_rss;
     struct sample *samples; /* not yet written */

@@ -7,6 +7,7 @@
 
 #include "collect/compact.h"
 #include "collect/memory.h"
+#include "collect/regions.h"
 #include "collect/sources.h"
 #include "memtrace/format.h"
 
@@ -271,6 +272,9 @@ void record_image_end(struct collector *collector, struct image *image)
     buffer_varint(&body, image->gap_bytes);
     buffer_varint(&body, image->events);
     buffer_varint(&body, image->max_rss);
+    if (image->was_paused) {
+        buffer_varint(&body, image->paused_frees);
+    }
     write_chunk(collector, MT_CHUNK_PROCESS_END, &body);
 }
 
@@ -322,6 +326,7 @@ void record_flush(struct collector *collector, uint64_t now_us)
         for (size_t i = 0; i < collector->n_images; i++) {
             write_timeline(collector, collector->images[i]);
         }
+        regions_flush(collector);
         write_peak(collector, &collector->accounts.all, 0);
         compact(collector);
     }
@@ -335,5 +340,6 @@ void record_last(struct collector *collector)
     }
     write_boundary_of_all(collector, MT_BOUNDARY_LAST, session_clock(collector), 0);
     write_peak(collector, &collector->accounts.all, 0);
+    regions_flush(collector);
     sources_write(collector);
 }

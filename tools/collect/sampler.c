@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "collect/memory.h"
+#include "collect/regions.h"
 
 int sampler_open(int pid)
 {
@@ -45,8 +46,7 @@ void sampler_take(struct collector *collector, struct image *image)
     sample->time_us = session_clock(collector);
     sample->rss = rss > ours ? rss - ours : 0;
     sample->totals = image->account.now;
-    sample->high = image->account.high;
-    image->account.high = image->account.now.python + image->account.now.native;
+    sample->high = regions_take_high(image);
     if (sample->rss > image->max_rss) {
         image->max_rss = sample->rss;
     }

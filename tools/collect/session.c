@@ -19,6 +19,7 @@
 
 #include "collect/memory.h"
 #include "collect/record.h"
+#include "collect/regions.h"
 #include "collect/sampler.h"
 #include "memtrace/format.h"
 
@@ -113,6 +114,7 @@ static struct image *make_image(
     image->parent_number = parent_number;
     image->pid = pid;
     image->status = MT_STATUS_UNKNOWN;
+    image->was_paused = collector->shared.control->flags & MT_SESSION_PAUSED;
     image->start_us = session_clock(collector);
     image->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     image->statm = sampler_open(pid);
@@ -204,13 +206,34 @@ static void on_end(struct collector *collector, struct ring *ring)
     }
 }
 
+static void on_mark(struct collector *collector, struct ring *ring, uint32_t name)
+{
+    record_mark(collector, name, ring->time_us);
+}
+
+static void on_pause(struct collector *collector, struct ring *ring, uint32_t question)
+{
+    regions_answer(ring, question, NULL, 0);
+}
+
+static void on_ask(struct collector *collector, struct ring *ring, uint32_t question)
+{
+    const struct account *account = &ring->image->account;
+    uint64_t answers[2] = {account->now.python + account->now.native, account->peak.best};
+    regions_answer(ring, question, answers, 2);
+}
+
 static bool on_reached(struct collector *collector, uint32_t slot, uint64_t position)
 {
-    struct ring *ring = slot < collector->n_slots ? collector->rings[slot] : NULL;
+    if (slot >= collector->n_slots) {
+        return !position; /* about to be opened */
+    }
+    struct ring *ring = collector->rings[slot];
     return !ring || ring->tail >= position;
 }
 
-static const struct drain_events drain_events = {on_process, on_thread, on_end, on_reached};
+static const struct drain_events drain_events = {on_process, on_thread, on_end, on_reached, on_mark,
+    regions_begin, regions_end, on_pause, on_ask};
 
 void session_adopt(struct collector *collector, int pid, const char *path, const char *command)
 {
@@ -356,6 +379,7 @@ static void finish_image(struct collector *collector, struct image *image, int s
     image->end_us = session_clock(collector);
     image->finished = true;
     image->status = status;
+    regions_close(collector, image);
     if (status == MT_STATUS_EXEC) {
         release_blocks(collector, image);
     }

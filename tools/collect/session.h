@@ -30,6 +30,8 @@ struct collector {
     struct boundaries boundaries;
     uint32_t peak_base;            /* ordinal that the written peak of all rests on, 0: none */
     uint64_t tick_cost_us;         /* time that the last boundary took */
+    struct pending regions;        /* ended, not yet written */
+    uint32_t n_regions;            /* ended so far */
     struct compaction *compaction; /* under way, or NULL */
     uint64_t compacted_bytes;      /* of the file after the last one */
     uint32_t compacted_dropped;    /* boundaries dropped before it began */

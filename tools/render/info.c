@@ -35,6 +35,14 @@ static void later(uint64_t *last, uint64_t time)
         *last = time;
 }
 
+size_t info_marks(const struct trace *trace)
+{
+    size_t marks = 0;
+    for (size_t i = 0; i < trace->n_boundaries; i++)
+        marks += trace->boundaries[i].kind == MT_BOUNDARY_MARK;
+    return marks;
+}
+
 uint64_t info_duration(const struct trace *trace)
 {
     uint64_t last = 0;

@@ -18,6 +18,8 @@ struct info_counters {
 
 /* Sums over all processes. */
 struct info_counters info_count(const struct trace *trace);
+/* Number of moments that the program named. */
+size_t info_marks(const struct trace *trace);
 /* Microseconds from the session's begin to the last that the trace knows of. */
 uint64_t info_duration(const struct trace *trace);
 /* META's "start" in seconds, 0 if it is not there. */

@@ -28,6 +28,8 @@ static void put_end(struct json *json, const struct trace_process *process)
     json_number(json, "gap_bytes", (int64_t)process->gap_bytes);
     json_number(json, "events", (int64_t)process->events);
     json_number(json, "max_rss", (int64_t)process->max_rss);
+    json_flag(json, "was_paused", process->was_paused);
+    json_number(json, "paused_frees", (int64_t)process->paused_frees);
 }
 
 static void put_process(struct json *json, const struct trace *trace, uint32_t id)
@@ -94,6 +96,26 @@ static void put_boundaries(struct json *json, const struct trace *trace)
     json_close(json, ']');
 }
 
+static void put_regions(struct json *json, const struct trace *trace)
+{
+    json_open(json, "regions", '[');
+    for (size_t i = 0; i < trace->n_regions; i++) {
+        const struct trace_region *region = &trace->regions[i];
+        json_open(json, NULL, '{');
+        json_name(json, "name", trace->strings[region->name].data);
+        json_number(json, "pid", trace->processes[region->process].pid);
+        if (region->thread)
+            json_number(json, "tid", trace->threads[region->thread].tid);
+        json_seconds(json, "start", (double)region->start_us / 1e6);
+        json_seconds(json, "end", (double)region->end_us / 1e6);
+        json_number(json, "size_before", (int64_t)region->live_before);
+        json_number(json, "size_after", (int64_t)region->live_after);
+        json_number(json, "peak", (int64_t)region->peak);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
 static void put_peaks(struct json *json, const struct trace *trace)
 {
     json_open(json, "peaks", '[');
@@ -144,6 +166,8 @@ void info_json(FILE *file, const struct report *report)
     put_counters(&json, trace);
     put_definitions(&json, trace);
     put_boundaries(&json, trace);
+    json_number(&json, "marks", (int64_t)info_marks(trace));
+    put_regions(&json, trace);
     put_peaks(&json, trace);
     json_close(&json, '}');
 }

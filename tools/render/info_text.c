@@ -70,6 +70,9 @@ static void print_process(FILE *file, const struct report *report, uint32_t id)
     fprintf(file, "    max RSS %s, %s events, %" PRIu64 " frees of inherited blocks\n",
         format_size(rss, (int64_t)process->max_rss, UNITS_AUTO),
         format_count(events, (int64_t)process->events), process->inherited_frees);
+    if (process->was_paused)
+        fprintf(file, "    paused at times: %" PRIu64 " frees of blocks allocated then\n",
+            process->paused_frees);
 }
 
 static void print_counters(FILE *file, const struct trace *trace)
@@ -125,6 +128,15 @@ static void print_boundaries(FILE *file, const struct trace *trace)
     }
     if (shown < retained)
         fprintf(file, "  and %zu more\n", retained - shown);
+}
+
+/* What the program named. */
+static void print_named(FILE *file, const struct trace *trace)
+{
+    if (info_marks(trace))
+        fprintf(file, "marks: %zu\n", info_marks(trace));
+    if (trace->n_regions)
+        fprintf(file, "regions: %zu\n", trace->n_regions);
 }
 
 static void print_peaks(FILE *file, const struct trace *trace)
@@ -190,5 +202,6 @@ void info_text(FILE *file, const struct report *report)
     print_counters(file, trace);
     print_definitions(file, trace);
     print_boundaries(file, trace);
+    print_named(file, trace);
     print_peaks(file, trace);
 }

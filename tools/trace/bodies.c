@@ -320,8 +320,39 @@ static void parse_process_end(struct reader *reader, struct cursor *body)
     process.gap_bytes = cursor_varint(body);
     process.events = cursor_varint(body);
     process.max_rss = cursor_varint(body);
+    process.was_paused = cursor_left(body) != 0;
+    process.paused_frees = process.was_paused ? cursor_varint(body) : 0;
     if (!body->bad)
         reader->trace->processes[id] = process;
+}
+
+static void parse_region(struct trace *trace, struct cursor *body, struct trace_region *region)
+{
+    region->process = parse_process_id(trace, body);
+    region->thread = cursor_id(body, trace->n_threads);
+    region->name = cursor_id(body, trace->n_strings);
+    region->start_us = cursor_varint(body);
+    region->end_us = region->start_us + cursor_varint(body);
+    region->live_before = cursor_varint(body);
+    region->live_after = cursor_varint(body);
+    region->peak = cursor_varint(body);
+    if (region->end_us < region->start_us)
+        body->bad = true;
+}
+
+static void parse_regions(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 8);
+    if (!EXTEND(reader, trace->regions, trace->n_regions, n))
+        return;
+    while (n--) {
+        struct trace_region region;
+        parse_region(trace, body, &region);
+        if (body->bad)
+            return;
+        trace->regions[trace->n_regions++] = region;
+    }
 }
 
 static parse_function *const parsers[] = {
@@ -338,6 +369,7 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_LINES] = parse_lines,
     [MT_CHUNK_PROCESS_END] = parse_process_end,
     [MT_CHUNK_END] = parse_end,
+    [MT_CHUNK_REGIONS] = parse_regions,
     [MT_CHUNK_THIN] = parse_thin,
 };
 

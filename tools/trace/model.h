@@ -3,7 +3,7 @@
  * cells at each boundary.  trace_read builds it; views are made from it.
  *
  * All arrays of definitions have an entry 0 for "none", which their counts n_*
- * include: ids are 1 to n_* - 1.  Boundaries and sources have no such entry.
+ * include: ids are 1 to n_* - 1.  Boundaries, sources and regions have no such entry.
  * Every id in a model was checked when it was read: users index without asking.
  */
 #ifndef TRACE_MODEL_H
@@ -37,6 +37,8 @@ struct trace_process {
     int status; /* of waitpid, or enum mt_no_status */
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events,
         max_rss;
+    bool was_paused; /* not all allocations were recorded */
+    uint64_t paused_frees;
 };
 struct trace_thread {
     uint32_t process;
@@ -82,6 +84,11 @@ struct trace_peak {
 struct trace_source {
     uint32_t file, line, text;
 };
+struct trace_region { /* a stretch of time that the program named */
+    uint32_t process, thread, name;
+    uint64_t start_us, end_us;
+    uint64_t live_before, live_after, peak; /* of the process, bytes */
+};
 
 struct trace {
     char *path;
@@ -99,8 +106,10 @@ struct trace {
     struct trace_boundary *boundaries;
     struct trace_peak *peaks;     /* by process id; 0 is the sum of all */
     struct trace_source *sources; /* sorted by file, line */
+    struct trace_region *regions; /* in the order of their ends */
     size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_sites, n_boundaries,
-        n_sources;
+        n_sources,
+        n_regions;
     void *arena; /* owns the memory */
 };
 

@@ -85,6 +85,7 @@ void trace_free(struct trace *trace)
     free(trace->sites);
     free(trace->boundaries);
     free(trace->sources);
+    free(trace->regions);
     if (trace->arena)
         arena_free(trace->arena);
     free(trace->arena);

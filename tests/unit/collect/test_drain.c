@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -45,11 +46,52 @@ static bool on_reached(struct collector *collector, uint32_t slot, uint64_t posi
     return world.rings[slot].tail >= position;
 }
 
-static const struct drain_events events = {on_process, on_thread, on_end, on_reached};
+/* What was said, as text: "mark a", "begin 1 b", ... */
+static char said[200];
+
+static void say(const char *what, uint32_t number, uint32_t name)
+{
+    const struct string_record *text = &world.accounts.definitions.strings[name];
+    size_t used = strlen(said);
+    snprintf(said + used, sizeof(said) - used, "%s %u %.*s;", what, number,
+        name ? (int)text->size : 0, name ? text->bytes : "");
+}
+
+static void on_mark(struct collector *collector, struct ring *ring, uint32_t name)
+{
+    say("mark", 0, name);
+}
+
+static void on_region_begin(
+    struct collector *collector, struct ring *ring, uint32_t number, uint32_t name)
+{
+    say("begin", number, name);
+}
+
+static void on_region_end(
+    struct collector *collector, struct ring *ring, uint32_t number, uint32_t question)
+{
+    say("end", number, 0);
+    say("question", question, 0);
+}
+
+static void on_pause(struct collector *collector, struct ring *ring, uint32_t question)
+{
+    say("pause", question, 0);
+}
+
+static void on_ask(struct collector *collector, struct ring *ring, uint32_t question)
+{
+    say("ask", question, 0);
+}
+
+static const struct drain_events events = {on_process, on_thread, on_end, on_reached, on_mark,
+    on_region_begin, on_region_end, on_pause, on_ask};
 
 static int start(void **state)
 {
     memset(&world, 0, sizeof(world));
+    said[0] = 0;
     accounts_init(&world.accounts);
     account_init(&world.image.account);
     for (int i = 0; i < RINGS; i++) {
@@ -246,6 +288,88 @@ static void maps_are_apart(void **state)
     assert_int_equal(world.image.account.peak.best, 0);
 }
 
+static void put_text(int ring, const char *text) /* of at most 8 bytes */
+{
+    uint64_t bytes = 0;
+    memcpy(&bytes, text, strlen(text));
+    put(ring, MT_OP_META | MT_META_BYTES << 4 | strlen(text) << 12);
+    put(ring, bytes);
+}
+
+static void put_meta(int ring, uint64_t meta, uint64_t a, uint64_t b)
+{
+    put(ring, MT_OP_META | meta << 4 | a << 12 | b << 32);
+}
+
+static void what_the_program_says(void **state)
+{
+    put_text(0, "a");
+    put_meta(0, MT_META_MARK, 0, 0);
+    put_meta(0, MT_META_MARK, 0, 0); /* no name: the text was taken */
+    put_text(0, "b");
+    put_meta(0, MT_META_REGION_BEGIN, 0, 7);
+    put_meta(0, MT_META_ASK, 0, 1);
+    put_meta(0, MT_META_REGION_END, 0, 7);
+    put(0, 2);
+    put_meta(0, MT_META_PAUSE, 0, 3);
+    put_meta(0, MT_META_RESUME, 0, 0);
+    take(0);
+    assert_string_equal(said, "mark 0 a;mark 0 ;begin 7 b;ask 1 ;end 7 ;question 2 ;pause 3 ;");
+    assert_int_equal(world.rings[0].tail, world.shared[0].head);
+}
+
+static void pauses_are_no_errors(void **state)
+{
+    put_alloc(0, 0x1000, 100);
+    put_meta(0, MT_META_PAUSE, 0, 1);
+    put(0, MT_OP_FREE | 0x5000ull << 16); /* allocated while paused */
+    put(0, MT_OP_REALLOC_BEGIN | 0x6000ull << 16);
+    put(0, MT_OP_REALLOC_END | (uint64_t)(MT_DOMAIN_MALLOC | MT_DOMAIN_PAUSED) << 4 | 50 << 8);
+    put(0, 0x7000ull << 16);
+    put(0, MT_OP_REALLOC_BEGIN | 0x1000ull << 16);
+    put(0, MT_OP_REALLOC_END | (uint64_t)(MT_DOMAIN_MALLOC | MT_DOMAIN_PAUSED) << 4 | 150 << 8);
+    put(0, 0x2000ull << 16);
+    take(0);
+    assert_int_equal(world.image.unknown_frees, 0);
+    assert_int_equal(world.image.paused_frees, 2);
+    assert_int_equal(world.image.account.now.native, 150); /* what was recorded still is */
+    put_meta(0, MT_META_RESUME, 0, 0);
+    put(0, MT_OP_FREE | 0x2000ull << 16);
+    take(0);
+    assert_int_equal(world.image.account.now.blocks, 0);
+}
+
+static void own_blocks_have_a_frame_of_their_own(void **state)
+{
+    put_meta(0, MT_META_OWN, 1, 0);
+    put_alloc(0, 0x1000, 100);
+    put_meta(0, MT_META_OWN, 0, 0);
+    put_alloc(0, 0x2000, 10);
+    take(0);
+    struct definitions *definitions = &world.accounts.definitions;
+    struct cell *own = &world.accounts.cells[1], *other = &world.accounts.cells[2];
+    assert_int_equal(own->bytes, 100);
+    assert_int_equal(other->bytes, 10);
+    uint32_t node = definitions->sites[own->site].node;
+    struct string_record *file =
+        &definitions->strings[definitions->functions[definitions->nodes[node].function].file];
+    assert_memory_equal(file->bytes, "<memtrace>", file->size);
+    assert_int_equal(definitions->sites[other->site].node, 0);
+}
+
+/* A mark waits for what other threads did before it; a death ends the wait. */
+static void dead_rings_are_not_waited_for(void **state)
+{
+    put_meta(0, MT_META_DEPEND, 0, 0);
+    put(0, 1);
+    put(0, 9);
+    put_meta(0, MT_META_MARK, 0, 0);
+    assert_int_equal(take(0), 0);
+    assert_true(drain_skip_hole(&world.rings[0]));
+    take(0);
+    assert_string_equal(said, "mark 0 ;");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -262,6 +386,10 @@ int main(void)
         CASE(what_cannot_be_is_counted),
         CASE(damage_ends_a_ring),
         CASE(maps_are_apart),
+        CASE(what_the_program_says),
+        CASE(pauses_are_no_errors),
+        CASE(own_blocks_have_a_frame_of_their_own),
+        CASE(dead_rings_are_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
