@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "hooks.h"
+#include "module.h"
 #include "python.h"
 #include "session.h"
 #include "sys.h"
@@ -43,6 +44,7 @@ __attribute__((constructor)) static void start(void)
         sys_complain("this version of Python is not known: native allocations only", NULL);
     }
     python_hook();
+    module_offer();
 }
 
 __attribute__((destructor)) static void stop(void)

@@ -77,7 +77,7 @@ static void join(struct mt_control *control)
     }
     session.wanted = true;
     sys_wipe_on_fork(&session_live, sizeof(session_live));
-    session_live.on = 1;
+    session_pause(control->flags & MT_SESSION_PAUSED);
 }
 
 void session_attach(void)
@@ -117,6 +117,14 @@ void session_off(const char *why)
     }
 }
 
+void session_pause(bool paused)
+{
+    session.paused = paused;
+    if (session.wanted) {
+        session_live.on = paused ? SESSION_PAUSED : 1;
+    }
+}
+
 void session_forked(void)
 {
     if (!session.wanted || sys_pid() == session.pid) {
@@ -129,7 +137,7 @@ void session_forked(void)
     session.many_threads = false;
     order_restart();
     trace_forked();
-    session_live.on = 1;
+    session_pause(session.paused);
 }
 
 void session_check_collector(void)

@@ -16,12 +16,15 @@ struct session {
     uint32_t image, parent_image;
     int pid;
     bool wanted;         /* attached and not turned off */
+    bool paused;         /* allocations are not recorded */
     bool many_threads;   /* events carry numbers from now on */
     const char *single;  /* libc's flag: nonzero while there is one thread */
 };
 extern struct session session __attribute__((visibility("hidden")));
 
-/* 1 while events are recorded.  Lives in a page that the kernel wipes in a forked child, so
+#define SESSION_PAUSED 2u
+
+/* 1 while events are recorded, SESSION_PAUSED while allocations are not.  Lives in a page that the kernel wipes in a forked child, so
    that a fork which bypasses every handler cannot write to its parent's rings. */
 #define SESSION_PAGE 4096u
 extern union session_live {
@@ -33,6 +36,8 @@ extern union session_live {
 void session_attach(void);
 /* Turns tracing off for good; why, if not NULL, goes to stderr in one line. */
 void session_off(const char *why);
+/* Whether allocations go unrecorded. */
+void session_pause(bool paused);
 /* In a forked child: a stream of its own.  Called by the handler of pthread_atfork or, where
    fork was bypassed, by the first event. */
 void session_forked(void);

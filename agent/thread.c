@@ -46,14 +46,12 @@ static struct thread *take_from_pool(void)
     return NULL;
 }
 
-/* Everything in older rings happened before what a new ring will hold. */
-static bool depend_on_others(const struct thread *self)
+bool thread_depend_on_others(struct thread *thread)
 {
-    struct thread *thread = (struct thread *)self;
     uint32_t used = atomic_load(&pool_used);
     for (uint32_t i = 0; i < used && i < POOL_MAX; i++) {
         struct thread *other = atomic_load(&pool[i]);
-        if (!other || other == self || !other->ring) {
+        if (!other || other == thread || !other->ring) {
             continue;
         }
         uint64_t words[2] = {other->ring->slot,
@@ -84,7 +82,7 @@ static struct thread *make_thread(void)
     thread->taken = 1;
     index = atomic_fetch_add(&pool_used, 1);
     if (index >= POOL_MAX || (index == 0 && !python_announce(thread))
-        || !depend_on_others(thread)) {
+        || !thread_depend_on_others(thread)) {
         return NULL;
     }
     atomic_store(&pool[index], thread);

@@ -42,6 +42,7 @@ struct thread {
     uint64_t mask, head, limit;
     struct mt_ring *ring;
     uint64_t clock_us;
+    uint32_t questions; /* asked so far */
     /* the cached stack */
     struct level *levels;
     uint32_t depth, levels_capacity;
@@ -73,6 +74,9 @@ extern __thread struct thread_local_state thread_self
 struct thread *thread_acquire(void);
 /* After an event of a thread that has already ended: gives its state back. */
 void thread_release(void);
+/* Writes that what other threads have recorded so far comes before what follows; false if tracing
+   is off. */
+bool thread_depend_on_others(struct thread *thread);
 /* In a forked child: drops every thread's state, the rings belong to the parent. */
 void thread_forget_all(void);
 /* Number of threads that hold a state. */

@@ -103,6 +103,21 @@ static inline void put_address(
     ring_publish(thread, (uint64_t)(out - start));
 }
 
+bool trace_time(struct thread *thread)
+{
+    uint64_t *start = ring_reserve(thread, 1);
+    if (!start) {
+        return false;
+    }
+    ring_publish(thread, (uint64_t)(put_time(thread, start) - start));
+    return true;
+}
+
+static inline bool is_paused(void)
+{
+    return __builtin_expect(session_live.on == SESSION_PAUSED, 0);
+}
+
 static inline bool has_gil(enum mt_domain domain)
 {
     return domain == MT_DOMAIN_OBJ || domain == MT_DOMAIN_MEM;
@@ -110,7 +125,7 @@ static inline bool has_gil(enum mt_domain domain)
 
 void trace_alloc(const void *address, size_t size, enum mt_domain domain)
 {
-    struct thread *thread = address ? own_thread() : NULL;
+    struct thread *thread = address && !is_paused() ? own_thread() : NULL;
     if (!thread) {
         return;
     }
@@ -150,7 +165,8 @@ static void cancel_move(struct thread *thread)
 void trace_move_end(
     const void *old, const void *address, size_t size, enum mt_domain domain)
 {
-    struct thread *thread = old || address ? own_thread() : NULL;
+    bool paused = is_paused();
+    struct thread *thread = old || (address && !paused) ? own_thread() : NULL;
     if (!thread) {
         return;
     }
@@ -158,6 +174,7 @@ void trace_move_end(
         uint32_t node = current_node(thread, has_gil(domain));
         enum mt_op op = old ? MT_OP_REALLOC_END : MT_OP_ALLOC;
         enum mt_op op_seq = old ? MT_OP_REALLOC_END_SEQ : MT_OP_ALLOC_SEQ;
+        domain |= paused && old ? MT_DOMAIN_PAUSED : 0;
         put_block(thread, op, op_seq, (uintptr_t)address, size, domain, node);
     } else {
         cancel_move(thread);
@@ -167,7 +184,8 @@ void trace_move_end(
 
 void trace_map(const void *address, size_t size, enum mt_map_flags flags)
 {
-    struct thread *thread = own_thread();
+    bool wanted = !is_paused() || flags & MT_MAP_ARENA; /* arenas hold what was allocated before */
+    struct thread *thread = wanted ? own_thread() : NULL;
     if (!thread) {
         return;
     }

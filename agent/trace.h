@@ -49,6 +49,8 @@ void trace_move_end(
 
 void trace_map(const void *address, size_t size, enum mt_map_flags flags);
 void trace_unmap(const void *address, size_t size);
+/* Writes the time if it has moved; false when tracing is off. */
+bool trace_time(struct thread *thread);
 /* The interpreter has begun to finalize. */
 void trace_end(void);
 /* In a forked child: its end is still to come. */

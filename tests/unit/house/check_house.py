@@ -24,6 +24,10 @@ EXPORTS = {
     "malloc", "calloc", "realloc", "reallocarray", "free", "cfree", "free_sized",
     "free_aligned_sized", "posix_memalign", "aligned_alloc", "memalign", "valloc", "pvalloc",
     "mmap", "mmap64", "munmap", "mremap", "memtrace_agent_version",
+    # for include/memtrace/memtrace.h
+    "memtrace_agent_mark", "memtrace_agent_region_begin", "memtrace_agent_region_end",
+    "memtrace_agent_start", "memtrace_agent_stop", "memtrace_agent_is_tracing",
+    "memtrace_agent_get_traced_memory",
 }
 # What a file of tools/ may include beside its own folder.
 ALLOWED = {
