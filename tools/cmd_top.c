@@ -5,6 +5,7 @@
 
 #include <argp.h>
 
+#include "render/moments.h"
 #include "render/output.h"
 #include "render/report.h"
 #include "render/top.h"
@@ -65,11 +66,12 @@ int cmd_top(int argc, char **argv)
     if (!report_open(&report))
         return 1;
     int status = 1;
-    if (view_make(&view, &report.trace, &report.options.view)) {
+    enum view_error failed = view_make(&view, &report.trace, &report.options.view);
+    if (failed == VIEW_OK) {
         explain(&report, &view);
         status = print(&report, &view);
     } else
-        message("%s: no such process in it; `--key process` lists them", report.trace.path);
+        explain_view(&report, &view, failed);
     view_free(&view);
     report_close(&report);
     return status;

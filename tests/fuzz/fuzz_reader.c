@@ -82,11 +82,15 @@ static void rewrite(const char *from, const char *to)
 /* Makes all views that differ in what they walk. */
 static void look(const struct trace *trace)
 {
-    static const char *const moments[] = {"start", "peak", "end"};
+    static const char *const moments[] = {
+        "start", "peak", "end", "now", "0.5", "-0.1", "mark:m", "12:00"};
+    enum { MOMENTS = sizeof moments / sizeof *moments };
     for (int key = 0; key < VIEW_KEYS; key++) {
         struct view view;
         struct view_options options = {.key = (enum view_key)key, .sort = VIEW_CHURN_SIZE};
-        moment_parse(&options.moment, moments[random_below(3)]);
+        moment_parse(&options.moment, moments[random_below(MOMENTS)]);
+        moment_parse(&options.from, moments[random_below(MOMENTS)]);
+        options.interval = random_below(2);
         options.cumulative = view_key_has_frames(options.key) && random_below(2);
         view_make(&view, trace, &options);
         view_free(&view);

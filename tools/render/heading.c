@@ -6,6 +6,9 @@
 #include <inttypes.h>
 
 #include "render/escape.h"
+#include "render/info.h"
+#include "render/moments.h"
+#include "render/running.h"
 #include "trace/processes.h"
 
 static size_t count_small(const struct view *view)
@@ -30,17 +33,33 @@ static void print_processes(FILE *file, const struct view *view)
             large > 1   ? (small > 1 ? "ones" : "one")
             : small > 1 ? "processes"
                         : "process");
-    if (view->options->moment.kind == MOMENT_END)
+    if (view->at.kind == MOMENT_END)
         fputs(", each at its own end", file);
     fputs(") ", file);
 }
 
-static void print_moment(FILE *file, const struct view *view)
+/* "running, 3 h 12 m, " or "not complete: ends at 12.4 s, ", for what has no end yet. */
+static void print_running(FILE *file, const struct trace *trace)
 {
     char time[FORMAT_SIZE];
-    fprintf(file, "at %s ", view->options->moment.name);
-    if (view->options->moment.kind == MOMENT_PEAK)
-        fprintf(file, "(%s) ", format_time(time, view->state.time_us));
+    uint64_t elapsed_us;
+    if (trace_is_running(trace, &elapsed_us))
+        fprintf(file, "running, %s, ", format_time(time, elapsed_us));
+    else if (!trace->sealed)
+        fprintf(file, "not complete: ends at %s, ", format_time(time, info_duration(trace)));
+}
+
+static void print_moment(FILE *file, const struct view *view)
+{
+    print_running(file, view->trace);
+    if (view->options->interval) {
+        fputs("allocated after ", file);
+        print_from(file, view);
+        fputs(" and live ", file);
+    }
+    fputs("at ", file);
+    print_at(file, view);
+    fputc(' ', file);
     print_processes(file, view);
 }
 
@@ -62,7 +81,7 @@ static void print_peak(FILE *file, const struct report *report, const struct vie
 {
     const struct trace_peak *peak = view->peak;
     char size[FORMAT_SIZE], time[FORMAT_SIZE];
-    if (!peak->present || view->options->moment.kind == MOMENT_PEAK)
+    if (!peak->present || view->at.kind == MOMENT_PEAK || view->options->interval)
         return;
     format_beside(
         size, (int64_t)(peak->python + peak->native), view->whole.size, report->options.units);
@@ -83,7 +102,7 @@ void print_heading(FILE *file, const struct report *report, const struct view *v
     print_totals(file, report, view);
     print_peak(file, report, view);
     fputc('\n', file);
-    if (view->options->moment.kind == MOMENT_PEAK && view->state.nearest)
+    if (view->at.kind == MOMENT_PEAK && view->state.nearest)
         fprintf(file, "the peak itself was not recorded: this is the highest boundary, at %s\n",
             format_time(time, view->state.time_us));
     print_cautions(file, report);

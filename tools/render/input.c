@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "render/output.h"
+#include "render/running.h"
 
 /* The newest *.mtrace of the current directory; the caller frees it.  NULL if there is none. */
 static char *newest_trace(void)
@@ -61,6 +62,7 @@ static bool read_trace(struct trace *trace, const char *path)
 
 bool input_read(struct trace *trace, const char *path)
 {
+    uint64_t elapsed_us;
     char *newest = NULL;
     if (!path) {
         newest = newest_trace();
@@ -75,7 +77,7 @@ bool input_read(struct trace *trace, const char *path)
     if (good && trace->damaged)
         message("%s: the trace is damaged after byte %llu of %llu: this is what comes before", path,
             (unsigned long long)trace->good_bytes, (unsigned long long)trace->file_bytes);
-    else if (good && !trace->sealed)
+    else if (good && !trace->sealed && !trace_is_running(trace, &elapsed_us))
         message("%s: the trace ends early (not sealed): this is what is there", path);
     free(newest);
     return good;

@@ -8,6 +8,8 @@
 
 enum {
     OPTION_AT = 256,
+    OPTION_FROM,
+    OPTION_TO,
     OPTION_KEY,
     OPTION_SORT,
     OPTION_LIMIT,
@@ -26,10 +28,15 @@ enum {
 };
 
 static const struct argp_option options[] = {
-    {"at", OPTION_AT, "MOMENT", 0, "The moment: start, peak or end (default)", 1},
+    {"at", OPTION_AT, "MOMENT", 0,
+        "The moment: end (default), peak, start, now, mark:NAME, mark:NAME#3, 12.5 or -30 (seconds "
+        "from the start, from the end), 14:03:20",
+        1},
+    {"from", OPTION_FROM, "MOMENT", 0, "Only what was allocated after this moment", 1},
+    {"to", OPTION_TO, "MOMENT", 0, "... and is live at this one: the same as --at", 1},
     {"key", OPTION_KEY, "KEY", 0,
-        "Group by caller (default), lineno, filename, function, traceback, domain, thread or "
-        "process",
+        "Group by caller (default), lineno, filename, function, module, package, traceback, "
+        "domain, thread, process or native-frame",
         1},
     {"sort", OPTION_SORT, "METRIC", 0,
         "Sort by size (default), count, churn-size or churn-count (all ever allocated)", 1},
@@ -149,14 +156,25 @@ static error_t parse_look(int key, char *text, struct argp_state *state)
     return parse_filter(key, text, state);
 }
 
+static void parse_moment(struct argp_state *state, struct moment *moment, const char *text)
+{
+    if (!moment_parse(moment, text))
+        argp_error(state, "'%s' is no moment; there are: %s", text, moment_choices());
+}
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct report_options *chosen = state->input;
     struct view_options *view = &chosen->view;
     switch (key) {
     case OPTION_AT:
-        if (!moment_parse(&view->moment, text))
-            argp_error(state, "'%s' is no moment; there are: %s", text, moment_choices());
+    case OPTION_TO:
+        parse_moment(state, &view->moment, text);
+        chosen->at_given = true;
+        return 0;
+    case OPTION_FROM:
+        parse_moment(state, &view->from, text);
+        view->interval = true;
         return 0;
     case OPTION_KEY:
         view->key = (enum view_key)choose(state, "key", text, view_key_names, VIEW_KEYS);

@@ -10,12 +10,40 @@
 
 #include "render/escape.h"
 #include "render/input.h"
+#include "render/output.h"
+#include "render/running.h"
 #include "trace/callers.h"
+#include "trace/modules.h"
+
+static bool has_native_frames(const struct trace *trace)
+{
+    for (size_t i = 1; i < trace->n_sites; i++)
+        if (trace->sites[i].native)
+            return true;
+    return false;
+}
+
+/* What the options need of the trace; false after a message. */
+static bool prepare(struct report *report)
+{
+    struct view_options *view = &report->options.view;
+    uint64_t elapsed_us;
+    if (!report->options.at_given && trace_is_running(&report->trace, &elapsed_us))
+        moment_parse(&view->moment, "now");
+    if (view->key == VIEW_MODULE || view->key == VIEW_PACKAGE)
+        report->modules = modules_new(&report->trace);
+    if (view->key != VIEW_NATIVE_FRAME || has_native_frames(&report->trace))
+        return true;
+    message("%s: native frames were not recorded: run with --native", report->trace.path);
+    report_close(report);
+    return false;
+}
 
 bool report_open(struct report *report)
 {
     report->cwd = "";
     report->meta = NULL;
+    report->modules = NULL;
     if (!input_read(&report->trace, report->options.trace))
         return false;
     if (report->trace.meta)
@@ -23,12 +51,13 @@ bool report_open(struct report *report)
     const char *cwd = json_string_value(json_object_get(report->meta, "cwd"));
     if (cwd)
         report->cwd = cwd;
-    return true;
+    return prepare(report);
 }
 
 void report_close(struct report *report)
 {
     json_decref(report->meta);
+    modules_free(report->modules);
     filter_free(&report->options.view.filter);
     free(report->options.view.mine);
     trace_free(&report->trace);
@@ -64,6 +93,14 @@ const char *report_file(const struct report *report, uint32_t node)
     const struct trace *trace = &report->trace;
     uint32_t file = trace->functions[trace->nodes[node].function].file;
     return report_path(report, trace->strings[file].data);
+}
+
+const char *report_module(const struct report *report, uint32_t node)
+{
+    const struct trace *trace = &report->trace;
+    const struct module *module =
+        modules_of_file(report->modules, trace->functions[trace->nodes[node].function].file);
+    return report->options.view.key == VIEW_MODULE ? module->module_name : module->package_name;
 }
 
 const char *report_function(const struct report *report, uint32_t node)

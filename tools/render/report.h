@@ -19,6 +19,7 @@ enum path_style { PATHS_DEFAULT, PATHS_SHORT, PATHS_RELATIVE, PATHS_FULL };
 
 struct report_options {
     struct view_options view;
+    bool at_given; /* the moment was: else a trace that is being written is shown as it is now */
     const char *trace;  /* NULL: the newest */
     const char *output; /* NULL: stdout */
     enum report_format format;
@@ -30,8 +31,9 @@ struct report_options {
 struct report {
     struct report_options options;
     struct trace trace;
-    void *meta;      /* json_t of META, NULL if it has none */
-    const char *cwd; /* "" if not known */
+    void *meta;              /* json_t of META, NULL if it has none */
+    const char *cwd;         /* "" if not known */
+    struct modules *modules; /* of the keys module and package */
 };
 
 /* The parser of the options above, a child of each command's; its input is the options. */
@@ -45,6 +47,8 @@ void report_close(struct report *report);
 const char *report_path(const struct report *report, const char *name);
 /* Where a row's frame is; "" and 0 for none. */
 const char *report_file(const struct report *report, uint32_t node);
+/* Its module or package, as the key says. */
+const char *report_module(const struct report *report, uint32_t node);
 const char *report_function(const struct report *report, uint32_t node);
 /* The program's name and the arguments, as one would type it. */
 void print_command(FILE *file, const struct report *report, uint32_t process);

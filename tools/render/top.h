@@ -18,6 +18,11 @@ size_t top_rows(const struct report *report, const struct view *view);
 /* The names of a view's rest. */
 extern const char *const top_rest_names[VIEW_RESTS];
 #define TOP_NO_FRAME "no Python frame"
+#define TOP_NATIVE_CODE "native code" /* of the keys module and package */
+/* What a row is called that has no frame. */
+const char *top_no_frame(enum view_key key);
+/* True for keys of which some blocks are in no row. */
+bool top_has_rests(enum view_key key);
 
 /* First lines of a text report about a view: file, command, moment, totals; then cautions. */
 void print_heading(FILE *file, const struct report *report, const struct view *view);

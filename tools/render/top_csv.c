@@ -14,10 +14,13 @@ static const char *const columns[VIEW_KEYS][4] = {
     [VIEW_LINENO] = {"filename", "lineno", "function"},
     [VIEW_FILENAME] = {"filename"},
     [VIEW_FUNCTION] = {"filename", "function"},
+    [VIEW_MODULE] = {"module"},
+    [VIEW_PACKAGE] = {"package"},
     [VIEW_TRACEBACK] = {"traceback"},
     [VIEW_DOMAIN] = {"domain"},
     [VIEW_THREAD] = {"pid", "tid", "thread"},
     [VIEW_PROCESS] = {"pid", "command"},
+    [VIEW_NATIVE_FRAME] = {"native_frame"},
 };
 
 static void put_heading(struct csv *csv, enum view_key key)
@@ -112,6 +115,13 @@ static void put_row(struct csv *csv, const struct report *report, const struct v
     case VIEW_THREAD:
         put_thread(csv, report, site);
         break;
+    case VIEW_NATIVE_FRAME:
+        csv_number(csv, site->native);
+        break;
+    case VIEW_MODULE:
+    case VIEW_PACKAGE:
+        csv_text(csv, row->node ? report_module(report, row->node) : TOP_NATIVE_CODE);
+        break;
     case VIEW_PROCESS:
         put_process(csv, report, site->process);
         break;
@@ -134,8 +144,10 @@ void top_csv(FILE *file, const struct report *report, const struct view *view)
     for (int i = 0; i < VIEW_RESTS; i++) {
         if (!view->rest[i].count && !view->rest[i].allocations)
             continue;
-        csv_text(&csv, "");
-        csv_number(&csv, 0);
+        if (view->options->key == VIEW_CALLER) {
+            csv_text(&csv, "");
+            csv_number(&csv, 0);
+        }
         csv_text(&csv, top_rest_names[i]);
         put_amount(&csv, &view->rest[i]);
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "render/json.h"
+#include "render/moments.h"
 #include "trace/processes.h"
 
 static void put_split(struct json *json, const struct view_amount *amount)
@@ -80,7 +81,11 @@ static void put_frames(struct json *json, const struct report *report, const str
 {
     enum view_key key = report->options.view.key;
     if (!row->node) {
-        json_name(json, "name", TOP_NO_FRAME);
+        json_name(json, "name", top_no_frame(key));
+        return;
+    }
+    if (key == VIEW_MODULE || key == VIEW_PACKAGE) {
+        json_name(json, view_key_names[key], report_module(report, row->node));
         return;
     }
     if (key == VIEW_TRACEBACK) {
@@ -110,6 +115,9 @@ static void put_row(struct json *json, const struct report *report, const struct
     case VIEW_THREAD:
         put_thread(json, &report->trace, site);
         break;
+    case VIEW_NATIVE_FRAME:
+        json_number(json, "native_frame", site->native);
+        break;
     case VIEW_PROCESS:
         json_number(json, "pid", report->trace.processes[site->process].pid);
         put_command(json, &report->trace, site->process);
@@ -118,16 +126,6 @@ static void put_row(struct json *json, const struct report *report, const struct
         put_frames(json, report, row);
     }
     put_amount(json, &row->amount);
-    json_close(json, '}');
-}
-
-static void put_moment(struct json *json, const struct view *view)
-{
-    json_open(json, "at", '{');
-    json_name(json, "name", view->options->moment.name);
-    json_seconds(json, "seconds", (double)view->state.time_us / 1e6);
-    if (view->state.nearest)
-        json_flag(json, "nearest", true);
     json_close(json, '}');
 }
 
@@ -155,7 +153,7 @@ static void put_sums(struct json *json, const struct view *view, size_t shown)
         json_number(json, "count", other.count);
     }
     json_close(json, '}');
-    if (view->options->key == VIEW_CALLER)
+    if (top_has_rests(view->options->key))
         put_rests(json, view);
     json_open(json, "excluded", '{');
     json_number(json, "size", view->excluded.size);
@@ -171,7 +169,7 @@ void top_json(FILE *file, const struct report *report, const struct view *view)
     json_number(&json, "schema", 1);
     json_name(&json, "trace", report->trace.path);
     put_command(&json, &report->trace, process_of_interest(&report->trace, view->processes));
-    put_moment(&json, view);
+    json_moments(&json, view);
     json_name(&json, "key", view_key_names[view->options->key]);
     json_open(&json, "total", '{');
     put_split(&json, &view->total);

@@ -16,8 +16,19 @@ const char *const top_rest_names[VIEW_RESTS] = {
 };
 
 static const char *const titles[VIEW_KEYS][2] = {{"caller", "callers"}, {"line", "lines"},
-    {"file", "files"}, {"function", "functions"}, {"traceback", "tracebacks"},
-    {"domain", "domains"}, {"thread", "threads"}, {"process", "processes"}};
+    {"file", "files"}, {"function", "functions"}, {"module", "modules"}, {"package", "packages"},
+    {"traceback", "tracebacks"}, {"domain", "domains"}, {"thread", "threads"},
+    {"process", "processes"}, {"native frame", "native frames"}};
+
+const char *top_no_frame(enum view_key key)
+{
+    return key == VIEW_MODULE || key == VIEW_PACKAGE ? TOP_NATIVE_CODE : TOP_NO_FRAME;
+}
+
+bool top_has_rests(enum view_key key)
+{
+    return key == VIEW_CALLER || key == VIEW_MODULE || key == VIEW_PACKAGE;
+}
 
 size_t top_rows(const struct report *report, const struct view *view)
 {
@@ -64,8 +75,12 @@ static void print_row_name(FILE *file, const struct report *report, const struct
     else if (key == VIEW_PROCESS) {
         fprintf(file, "%d ", report->trace.processes[site->process].pid);
         print_command(file, report, site->process);
-    } else if (!row->node)
-        fputs(TOP_NO_FRAME, file);
+    } else if (key == VIEW_NATIVE_FRAME)
+        fprintf(file, "native frame %u", site->native);
+    else if (!row->node)
+        fputs(top_no_frame(key), file);
+    else if (key == VIEW_MODULE || key == VIEW_PACKAGE)
+        print_name(file, report_module(report, row->node));
     else if (key == VIEW_FILENAME)
         print_name(file, report_file(report, row->node));
     else if (key == VIEW_FUNCTION) {

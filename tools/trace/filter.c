@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trace/moment.h"
 #include "trace/pattern.h"
+#include "trace/state.h"
 
 const char *const domain_names[MT_DOMAINS] = {"raw", "mem", "obj", "malloc", "mmap", "arena"};
 

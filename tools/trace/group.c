@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "trace/arena.h"
+#include "trace/modules.h"
 #include "trace/table.h"
 
 struct name {
@@ -21,10 +22,11 @@ struct group {
     const struct trace *trace;
     enum view_key key;
     struct arena arena;
-    struct name *names;  /* by their bytes */
-    uint32_t *canonical; /* by string: the first that reads the same, 0 if not looked up */
-    uint32_t *lines;     /* by node: the number of its line, 0 if not looked up */
-    uint32_t *stacks;    /* by node: its number, 0 if not looked up */
+    struct name *names;      /* by their bytes */
+    uint32_t *canonical;     /* by string: the first that reads the same, 0 if not looked up */
+    uint32_t *lines;         /* by node: the number of its line, 0 if not looked up */
+    uint32_t *stacks;        /* by node: its number, 0 if not looked up */
+    struct modules *modules; /* of the keys module and package */
     struct table stack_numbers, frame_numbers, line_numbers, rows;
     uint32_t n_stacks, n_frames, n_lines;
     size_t n_rows;
@@ -39,6 +41,8 @@ struct group *group_new(const struct trace *trace, enum view_key key)
     group->key = key;
     group->canonical = arena_need(&group->arena, trace->n_strings * sizeof(uint32_t));
     group->lines = arena_need(&group->arena, trace->n_nodes * sizeof(uint32_t));
+    if (key == VIEW_MODULE || key == VIEW_PACKAGE)
+        group->modules = modules_new(trace);
     if (key == VIEW_TRACEBACK)
         group->stacks = arena_need(&group->arena, trace->n_nodes * sizeof(uint32_t));
     return group;
@@ -47,6 +51,7 @@ struct group *group_new(const struct trace *trace, enum view_key key)
 void group_free(struct group *group)
 {
     HASH_CLEAR(hh, group->names);
+    modules_free(group->modules);
     table_free(&group->stack_numbers);
     table_free(&group->frame_numbers);
     table_free(&group->line_numbers);
@@ -136,6 +141,10 @@ uint64_t group_key_of_node(struct group *group, uint32_t node)
         return canonical(group, function->file);
     case VIEW_FUNCTION:
         return (uint64_t)canonical(group, function->file) << 32 | canonical(group, function->name);
+    case VIEW_MODULE:
+        return node ? modules_of_file(group->modules, function->file)->module : 0;
+    case VIEW_PACKAGE:
+        return node ? modules_of_file(group->modules, function->file)->package : 0;
     case VIEW_TRACEBACK:
         return stack_number(group, node);
     default:

@@ -1,73 +1,16 @@
 /*
- * Adds boundaries up to a moment.  Runs in reports; the only place that knows how
- * a trace says what was live when.
+ * Finds moments among the boundaries of a trace.  Runs in reports.
  */
 #include "trace/moment.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static const struct moment moments[] = {
-    {MOMENT_START, "start"},
-    {MOMENT_PEAK, "peak"},
-    {MOMENT_END, "end"},
-};
+#include "trace/meta.h"
 
-bool moment_parse(struct moment *moment, const char *text)
-{
-    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
-        if (strcmp(text, moments[i].name) == 0) {
-            *moment = moments[i];
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *moment_choices(void)
-{
-    return "start, peak, end";
-}
-
-bool domain_is_python(int domain)
-{
-    return domain == MT_DOMAIN_RAW || domain == MT_DOMAIN_MEM || domain == MT_DOMAIN_OBJ;
-}
-
-bool domain_is_live(int domain)
-{
-    return domain_is_python(domain) || domain == MT_DOMAIN_MALLOC;
-}
-
-/* Hostile traces may overflow: then the sum wraps. */
-static void add(int64_t *sum, int64_t change)
-{
-    *sum = (int64_t)((uint64_t)*sum + (uint64_t)change);
-}
-
-static void add_row(struct cell *cells, const struct trace_row *row)
-{
-    struct cell *cell = &cells[row->site];
-    add(&cell->bytes, row->bytes);
-    add(&cell->blocks, row->blocks);
-    add(&cell->allocated_bytes, row->allocated_bytes);
-    add(&cell->allocations, row->allocations);
-}
-
-/* Adds the rows of the processes for which boundary `i` is before their limit. */
-static void add_boundary(
-    struct state *state, const struct trace *trace, size_t i, const size_t *limits)
-{
-    const struct trace_boundary *boundary = &trace->boundaries[i];
-    for (size_t k = 0; k < boundary->count; k++) {
-        const struct trace_row *row = &boundary->rows[k];
-        if (i < limits[trace->sites[row->site].process])
-            add_row(state->cells, row);
-    }
-}
-
-/* How many boundaries lead to the process's own end: to its last END, else its last LAST, else
-   all that there are. */
-static size_t end_of_process(const struct trace *trace, uint32_t process)
+size_t moment_end_of(const struct trace *trace, uint32_t process)
 {
     size_t last = 0;
     for (size_t i = trace->n_boundaries; i-- > 0;) {
@@ -82,96 +25,226 @@ static size_t end_of_process(const struct trace *trace, uint32_t process)
     return last ? last : trace->n_boundaries;
 }
 
-static void sum_up(
-    struct state *state, const struct trace *trace, const size_t *limits, const bool *selected)
+/* The process selected if it is only one, else 0. */
+static uint32_t only_one(const struct trace *trace, const bool *selected)
 {
-    for (size_t i = 0; i < trace->n_boundaries; i++)
-        add_boundary(state, trace, i, limits);
-    for (size_t p = 1; p < trace->n_processes; p++) {
-        if (!selected[p] || !limits[p])
-            continue;
-        uint64_t time = trace->boundaries[limits[p] - 1].time_us;
-        if (time > state->time_us)
-            state->time_us = time;
+    uint32_t one = 0;
+    for (uint32_t p = 1; p < trace->n_processes; p++) {
+        if (selected[p] && one)
+            return 0;
+        if (selected[p])
+            one = p;
     }
-}
-
-static void set_limits(
-    size_t *limits, const struct trace *trace, const bool *selected, size_t limit)
-{
-    for (size_t p = 1; p < trace->n_processes; p++)
-        limits[p] = selected[p] ? limit : 0;
+    return one;
 }
 
 const struct trace_peak *moment_peak(const struct trace *trace, const bool *selected)
 {
-    size_t n = 0, one = 0;
-    for (size_t p = 1; p < trace->n_processes; p++) {
-        if (selected[p]) {
-            n++;
-            one = p;
-        }
-    }
-    if (n == 1 && trace->peaks[one].present)
-        return &trace->peaks[one];
-    if (n == 1 && trace->n_processes > 2)
+    uint32_t one = only_one(trace, selected);
+    if (one && (trace->peaks[one].present || trace->n_processes > 2))
         return &trace->peaks[one]; /* the sum's is another process's moment */
     return &trace->peaks[0];
 }
 
-/* The number of boundaries up to the one after which the selected processes hold the most. */
-static size_t highest_boundary(const struct trace *trace, const bool *selected)
+/* ---- the boundaries that are moments ---- */
+
+struct search {
+    const struct trace *trace;
+    uint32_t process; /* whose own boundaries count as well, 0: nobody's */
+    uint64_t wanted_us;
+};
+
+/* A boundary of all, or of the only process that is asked for.  What was left at the very last of
+   a trace that is complete is after the end, and no moment. */
+static bool is_moment(const struct search *search, const struct trace_boundary *boundary)
 {
-    int64_t live = 0, most = 0;
-    size_t best = 0;
+    if (boundary->dropped || (boundary->process && boundary->process != search->process))
+        return false;
+    return boundary->kind != MT_BOUNDARY_LAST || !search->trace->sealed;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+static enum moment_error take(struct instant *instant, const struct search *search, size_t i)
+{
+    instant->kind = MOMENT_NOW;
+    instant->limit = i + 1;
+    instant->time_us = search->trace->boundaries[i].time_us;
+    instant->wanted_us = search->wanted_us;
+    instant->nearest = instant->time_us != search->wanted_us;
+    return MOMENT_OK;
+}
+
+static enum moment_error take_nearest(struct instant *instant, const struct search *search)
+{
+    const struct trace *trace = search->trace;
+    size_t best = trace->n_boundaries;
     for (size_t i = 0; i < trace->n_boundaries; i++) {
         const struct trace_boundary *boundary = &trace->boundaries[i];
-        for (size_t k = 0; k < boundary->count; k++) {
-            const struct trace_site *site = &trace->sites[boundary->rows[k].site];
-            if (selected[site->process] && domain_is_live(site->domain))
-                add(&live, boundary->rows[k].bytes);
-        }
-        if (live > most || !best) {
-            most = live;
-            best = i + 1;
-        }
+        if (is_moment(search, boundary) &&
+            (best == trace->n_boundaries ||
+                distance(boundary->time_us, search->wanted_us) <
+                    distance(trace->boundaries[best].time_us, search->wanted_us)))
+            best = i;
     }
-    return best;
+    return best < trace->n_boundaries ? take(instant, search, best) : MOMENT_NO_BOUNDARY;
 }
 
-static void state_at_peak(
-    struct state *state, const struct trace *trace, size_t *limits, const bool *selected)
+static enum moment_error take_newest(struct instant *instant, struct search *search)
 {
-    const struct trace_peak *peak = moment_peak(trace, selected);
-    state->nearest = !peak->present;
-    if (!peak->present) {
-        set_limits(limits, trace, selected, highest_boundary(trace, selected));
-        sum_up(state, trace, limits, selected);
-        return;
+    for (size_t i = search->trace->n_boundaries; i-- > 0;) {
+        if (is_moment(search, &search->trace->boundaries[i])) {
+            search->wanted_us = search->trace->boundaries[i].time_us;
+            return take(instant, search, i);
+        }
     }
-    set_limits(limits, trace, selected, peak->after);
-    sum_up(state, trace, limits, selected);
-    for (size_t k = 0; k < peak->count; k++)
-        if (selected[trace->sites[peak->rows[k].site].process])
-            add_row(state->cells, &peak->rows[k]);
-    state->time_us = peak->time_us;
+    return MOMENT_NO_BOUNDARY;
 }
 
-void state_at(struct state *state, const struct trace *trace, struct moment moment,
-    const bool *selected, struct arena *arena)
+/* ---- marks ---- */
+
+/* A place that a mark had in a compacted file still has its name. */
+static bool is_mark(const struct trace *trace, size_t i, const char *name, size_t size)
 {
-    size_t *limits = arena_need(arena, trace->n_processes * sizeof *limits);
-    *state = (struct state){.cells = arena_need(arena, trace->n_sites * sizeof *state->cells)};
-    switch (moment.kind) {
-    case MOMENT_START:
-        break;
-    case MOMENT_PEAK:
-        state_at_peak(state, trace, limits, selected);
-        break;
-    case MOMENT_END:
-        for (uint32_t p = 1; p < trace->n_processes; p++)
-            limits[p] = selected[p] ? end_of_process(trace, p) : 0;
-        sum_up(state, trace, limits, selected);
-        break;
+    const struct trace_boundary *boundary = &trace->boundaries[i];
+    const struct trace_string *string = &trace->strings[boundary->name];
+    return boundary->name && string->size == size && memcmp(string->data, name, size) == 0 &&
+           (boundary->kind == MT_BOUNDARY_MARK || boundary->kind == MT_BOUNDARY_DROPPED);
+}
+
+static unsigned count_marks(const struct trace *trace, const char *name, size_t size)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < trace->n_boundaries; i++)
+        count += is_mark(trace, i, name, size);
+    return count;
+}
+
+static enum moment_error take_mark(
+    struct instant *instant, struct search *search, const char *name, size_t size)
+{
+    const struct trace *trace = search->trace;
+    unsigned left = instant->mark;
+    size_t i = 0;
+    while (!is_mark(trace, i, name, size) || --left)
+        i++;
+    search->wanted_us = trace->boundaries[i].time_us;
+    if (is_moment(search, &trace->boundaries[i]))
+        return take(instant, search, i);
+    return take_nearest(instant, search);
+}
+
+/* A name that has a # in it is looked for as it is first. */
+static enum moment_error find_mark(struct instant *instant, struct search *search, const char *name)
+{
+    const char *hash = strrchr(name, '#');
+    size_t size = strlen(name);
+    instant->marks = instant->mark = count_marks(search->trace, name, size);
+    if (!instant->marks && hash && hash[1] && strspn(hash + 1, "0123456789") == strlen(hash + 1)) {
+        unsigned long number = strtoul(hash + 1, NULL, 10);
+        size = (size_t)(hash - name);
+        instant->marks = count_marks(search->trace, name, size);
+        if (instant->marks && (!number || number > instant->marks))
+            return MOMENT_FEW_MARKS;
+        instant->mark = (unsigned)number;
     }
+    return instant->marks ? take_mark(instant, search, name, size) : MOMENT_NO_MARK;
+}
+
+/* ---- times ---- */
+
+static uint64_t end_of_selected(const struct trace *trace, const bool *selected)
+{
+    uint64_t end = 0;
+    for (uint32_t p = 1; p < trace->n_processes; p++) {
+        size_t limit = selected[p] ? moment_end_of(trace, p) : 0;
+        if (limit && trace->boundaries[limit - 1].time_us > end)
+            end = trace->boundaries[limit - 1].time_us;
+    }
+    return end;
+}
+
+/* Seconds since 1970 of a time of day: on the day of the start, or the next one if that is before
+   the start. */
+static double on_its_day(double start, double of_day)
+{
+    time_t began = (time_t)start;
+    struct tm day;
+    if (!localtime_r(&began, &day))
+        return start;
+    day.tm_hour = (int)of_day / 3600;
+    day.tm_min = (int)of_day / 60 % 60;
+    day.tm_sec = 0;
+    day.tm_isdst = -1;
+    struct tm next = day;
+    next.tm_mday++;
+    double part = of_day - (int)of_day / 60 * 60, time = (double)mktime(&day) + part;
+    return time < floor(start) ? (double)mktime(&next) + part : time;
+}
+
+static uint64_t microseconds(double seconds)
+{
+    return seconds > 0 ? (uint64_t)(seconds * 1e6 + 0.5) : 0;
+}
+
+static enum moment_error find_clock(
+    struct instant *instant, struct search *search, const struct moment *moment)
+{
+    struct meta meta;
+    meta_read(&meta, search->trace);
+    if (!meta.start)
+        return MOMENT_NO_CLOCK;
+    double time = moment->of_day ? on_its_day(meta.start, moment->seconds) : moment->seconds;
+    search->wanted_us = microseconds(time - meta.start);
+    return take_nearest(instant, search);
+}
+
+static enum moment_error find(struct instant *instant, struct search *search,
+    const struct moment *moment, const bool *selected)
+{
+    uint64_t back = microseconds(moment->seconds), end;
+    switch (moment->kind) {
+    case MOMENT_MARK:
+        return find_mark(instant, search, moment->name + 5);
+    case MOMENT_CLOCK:
+        return find_clock(instant, search, moment);
+    case MOMENT_SECONDS:
+        end = end_of_selected(search->trace, selected);
+        search->wanted_us = !moment->from_end ? back : back < end ? end - back : 0;
+        return take_nearest(instant, search);
+    case MOMENT_NOW:
+        if (!search->trace->sealed)
+            return take_newest(instant, search);
+        instant->kind = MOMENT_END;
+        return MOMENT_OK;
+    default:
+        instant->kind = moment->kind;
+        return MOMENT_OK;
+    }
+}
+
+enum moment_error moment_find(struct instant *instant, const struct trace *trace,
+    const struct moment *moment, const bool *selected)
+{
+    struct search search = {.trace = trace, .process = only_one(trace, selected)};
+    *instant = (struct instant){0};
+    return find(instant, &search, moment, selected);
+}
+
+enum moment_error moment_find_start(struct instant *instant, const struct trace *trace,
+    const struct moment *moment, const bool *selected)
+{
+    struct search search = {.trace = trace};
+    *instant = (struct instant){0};
+    enum moment_error error = find(instant, &search, moment, selected);
+    if (error != MOMENT_OK || (instant->kind != MOMENT_PEAK && instant->kind != MOMENT_END))
+        return error;
+    if (instant->kind == MOMENT_PEAK && !moment_peak(trace, selected)->present)
+        return MOMENT_NO_PEAK;
+    search.wanted_us = instant->kind == MOMENT_PEAK ? moment_peak(trace, selected)->time_us
+                                                    : end_of_selected(trace, selected);
+    return take_nearest(instant, &search);
 }

@@ -1,46 +1,69 @@
 /*
- * Moments of a trace and its state at one: how much every site holds.
+ * Moments: what --at, --from and --to take, and where they are in a trace.  A
+ * moment is a retained boundary, the peak, or each process's own end; what was
+ * asked for by time is the retained boundary nearest to it.
  */
 #ifndef TRACE_MOMENT_H
 #define TRACE_MOMENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "trace/arena.h"
 #include "trace/model.h"
 
-enum moment_kind { MOMENT_START, MOMENT_PEAK, MOMENT_END };
+enum moment_kind {
+    MOMENT_START,
+    MOMENT_PEAK,
+    MOMENT_END,
+    MOMENT_NOW,
+    MOMENT_MARK,
+    MOMENT_SECONDS,
+    MOMENT_CLOCK
+};
 
 struct moment {
     enum moment_kind kind;
-    const char *name; /* as reports print it */
+    const char *name; /* as it was given */
+    double seconds; /* SECONDS: from the start, or before the end; CLOCK: since 1970 or of a day */
+    bool from_end, of_day;
 };
 
-/* Reads what --at was given; false if it is no moment. */
+/* Reads what --at was given, which must outlive it; false if it is no moment. */
 bool moment_parse(struct moment *moment, const char *text);
 /* The moments that there are, for messages. */
 const char *moment_choices(void);
 
-struct cell {
-    int64_t bytes, blocks, allocated_bytes, allocations;
+/* A moment that was found. */
+struct instant {
+    enum moment_kind kind; /* PEAK and END as they are; START: nothing yet; NOW: a boundary */
+    size_t limit;          /* START, NOW: the boundaries up to it */
+    uint64_t time_us;      /* of PEAK and END: 0, the state has it */
+    uint64_t wanted_us;
+    bool nearest;         /* what was asked for is not retained: time_us is not wanted_us */
+    unsigned mark, marks; /* of the marks of that name: which, of how many; from 1 */
 };
 
-struct state {
-    struct cell *cells; /* by site */
-    uint64_t time_us;
-    bool nearest; /* the moment was not recorded: this is the boundary with the most */
+enum moment_error {
+    MOMENT_OK = 0,
+    MOMENT_NO_MARK = -1,     /* none of that name */
+    MOMENT_FEW_MARKS = -2,   /* not that many of that name */
+    MOMENT_NO_CLOCK = -3,    /* the trace does not say when it began */
+    MOMENT_NO_BOUNDARY = -4, /* nothing was retained yet */
+    MOMENT_NO_PEAK = -5      /* the trace was cut off before its first peak */
 };
 
-/* The state of the processes selected (by id), each at its own moment where that has a meaning.
-   Sites of other processes stay zero.  The memory is the arena's. */
-void state_at(struct state *state, const struct trace *trace, struct moment moment,
-    const bool *selected, struct arena *arena);
+/* Finds a moment of the processes selected (by id). */
+enum moment_error moment_find(struct instant *instant, const struct trace *trace,
+    const struct moment *moment, const bool *selected);
+/* The same for where an interval begins: a boundary of all processes always, since births are. */
+enum moment_error moment_find_start(struct instant *instant, const struct trace *trace,
+    const struct moment *moment, const bool *selected);
 
+/* How many boundaries lead to a process's own end: to its last END, else its last LAST, else all
+   that there are. */
+size_t moment_end_of(const struct trace *trace, uint32_t process);
 /* The peak of the processes selected: of one, its own; else that of the sum.  May not be there. */
 const struct trace_peak *moment_peak(const struct trace *trace, const bool *selected);
-
-/* True for what counts as live memory of the program: not mappings, not arenas. */
-bool domain_is_live(int domain);
-bool domain_is_python(int domain);
 
 #endif

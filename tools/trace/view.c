@@ -10,13 +10,13 @@
 #include "trace/callers.h"
 #include "trace/group.h"
 
-const char *const view_key_names[VIEW_KEYS] = {
-    "caller", "lineno", "filename", "function", "traceback", "domain", "thread", "process"};
+const char *const view_key_names[VIEW_KEYS] = {"caller", "lineno", "filename", "function", "module",
+    "package", "traceback", "domain", "thread", "process", "native-frame"};
 const char *const view_sort_names[VIEW_SORTS] = {"size", "count", "churn-size", "churn-count"};
 
 bool view_key_has_frames(enum view_key key)
 {
-    return key <= VIEW_FUNCTION;
+    return key <= VIEW_PACKAGE;
 }
 
 static void add(int64_t *sum, int64_t more)
@@ -117,6 +117,13 @@ static void add_rest(struct view *view, uint32_t site, const struct view_amount 
     amount_add(&view->rest[python ? VIEW_IMPORTS : VIEW_NATIVE_CODE], amount);
 }
 
+/* Blocks without a frame have no module: what is Python's own is start-up, the rest native. */
+static bool has_place(const struct view *view, const struct trace_site *at)
+{
+    bool module = view->options->key == VIEW_MODULE || view->options->key == VIEW_PACKAGE;
+    return !module || at->node || !domain_is_python(at->domain);
+}
+
 /* Adds the site to the row of each frame of its stack, or of each of its callers. */
 static void add_cumulative(struct maker *maker, uint32_t site, const struct view_amount *amount)
 {
@@ -126,7 +133,7 @@ static void add_cumulative(struct maker *maker, uint32_t site, const struct view
     bool caller = view->options->key == VIEW_CALLER;
     if (caller)
         node = maker->callers[node];
-    if (caller && !node)
+    if ((caller && !node) || !has_place(view, &view->trace->sites[site]))
         add_rest(maker->view, site, amount);
     else if (!node)
         add_to_row(maker, group_key_of_node(maker->group, 0), 0, site, amount);
@@ -164,8 +171,14 @@ static void add_site(struct maker *maker, uint32_t site, const struct view_amoun
     case VIEW_PROCESS:
         add_to_row(maker, at->process, 0, site, amount);
         return;
+    case VIEW_NATIVE_FRAME:
+        add_to_row(maker, at->native, 0, site, amount);
+        return;
     default:
-        add_to_row(maker, group_key_of_node(maker->group, node), node, site, amount);
+        if (has_place(view, at))
+            add_to_row(maker, group_key_of_node(maker->group, node), node, site, amount);
+        else
+            add_rest(maker->view, site, amount);
     }
 }
 
@@ -270,28 +283,58 @@ static void find_vias(struct maker *maker)
     best_free(best);
 }
 
-bool view_make(struct view *view, const struct trace *trace, const struct view_options *options)
+/* Finds the moments and the state there. */
+static enum view_error find_state(struct view *view)
 {
-    struct maker maker = {.view = view};
-    memset(view, 0, sizeof *view);
-    view->trace = trace;
-    view->options = options;
-    view->processes = arena_need(&view->arena, trace->n_processes);
-    view->n_processes = filter_processes(&options->filter, trace, view->processes);
-    view->peak = moment_peak(trace, view->processes);
-    state_at(&view->state, trace, options->moment, view->processes, &view->arena);
-    maker.group = group_new(trace, options->key);
+    const struct trace *trace = view->trace;
+    const struct view_options *options = view->options;
+    uint32_t since = 0;
+    view->error = moment_find(&view->at, trace, &options->moment, view->processes);
+    if (view->error != MOMENT_OK)
+        return VIEW_NO_MOMENT;
+    if (options->interval) {
+        view->error = moment_find_start(&view->from, trace, &options->from, view->processes);
+        if (view->error != MOMENT_OK)
+            return VIEW_NO_START;
+        since = view->from.limit ? (uint32_t)view->from.limit - 1 : 0;
+    }
+    state_at(&view->state, trace, &view->at, since, view->processes, &view->arena);
+    if (options->interval && view->from.time_us > view->state.time_us)
+        return VIEW_BACKWARDS;
+    return VIEW_OK;
+}
+
+static void make_rows(struct view *view)
+{
+    const struct view_options *options = view->options;
+    struct maker maker = {.view = view, .group = group_new(view->trace, options->key)};
     if (options->key == VIEW_CALLER)
-        maker.callers = callers_find(trace, options->mine, options->n_mine, &view->arena);
-    maker.row_of_site = arena_need(&view->arena, trace->n_sites * sizeof(uint32_t));
-    maker.selected = filter_sites(&options->filter, trace, &view->arena);
+        maker.callers = callers_find(view->trace, options->mine, options->n_mine, &view->arena);
+    maker.row_of_site = arena_need(&view->arena, view->trace->n_sites * sizeof(uint32_t));
+    maker.selected = filter_sites(&options->filter, view->trace, &view->arena);
     add_sites(&maker);
     sort_rows(view);
     if (options->key == VIEW_CALLER && !options->cumulative)
         find_vias(&maker);
     group_free(maker.group);
     free(maker.last_site);
-    return view->n_processes > 0 || options->filter.n_processes == 0;
+}
+
+enum view_error view_make(
+    struct view *view, const struct trace *trace, const struct view_options *options)
+{
+    memset(view, 0, sizeof *view);
+    view->trace = trace;
+    view->options = options;
+    view->processes = arena_need(&view->arena, trace->n_processes);
+    view->n_processes = filter_processes(&options->filter, trace, view->processes);
+    if (view->n_processes == 0 && options->filter.n_processes)
+        return VIEW_NO_PROCESS;
+    view->peak = moment_peak(trace, view->processes);
+    enum view_error error = find_state(view);
+    if (error == VIEW_OK)
+        make_rows(view);
+    return error;
 }
 
 void view_free(struct view *view)

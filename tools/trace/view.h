@@ -13,16 +13,20 @@
 #include "trace/filter.h"
 #include "trace/model.h"
 #include "trace/moment.h"
+#include "trace/state.h"
 
 enum view_key {
     VIEW_CALLER,
     VIEW_LINENO,
     VIEW_FILENAME,
     VIEW_FUNCTION,
+    VIEW_MODULE,
+    VIEW_PACKAGE,
     VIEW_TRACEBACK,
     VIEW_DOMAIN,
     VIEW_THREAD,
     VIEW_PROCESS,
+    VIEW_NATIVE_FRAME,
     VIEW_KEYS
 };
 enum view_sort { VIEW_SIZE, VIEW_COUNT, VIEW_CHURN_SIZE, VIEW_CHURN_COUNT, VIEW_SORTS };
@@ -33,8 +37,10 @@ extern const char *const view_sort_names[VIEW_SORTS];
 struct view_options { /* zeroed is the default but for the moment */
     enum view_key key;
     enum view_sort sort;
-    bool cumulative; /* a site counts for each line on its stack; not for all keys */
-    struct moment moment;
+    bool cumulative;      /* a site counts for each line on its stack; not for all keys */
+    struct moment moment; /* the end of the interval, if it is one */
+    struct moment from;
+    bool interval; /* only what was allocated after `from` */
     struct filter filter;
     size_t limit; /* of rows that will be shown: of the others `via` is not found out; 0: all */
     char **mine;  /* patterns of what is the user's own */
@@ -64,7 +70,7 @@ struct view {
     const struct view_options *options;
     struct view_row *rows; /* sorted, biggest first; none is all zero in its metric */
     size_t n_rows;
-    struct view_amount rest[VIEW_RESTS]; /* VIEW_CALLER: what is in no row */
+    struct view_amount rest[VIEW_RESTS]; /* what is in no row, of keys that are about places */
     struct view_amount total;            /* rows and rest; each block once */
     struct view_amount excluded;         /* live memory that a filter left out */
     struct view_amount whole;            /* live memory of the processes selected, unfiltered */
@@ -72,12 +78,23 @@ struct view {
     bool *processes;                     /* by id: selected */
     size_t n_processes;                  /* selected */
     struct state state;
+    struct instant at, from; /* where the moments were found */
+    enum moment_error error; /* why one of them was not */
     const struct trace_peak *peak;
     struct arena arena;
 };
 
-/* Makes a view; trace and options must outlive it.  False if no process is selected. */
-bool view_make(struct view *view, const struct trace *trace, const struct view_options *options);
+enum view_error {
+    VIEW_OK = 0,
+    VIEW_NO_PROCESS = -1, /* no process is selected */
+    VIEW_NO_MOMENT = -2,  /* view->error says why */
+    VIEW_NO_START = -3,   /* the same of `from` */
+    VIEW_BACKWARDS = -4   /* the interval ends before it begins */
+};
+
+/* Makes a view; trace and options must outlive it.  view_free it in any case. */
+enum view_error view_make(
+    struct view *view, const struct trace *trace, const struct view_options *options);
 void view_free(struct view *view);
 
 /* True if the key can be used with `cumulative`. */

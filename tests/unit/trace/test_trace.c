@@ -122,10 +122,12 @@ static int64_t bytes_at(const struct trace *trace, const char *name, uint32_t si
 {
     struct arena arena = {0};
     struct moment moment;
+    struct instant instant;
     struct state found;
     bool selected[] = {false, both || site == 1, both || site == 2};
     assert_true(moment_parse(&moment, name));
-    state_at(&found, trace, moment, selected, &arena);
+    assert_int_equal(moment_find(&instant, trace, &moment, selected), MOMENT_OK);
+    state_at(&found, trace, &instant, 0, selected, &arena);
     int64_t bytes = found.cells[site].bytes;
     arena_free(&arena);
     return bytes;
@@ -152,7 +154,7 @@ static void counts_a_deep_recursion_once(void **state)
     struct view_options options = {.key = VIEW_LINENO, .cumulative = true};
     assert_true(moment_parse(&options.moment, "end"));
     assert_int_equal(trace_read(&trace, path), TRACE_OK);
-    assert_true(view_make(&view, &trace, &options));
+    assert_int_equal(view_make(&view, &trace, &options), VIEW_OK);
     assert_int_equal(view.n_rows, 3);
     for (size_t i = 0; i < view.n_rows; i++)
         assert_int_equal(view.rows[i].amount.size, 30);
