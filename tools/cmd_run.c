@@ -229,7 +229,7 @@ static const char *check_agent(struct run *run)
 
 /* ---- the texts around a trace ---- */
 
-static char *meta_json(const struct run *run, pid_t pid)
+static char *meta_json(const struct run *run, pid_t pid, uint64_t memory_limit)
 {
     char cwd[LAUNCH_PATH_MAX] = "", host[256] = "";
     struct timespec now;
@@ -243,10 +243,13 @@ static char *meta_json(const struct run *run, pid_t pid)
     }
     gethostname(host, sizeof(host) - 1);
     clock_gettime(CLOCK_REALTIME, &now);
-    json_t *meta = json_pack("{s:s, s:o, s:s, s:s, s:f, s:i, s:i}", "memtrace", MEMTRACE_VERSION,
+    json_t *meta = json_pack("{s:s, s:o, s:s, s:s, s:f, s:i, s:i, s:i}", "memtrace", MEMTRACE_VERSION,
         "command", command, "cwd", cwd, "host", host, "start",
         (double)now.tv_sec + (double)now.tv_nsec / 1e9, "interval_ms", (int)run->interval_ms, "pid",
         (int)pid);
+    if (meta && memory_limit) {
+        json_object_set_new(meta, "memory_limit", json_integer((json_int_t)memory_limit));
+    }
     char *text = meta ? json_dumps(meta, JSON_COMPACT) : NULL;
     json_decref(meta);
     return text ? text : strdup("{}");
@@ -324,7 +327,7 @@ static int start(struct run *run, struct collector *collector, struct launch *la
         launch_cancel(launch);
         return OWN_FAILURE;
     }
-    char *meta = meta_json(run, launch->pid);
+    char *meta = meta_json(run, launch->pid, collector->cgroup.limit);
     session_output(collector, fd, *path, meta);
     free(meta);
     collector->main_pid = launch->pid;

@@ -35,6 +35,8 @@ struct heapmap { /* zeroed is empty */
 bool heapmap_put(struct heapmap *map, const struct block *block, struct block *old);
 /* Removes the block at address into *block; false if there is none. */
 bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block);
+/* A block at this address will be put or taken soon; any number will do. */
+void heapmap_prefetch(const struct heapmap *map, uint64_t address);
 void heapmap_free(struct heapmap *map);
 
 #endif

@@ -307,6 +307,14 @@ static void compact(struct collector *collector)
     }
 }
 
+/* True once each time that the memory limit comes near: who is killed next may be us. */
+static bool becomes_tight(struct collector *collector)
+{
+    bool was_tight = collector->tight;
+    collector->tight = cgroup_is_tight(&collector->cgroup);
+    return collector->tight && !was_tight;
+}
+
 static bool tick_is_due(const struct collector *collector, uint64_t now_us)
 {
     uint64_t since = now_us - collector->ticked_us;
@@ -316,12 +324,13 @@ static bool tick_is_due(const struct collector *collector, uint64_t now_us)
 
 void record_flush(struct collector *collector, uint64_t now_us)
 {
-    if (tick_is_due(collector, now_us)) {
+    bool hurry = now_us == collector->sampled_us && becomes_tight(collector);
+    if (hurry || tick_is_due(collector, now_us)) {
         collector->ticked_us = now_us;
         write_boundary_of_all(collector, MT_BOUNDARY_TICK, now_us, 0);
         collector->tick_cost_us = session_clock(collector) - now_us;
     }
-    if (now_us - collector->flushed_us >= FLUSH_US) {
+    if (hurry || now_us - collector->flushed_us >= FLUSH_US) {
         collector->flushed_us = now_us;
         for (size_t i = 0; i < collector->n_images; i++) {
             write_timeline(collector, collector->images[i]);

@@ -63,6 +63,7 @@ int session_create(struct collector **result, unsigned interval_ms)
     collector->interval_ms = interval_ms;
     collector->main_status = MT_STATUS_UNKNOWN;
     collector->start_ns = monotonic_ns();
+    cgroup_open(&collector->cgroup);
     accounts_init(&collector->accounts);
     *result = collector;
     return 0;
@@ -576,6 +577,7 @@ int session_resume(struct collector **result, const char *directory)
     buffer_resize = memory_resize;
     buffer_release = memory_free;
     collector->shared = shared;
+    collector->cgroup = (struct cgroup){.usage = -1};
     reopen_rings(collector);
     reopen_images(collector);
     *result = collector;

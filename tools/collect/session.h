@@ -10,6 +10,7 @@
 
 #include "collect/accounts.h"
 #include "collect/boundaries.h"
+#include "collect/cgroup.h"
 #include "collect/drain.h"
 #include "collect/image.h"
 #include "collect/shared.h"
@@ -38,6 +39,8 @@ struct collector {
     int main_pid;
     bool main_ended;
     int main_status;
+    struct cgroup cgroup;
+    bool tight; /* the memory limit is near: the file was brought up to date */
     bool untraced_python; /* an interpreter of a version that is not known was seen */
     bool has_output;
     char *path; /* of the trace, absolute */
