@@ -4,16 +4,12 @@
  */
 #include "collect/sources.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "collect/memory.h"
 #include "memtrace/format.h"
+#include "trace/source.h"
 
-#define LINE_MAX_BYTES 240
-#define FILE_MAX_BYTES (64 << 20)
 #define BODY_MAX (8u << 20)
 
 struct place {
@@ -71,55 +67,22 @@ static struct place *gather_places(struct collector *collector, size_t *count)
     return places;
 }
 
-static FILE *open_source(const char *path)
-{
-    struct stat status;
-    FILE *file = fopen(path, "re");
-    if (file && (fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode) ||
-                    status.st_size > FILE_MAX_BYTES)) {
-        fclose(file);
-        return NULL;
-    }
-    return file;
-}
-
-static void trim(const char **text, size_t *size)
-{
-    while (*size && strchr(" \t\r\n\f", (*text)[*size - 1])) {
-        --*size;
-    }
-    while (*size && strchr(" \t\f", **text)) {
-        ++*text;
-        --*size;
-    }
-    *size = *size < LINE_MAX_BYTES ? *size : LINE_MAX_BYTES;
-}
-
 /* Lines of one file: places[0..count) in the order of their lines. */
 static size_t put_file(
     struct definitions *definitions, struct buffer *body, const struct place *places, size_t count)
 {
-    FILE *file = open_source(definitions->strings[places->file].bytes);
-    char *line = NULL;
-    size_t room = 0, put = 0, at = 0;
-    ssize_t size;
-    for (uint32_t number = 1; file && at < count && (size = getline(&line, &room, file)) >= 0;
-         number++) {
-        if (number == places[at].line) {
-            const char *text = line;
-            size_t length = (size_t)size;
-            trim(&text, &length);
-            buffer_varint(body, places[at].file);
-            buffer_varint(body, number);
-            buffer_varint(body, definitions_string(definitions, text, (uint32_t)length));
+    struct source *source = source_open(definitions->strings[places->file].bytes);
+    size_t put = 0, size;
+    for (size_t i = 0; source && i < count; i++) {
+        const char *text = source_line(source, places[i].line, &size);
+        if (text) {
+            buffer_varint(body, places[i].file);
+            buffer_varint(body, places[i].line);
+            buffer_varint(body, definitions_string(definitions, text, (uint32_t)size));
             put++;
-            at++;
         }
     }
-    free(line);
-    if (file) {
-        fclose(file);
-    }
+    source_close(source);
     return put;
 }
 

@@ -16,6 +16,7 @@ enum {
     OPTION_CUMULATIVE,
     OPTION_FRAMES,
     OPTION_PATHS,
+    OPTION_SOURCE,
     OPTION_MINE,
     OPTION_INCLUDE,
     OPTION_EXCLUDE,
@@ -54,6 +55,8 @@ static const struct argp_option options[] = {
     {"process", OPTION_PROCESS, "PID|NAME", 0, "Only this process; may be repeated", 2},
     {"thread", OPTION_THREAD, "TID|NAME", 0, "Only this thread; may be repeated", 2},
     {"paths", OPTION_PATHS, "STYLE", 0, "File names: short (default), relative or full", 3},
+    {"source", OPTION_SOURCE, "FROM=TO", 0,
+        "Look for the source of files below FROM below TO; may be repeated", 3},
     {"units", OPTION_UNITS, "UNIT", 0, "Sizes in KiB or B, or auto (default)", 3},
     {"format", OPTION_FORMAT, "FORMAT", 0, "text (default), json or csv", 3},
     {"output", 'o', "FILE", 0, "Write to FILE", 3},
@@ -90,6 +93,19 @@ static void add_mine(struct view_options *view, char *pattern)
     if (!view->mine)
         abort();
     view->mine[view->n_mine++] = pattern;
+}
+
+static void add_source_map(struct argp_state *state, struct report_options *chosen, char *text)
+{
+    char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        argp_error(state, "--source takes FROM=TO, such as /srv/app=., not '%s'", text);
+    chosen->source_maps =
+        reallocarray(chosen->source_maps, chosen->n_source_maps + 1, sizeof *chosen->source_maps);
+    if (!chosen->source_maps)
+        abort();
+    *equals = 0;
+    chosen->source_maps[chosen->n_source_maps++] = (struct source_map){text, equals + 1};
 }
 
 static void check(struct argp_state *state, const struct report_options *chosen)
@@ -142,6 +158,9 @@ static error_t parse_look(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_PATHS:
         chosen->paths = PATHS_SHORT + (unsigned)choose(state, "style of paths", text, styles, 3);
+        return 0;
+    case OPTION_SOURCE:
+        add_source_map(state, chosen, text);
         return 0;
     case OPTION_UNITS:
         chosen->units = (enum units)choose(state, "unit", text, units, 3);

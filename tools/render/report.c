@@ -30,6 +30,8 @@ static bool prepare(struct report *report)
     uint64_t elapsed_us;
     if (!report->options.at_given && trace_is_running(&report->trace, &elapsed_us))
         moment_parse(&view->moment, "now");
+    report->sources =
+        sources_new(&report->trace, report->options.source_maps, report->options.n_source_maps);
     if (view->key == VIEW_MODULE || view->key == VIEW_PACKAGE)
         report->modules = modules_new(&report->trace);
     if (view->key != VIEW_NATIVE_FRAME || has_native_frames(&report->trace))
@@ -44,6 +46,7 @@ bool report_open(struct report *report)
     report->cwd = "";
     report->meta = NULL;
     report->modules = NULL;
+    report->sources = NULL;
     if (!input_read(&report->trace, report->options.trace))
         return false;
     if (report->trace.meta)
@@ -58,6 +61,8 @@ void report_close(struct report *report)
 {
     json_decref(report->meta);
     modules_free(report->modules);
+    sources_free(report->sources);
+    free(report->options.source_maps);
     filter_free(&report->options.view.filter);
     free(report->options.view.mine);
     trace_free(&report->trace);

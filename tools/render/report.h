@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "render/format.h"
+#include "render/sources.h"
 #include "trace/model.h"
 #include "trace/view.h"
 
@@ -26,6 +27,8 @@ struct report_options {
     enum path_style paths;
     enum units units;
     size_t frames;
+    struct source_map *source_maps; /* owned */
+    size_t n_source_maps;
 };
 
 struct report {
@@ -33,6 +36,7 @@ struct report {
     struct trace trace;
     void *meta;              /* json_t of META, NULL if it has none */
     const char *cwd;         /* "" if not known */
+    struct sources *sources; /* for the lines that are shown */
     struct modules *modules; /* of the keys module and package */
 };
 

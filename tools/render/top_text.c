@@ -142,34 +142,28 @@ static void print_churn(FILE *file, const struct report *report, const struct vi
         amount->allocations == 1 ? "" : "s", format_size(live, amount->size, units));
 }
 
-static void print_source(FILE *file, const char *text)
+static void print_note(FILE *file, const struct source_text *source)
 {
-    text += strspn(text, " \t\f");
-    size_t size = strlen(text);
-    while (size && strchr(" \t\r\n", text[size - 1]))
-        size--;
-    print_escaped(file, text, size);
-}
-
-static const char *source_of(const struct report *report, uint32_t node)
-{
-    const struct trace_node *at = &report->trace.nodes[node];
-    return view_source(&report->trace, report->trace.functions[at->function].file, at->line);
+    if (source->note)
+        fprintf(file, "    (%s)", source->note);
 }
 
 /* The source line of a row and the line that allocates for it, if there are any. */
 static void print_row_source(FILE *file, const struct report *report, const struct view_row *row)
 {
-    const char *text = row->node ? source_of(report, row->node) : NULL;
-    if (!text && !row->via)
+    struct source_text source = {0};
+    if (row->node)
+        source = sources_of_node(report->sources, row->node);
+    if (!source.text && !row->via)
         return;
     fputs("    ", file);
-    if (text)
-        print_source(file, text);
+    if (source.text)
+        print_escaped(file, source.text, source.size);
     if (row->via) {
-        fputs(text ? "    via " : "via ", file);
+        fputs(source.text ? "    via " : "via ", file);
         print_place(file, report, row->via);
     }
+    print_note(file, &source);
     fputc('\n', file);
 }
 
@@ -217,15 +211,16 @@ static void print_left_out(FILE *file, const struct report *report, uint32_t nod
 
 static void print_frame(FILE *file, const struct report *report, uint32_t node)
 {
-    const char *text = source_of(report, node);
+    struct source_text source = sources_of_node(report->sources, node);
     fputs("  File \"", file);
     print_name(file, report_file(report, node));
     fprintf(file, "\", line %u, in ", report->trace.nodes[node].line);
     print_name(file, report_function(report, node));
     fputc('\n', file);
-    if (text) {
+    if (source.text) {
         fputs("    ", file);
-        print_source(file, text);
+        print_escaped(file, source.text, source.size);
+        print_note(file, &source);
         fputc('\n', file);
     }
 }
