@@ -1,6 +1,5 @@
 /*
- * The live map (heapmap.h): linear probing, deletion by shifting back.  In the
- * collector, for every event.
+ * The live map (heapmap.h): linear probing.  In the collector, for every event.
  */
 #include "collect/heapmap.h"
 
@@ -27,23 +26,28 @@ void heapmap_prefetch(const struct heapmap *map, uint64_t address)
 }
 
 /* The new table is whole before it takes the old one's place: a collector can be killed here. */
-static void grow(struct heapmap *map)
+static void make_anew(struct heapmap *map)
 {
-    struct heapmap larger = *map;
-    larger.capacity = map->capacity ? map->capacity * 2 : START;
-    larger.shift = 64 - (unsigned)__builtin_ctzll(larger.capacity);
-    larger.entries = memory_zeroed(larger.capacity, sizeof(*larger.entries));
+    struct heapmap anew = *map;
+    if (!map->capacity) {
+        anew.capacity = START;
+    } else if (map->blocks * 2 > map->capacity) {
+        anew.capacity = map->capacity * 2;
+    }
+    anew.used = map->blocks;
+    anew.shift = 64 - (unsigned)__builtin_ctzll(anew.capacity);
+    anew.entries = memory_zeroed(anew.capacity, sizeof(*anew.entries));
     for (uint64_t i = 0; i < map->capacity; i++) {
-        if (map->entries[i].address) {
-            uint64_t at = home(&larger, map->entries[i].address);
-            while (larger.entries[at].address) {
-                at = (at + 1) & (larger.capacity - 1);
+        if (map->entries[i].cell) {
+            uint64_t at = home(&anew, map->entries[i].address);
+            while (anew.entries[at].address) {
+                at = (at + 1) & (anew.capacity - 1);
             }
-            larger.entries[at] = map->entries[i];
+            anew.entries[at] = map->entries[i];
         }
     }
     struct heapmap_entry *old = map->entries;
-    *map = larger;
+    *map = anew;
     memory_free(old);
 }
 
@@ -78,19 +82,26 @@ static uint32_t put_size(struct heapmap *map, const struct block *block)
     return UINT32_MAX;
 }
 
+/* The slot of an address, or the unused one where it belongs. */
+static inline struct heapmap_entry *find(const struct heapmap *map, uint64_t address)
+{
+    uint64_t mask = map->capacity - 1, at = home(map, address);
+    while (map->entries[at].address != address && map->entries[at].address) {
+        at = (at + 1) & mask;
+    }
+    return &map->entries[at];
+}
+
 bool heapmap_put(struct heapmap *map, const struct block *block, struct block *old)
 {
     if (map->used * 8 >= map->capacity * 7) {
-        grow(map);
+        make_anew(map);
     }
-    uint64_t mask = map->capacity - 1, at = home(map, block->address);
-    while (map->entries[at].address && map->entries[at].address != block->address) {
-        at = (at + 1) & mask;
-    }
-    struct heapmap_entry *entry = &map->entries[at];
-    bool fresh = !entry->address;
+    struct heapmap_entry *entry = find(map, block->address);
+    bool fresh = !entry->cell;
     if (fresh) {
-        map->used++;
+        map->blocks++;
+        map->used += !entry->address;
     } else {
         *old = (struct block){entry->address, take_size(map, entry), entry->cell};
     }
@@ -98,36 +109,15 @@ bool heapmap_put(struct heapmap *map, const struct block *block, struct block *o
     return fresh;
 }
 
-/* Moves later entries of the run up, as far as their homes allow. */
-static void close_gap(struct heapmap *map, uint64_t gap)
-{
-    uint64_t mask = map->capacity - 1;
-    for (uint64_t at = (gap + 1) & mask; map->entries[at].address; at = (at + 1) & mask) {
-        uint64_t wanted = home(map, map->entries[at].address);
-        if (((at - wanted) & mask) >= ((at - gap) & mask)) {
-            map->entries[gap] = map->entries[at];
-            gap = at;
-        }
-    }
-    map->entries[gap].address = 0;
-}
-
 bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block)
 {
-    if (!map->used) {
+    struct heapmap_entry *entry = map->used ? find(map, address) : NULL;
+    if (!entry || !entry->cell) {
         return false;
     }
-    uint64_t mask = map->capacity - 1, at = home(map, address);
-    while (map->entries[at].address != address) {
-        if (!map->entries[at].address) {
-            return false;
-        }
-        at = (at + 1) & mask;
-    }
-    const struct heapmap_entry *entry = &map->entries[at];
     *block = (struct block){address, take_size(map, entry), entry->cell};
-    close_gap(map, at);
-    map->used--;
+    entry->cell = 0;
+    map->blocks--;
     return true;
 }
 

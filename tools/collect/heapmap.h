@@ -2,6 +2,10 @@
  * The live blocks of one process: address → size and cell.  16 bytes a block in
  * an open-addressed table at most 7/8 full.  Used by the collector for every
  * event.
+ *
+ * A block that goes leaves its slot to the next one at the same address, which
+ * allocators soon hand out again; such slots are dropped when the table is made
+ * anew.
  */
 #ifndef COLLECT_HEAPMAP_H
 #define COLLECT_HEAPMAP_H
@@ -13,16 +17,18 @@
 struct block {
     uint64_t address;
     uint64_t size;
-    uint32_t cell;
+    uint32_t cell; /* not 0 */
 };
 
 struct heapmap { /* zeroed is empty */
     struct heapmap_entry {
-        uint64_t address; /* 0: free */
+        uint64_t address; /* 0: never used */
         uint32_t size;    /* UINT32_MAX: in `large` */
-        uint32_t cell;
+        uint32_t cell;    /* 0: no block is there */
     } * entries;
-    uint64_t capacity, used;
+    uint64_t capacity;
+    uint64_t used; /* slots of blocks, and slots that blocks have left */
+    uint64_t blocks;
     unsigned shift;
     struct heapmap_large {
         uint64_t address, size;

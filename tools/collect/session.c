@@ -350,8 +350,7 @@ static void release_blocks(struct collector *collector, struct image *image)
     struct accounts *accounts = &collector->accounts;
     for (uint64_t i = 0; i < image->blocks.capacity; i++) {
         struct block block;
-        while (image->blocks.entries[i].address &&
-               heapmap_take(&image->blocks, image->blocks.entries[i].address, &block)) {
+        if (heapmap_take(&image->blocks, image->blocks.entries[i].address, &block)) {
             accounts_remove(accounts, &image->account, block.cell, block.size);
         }
     }
