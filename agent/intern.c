@@ -83,7 +83,7 @@ bool intern_is_full(const struct thread *thread, uint32_t more)
         || thread->n_nodes + more > MT_NODE_LIMIT || thread->n_codes > CODES_SHARE;
 }
 
-void intern_reset(struct thread *thread)
+__attribute__((noinline)) void intern_reset(struct thread *thread)
 {
     memset(thread->nodes, 0, sizeof(struct node)); /* the others are written when made */
     memset(thread->codes, 0, thread->codes_capacity * sizeof(struct code));
@@ -170,7 +170,7 @@ static bool define_node(struct thread *thread, uint32_t id)
     return true;
 }
 
-static uint32_t add_node(struct thread *thread, uint32_t parent, uint64_t key, uint16_t tag)
+static __attribute__((noinline)) uint32_t add_node(struct thread *thread, uint32_t parent, uint64_t key, uint16_t tag)
 {
     if (thread->n_nodes == thread->nodes_capacity && !grow_nodes(thread)) {
         return parent;
@@ -300,7 +300,7 @@ static void bury(struct thread *thread, uintptr_t address)
     }
 }
 
-void intern_bury(struct thread *thread)
+__attribute__((noinline)) void intern_bury(struct thread *thread)
 {
     uint64_t count = atomic_load(&deaths_count);
     while (thread->deaths_seen < count) {

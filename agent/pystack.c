@@ -71,31 +71,39 @@ static int32_t find_level(const struct thread *thread, uintptr_t frame)
     return hint < depth && thread->levels[hint].frame == frame ? (int32_t)hint : -1;
 }
 
-static inline bool unchanged(const struct pyoffsets *py, const struct level *level)
+/* What a level of each kind of interpreter compares: with code that dies known (intern_bury), an
+   instruction's address says which code it is in; an offset does not. */
+static inline bool unchanged(const struct pyoffsets *py, const struct level *level, bool pointers)
 {
-    if (py->instr_kind == PY_INSTR_POINTER) {
-        return level->instruction == SHIM
-            || peek64(level->frame + py->frame_instr) == level->instruction;
+    if (pointers) {
+        return peek64(level->frame + py->frame_instr) == level->instruction ||
+               level->instruction == SHIM;
     }
-    return peek32(level->frame + py->frame_instr) == (uint32_t)level->instruction
-        && peek64(level->frame + py->frame_code) == level->code;
+    return peek32(level->frame + py->frame_instr) == (uint32_t)level->instruction &&
+           peek64(level->frame + py->frame_code) == level->code;
 }
 
-/* Checks from a level whose frame is on the stack down to the root.  Returns the first level
-   that changed, or above the one it should hang on; -1 if all is as it was. */
-static int32_t check_down(const struct thread *thread, int32_t from)
+static inline int32_t check_levels(const struct thread *thread, int32_t from, bool pointers)
 {
     const struct pyoffsets *py = &python.offsets;
     for (const struct level *level = &thread->levels[from];; level--) {
         uintptr_t below = level > thread->levels ? level[-1].frame : 0;
-        if (!unchanged(py, level)
-            || __builtin_expect(peek64(level->frame + py->frame_back) != below, 0)) {
+        if (!unchanged(py, level, pointers) ||
+            __builtin_expect(peek64(level->frame + py->frame_back) != below, 0)) {
             return (int32_t)(level - thread->levels);
         }
         if (level == thread->levels) {
             return -1;
         }
     }
+}
+
+/* Checks from a level whose frame is on the stack down to the root.  Returns the first level
+   that changed, or above the one it should hang on; -1 if all is as it was. */
+static inline int32_t check_down(const struct thread *thread, int32_t from)
+{
+    return python.offsets.instr_kind == PY_INSTR_POINTER ? check_levels(thread, from, true)
+                                                         : check_levels(thread, from, false);
 }
 
 static bool add_fresh(struct thread *thread, uint32_t *n, uintptr_t frame)
@@ -144,16 +152,16 @@ static bool is_shim(uintptr_t frame)
     return py->owner_shim != PY_NO_OWNER && peek8(frame + py->frame_owner) >= py->owner_shim;
 }
 
-static bool is_incomplete(const struct pyoffsets *py, const struct level *level,
-    const struct code *code)
+static bool is_incomplete(
+    const struct pyoffsets *py, const struct level *level, const struct code *code)
 {
-    return py->instr_kind == PY_INSTR_POINTER && level->instruction < code->first
-        && peek8(level->frame + py->frame_owner) != py->owner_generator;
+    return py->instr_kind == PY_INSTR_POINTER && level->instruction < code->first &&
+           peek8(level->frame + py->frame_owner) != py->owner_generator;
 }
 
 /* Bytes from the start of the code. */
-static uint32_t offset_of(const struct pyoffsets *py, const struct level *level,
-    const struct code *code)
+static uint32_t offset_of(
+    const struct pyoffsets *py, const struct level *level, const struct code *code)
 {
     switch (py->instr_kind) {
     case PY_INSTR_POINTER:
@@ -166,17 +174,15 @@ static uint32_t offset_of(const struct pyoffsets *py, const struct level *level,
 }
 
 /* Reads a frame into a level above the one with node `parent`. */
-static void read_level(struct thread *thread, struct level *level, uintptr_t frame,
-    uint32_t parent)
+static void read_level(struct thread *thread, struct level *level, uintptr_t frame, uint32_t parent)
 {
     const struct pyoffsets *py = &python.offsets;
     *level = (struct level){.frame = frame, .node = parent, .instruction = SHIM};
     if (is_shim(frame)) {
         return;
     }
-    level->instruction = py->instr_kind == PY_INSTR_POINTER
-        ? peek64(frame + py->frame_instr)
-        : peek32(frame + py->frame_instr);
+    level->instruction = py->instr_kind == PY_INSTR_POINTER ? peek64(frame + py->frame_instr)
+                                                            : peek32(frame + py->frame_instr);
     level->code = peek64(frame + py->frame_code);
     const struct code *code = level->code ? intern_code(thread, level->code) : NULL;
     if (code && !is_incomplete(py, level, code)) {
@@ -199,22 +205,9 @@ static bool make_room(struct thread *thread, uint32_t depth)
     return true;
 }
 
-uint32_t pystack_node(struct thread *thread, uintptr_t state)
+/* The levels above `depth`, from the n fresh frames; the node of the innermost. */
+static uint32_t push_fresh(struct thread *thread, uint32_t depth, uint32_t n)
 {
-    uint32_t n = 0;
-    if (!state) {
-        return 0;
-    }
-    if (__builtin_expect(intern_deaths_pending(thread), 0)) {
-        intern_bury(thread);
-    }
-    uint32_t depth = collect(thread, top_frame(state), &n);
-    if (__builtin_expect(n != 0, 1) && intern_is_full(thread, n)) {
-        /* A full walk again: what was valid is not any more. */
-        intern_reset(thread);
-        n = 0;
-        depth = collect(thread, top_frame(state), &n);
-    }
     if (!make_room(thread, depth + n)) {
         thread->depth = 0;
         return 0;
@@ -228,4 +221,33 @@ uint32_t pystack_node(struct thread *thread, uintptr_t state)
     }
     thread->depth = depth;
     return node;
+}
+
+static __attribute__((noinline)) uint32_t walk(struct thread *thread, uintptr_t frame)
+{
+    uint32_t n = 0, depth = collect(thread, frame, &n);
+    if (n && intern_is_full(thread, n)) {
+        /* A full walk again: what was valid is not any more. */
+        intern_reset(thread);
+        n = 0;
+        depth = collect(thread, frame, &n);
+    }
+    return push_fresh(thread, depth, n);
+}
+
+uint32_t pystack_node(struct thread *thread, uintptr_t state)
+{
+    if (!state) {
+        return 0;
+    }
+    if (__builtin_expect(intern_deaths_pending(thread), 0)) {
+        intern_bury(thread);
+    }
+    uintptr_t frame = top_frame(state);
+    uint32_t depth = thread->depth;
+    if (depth && thread->levels[depth - 1].frame == frame &&
+        check_down(thread, (int32_t)depth - 1) < 0) {
+        return thread->levels[depth - 1].node;
+    }
+    return walk(thread, frame);
 }
