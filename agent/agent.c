@@ -7,6 +7,7 @@
 #include "hooks.h"
 #include "module.h"
 #include "python.h"
+#include "selfcheck.h"
 #include "session.h"
 #include "sys.h"
 #include "thread.h"
@@ -50,4 +51,5 @@ __attribute__((constructor)) static void start(void)
 __attribute__((destructor)) static void stop(void)
 {
     session_check_collector();
+    selfcheck_report();
 }

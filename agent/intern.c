@@ -12,6 +12,7 @@
 
 #include "pycode.h"
 #include "ring.h"
+#include "selfcheck.h"
 #include "sys.h"
 
 #define NODES_START 256u
@@ -264,6 +265,9 @@ const struct code *intern_code(struct thread *thread, uintptr_t address)
     if (!pycode_read(thread, &code)) {
         return NULL;
     }
+#ifdef MEMTRACE_SELFCHECK
+    code.selfcheck = selfcheck_code(address);
+#endif
     thread->codes_used++;
     thread->n_codes++;
     *slot = code;

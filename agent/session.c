@@ -34,7 +34,7 @@ bool session_path(char path[SESSION_PATH_MAX], const char *name)
     return true;
 }
 
-static const char *environment_value(const char *name)
+const char *session_variable(const char *name)
 {
     size_t length = strlen(name);
     for (char **entry = environ; entry && *entry; entry++) {
@@ -86,7 +86,7 @@ void session_attach(void)
         return;
     }
     attempted = true;
-    const char *wanted = environment_value(MT_SESSION_ENV);
+    const char *wanted = session_variable(MT_SESSION_ENV);
     if (!wanted || wanted[0] != '/' || strlen(wanted) >= sizeof(directory)) {
         return;
     }

@@ -43,6 +43,8 @@ void session_pause(bool paused);
 void session_forked(void);
 /* Path of a file of the session; false if it is too long. */
 bool session_path(char path[SESSION_PATH_MAX], const char *name);
+/* A variable of the environment, NULL if it is not there. */
+const char *session_variable(const char *name);
 /* At the end of the program: says so if the collector died and nobody has noticed. */
 void session_check_collector(void);
 

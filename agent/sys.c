@@ -58,6 +58,11 @@ long sys_read(int fd, void *buffer, size_t size)
     return call6(SYS_read, fd, (long)buffer, (long)size, 0, 0, 0);
 }
 
+long sys_write(int fd, const void *bytes, size_t size)
+{
+    return call6(SYS_write, fd, (long)bytes, (long)size, 0, 0, 0);
+}
+
 long sys_readlink(const char *path, char *buffer, size_t size)
 {
     return call6(SYS_readlinkat, AT_FDCWD, (long)path, (long)buffer, (long)size, 0, 0);
@@ -181,5 +186,5 @@ void sys_complain(const char *part, ...)
     }
     va_end(parts);
     line[length++] = '\n';
-    call6(SYS_write, 2, (long)line, (long)length, 0, 0, 0);
+    sys_write(2, line, length);
 }

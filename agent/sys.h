@@ -13,6 +13,7 @@
 
 long sys_open(const char *path, int flags, int mode);
 long sys_read(int fd, void *buffer, size_t size);
+long sys_write(int fd, const void *bytes, size_t size);
 long sys_readlink(const char *path, char *buffer, size_t size);
 long sys_close(int fd);
 long sys_allocate_file(int fd, size_t size);

@@ -32,6 +32,9 @@ struct node {
 struct code {
     uintptr_t address, base, first; /* base: of the bytecode; first: first traceable instruction */
     uint32_t id;
+#ifdef MEMTRACE_SELFCHECK
+    uint64_t selfcheck; /* selfcheck_code when it was defined */
+#endif
 };
 
 #define THREAD_HINTS 512u

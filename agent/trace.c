@@ -7,6 +7,7 @@
 #include "pystack.h"
 #include "python.h"
 #include "ring.h"
+#include "selfcheck.h"
 
 #define SIZE_BITS 24
 #define EVENT_WORDS 4 /* time, size, and two of the event */
@@ -49,7 +50,10 @@ static inline uint32_t current_node(struct thread *thread, bool with_gil)
         && thread->tid != session.pid) {
         return 0;
     }
-    return pystack_node(thread, python_state(with_gil));
+    uintptr_t state = python_state(with_gil);
+    uint32_t node = pystack_node(thread, state);
+    selfcheck_stack(thread, state, node);
+    return node;
 }
 
 static inline uint64_t *put_time(struct thread *thread, uint64_t *out)

@@ -1,0 +1,28 @@
+/*
+ * The self-checking build (-Dselfcheck=true): each stack that comes out of the
+ * cache is compared with a walk of all frames.  Other builds have none of it.
+ */
+#ifndef AGENT_SELFCHECK_H
+#define AGENT_SELFCHECK_H
+
+#include <stdint.h>
+
+#include "thread.h"
+
+#ifdef MEMTRACE_SELFCHECK
+/* The node that pystack_node has just returned for this state: says on stderr how it differs. */
+void selfcheck_stack(struct thread *thread, uintptr_t state, uint32_t node);
+/* What tells a code object from a later one at its address. */
+uint64_t selfcheck_code(uintptr_t address);
+/* At exit: appends "pid checks differences" to the file that MEMTRACE_SELFCHECK_REPORT names. */
+void selfcheck_report(void);
+#else
+static inline void selfcheck_stack(struct thread *thread, uintptr_t state, uint32_t node)
+{
+}
+static inline void selfcheck_report(void)
+{
+}
+#endif
+
+#endif
