@@ -146,14 +146,15 @@ static void store_free(void *memory)
 static void *store_resize(void *memory, size_t size)
 {
     uint64_t room = memory ? class_size((uint32_t)head_of(memory)->class) - HEAD : 0;
+    uint64_t start = memory ? (uint64_t)((uint8_t *)memory - (uint8_t *)store) : 0;
     if (memory && size <= room) {
-        uint64_t start = (uint64_t)((uint8_t *)memory - (uint8_t *)store);
         reserve(start, start + size);
         return memory;
     }
+    uint64_t there = store->reserved - start; /* of a block used in part; the file may end there */
     void *moved = store_zeroed(size);
     if (memory) {
-        memcpy(moved, memory, room);
+        memcpy(moved, memory, room < there ? room : there);
         store_free(memory);
     }
     return moved;
