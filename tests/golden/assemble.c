@@ -15,7 +15,8 @@
  *   peak PROCESS TIME PYTHON NATIVE BLOCKS    then: row SITE BYTES BLOCKS [BIRTH]
  *   thin ORDINAL
  *   source FILE LINE TEXT
- *   ended PROCESS TIME STATUS UNKNOWN DUPLICATE INHERITED GAPS GAP_BYTES EVENTS MAX_RSS
+ *   region PROCESS THREAD NAME START DURATION BEFORE AFTER PEAK
+ *   ended PROCESS TIME STATUS UNKNOWN DUPLICATE INHERITED GAPS GAP_BYTES EVENTS MAX_RSS [PAUSED]
  *   chunk KIND HEX   any chunk       flush   begins new chunks       # comment
  */
 #include <ctype.h>
@@ -304,6 +305,23 @@ static void do_source(struct word *words, int n)
     records[MT_CHUNK_LINES]++;
 }
 
+static void do_region(struct word *words, int n)
+{
+    struct buffer body = {0};
+    uint64_t name = string_of(words[3]);
+    flush();
+    buffer_varint(&body, 1);
+    buffer_varint(&body, id_of(MT_CHUNK_PROCESSES, words[1]));
+    buffer_varint(&body, id_of(MT_CHUNK_THREADS, words[2]));
+    buffer_varint(&body, name);
+    buffer_varint(&body, time_of(words[4]));
+    buffer_varint(&body, time_of(words[5]));
+    for (int i = 6; i < 9; i++)
+        buffer_varint(&body, (uint64_t)number_of(words[i]));
+    writer_chunk(&writer, MT_CHUNK_REGIONS, &body);
+    buffer_free(&body);
+}
+
 static void do_ended(struct word *words, int n)
 {
     struct buffer body = {0};
@@ -311,7 +329,7 @@ static void do_ended(struct word *words, int n)
     buffer_varint(&body, id_of(MT_CHUNK_PROCESSES, words[1]));
     buffer_varint(&body, time_of(words[2]));
     buffer_svarint(&body, number_of(words[3]));
-    for (int i = 4; i < 11; i++)
+    for (int i = 4; i < n; i++)
         buffer_varint(&body, (uint64_t)number_of(words[i]));
     writer_chunk(&writer, MT_CHUNK_PROCESS_END, &body);
     buffer_free(&body);
@@ -343,7 +361,7 @@ static const struct {
     {"site", 6, do_site}, {"timeline", 2, do_timeline}, {"sample", 8, do_sample},
     {"boundary", 5, do_boundary}, {"peak", 6, do_peak}, {"row", 4, do_row}, {"thin", 2, do_thin},
     {"source", 4, do_source}, {"ended", 11, do_ended}, {"chunk", 3, do_chunk},
-    {"flush", 1, do_flush}};
+    {"region", 9, do_region}, {"flush", 1, do_flush}};
 
 /* Decodes the escape behind a backslash; returns what follows it. */
 static char *unescape(char *at, char *byte)
