@@ -9,6 +9,9 @@ AGENT = support.MEMTRACE.parent / "agent" / "libmemtrace.so"
 EXPORTS = set("""
 aligned_alloc calloc cfree free free_aligned_sized free_sized malloc memalign mmap mmap64 mremap
 munmap posix_memalign pvalloc realloc reallocarray valloc memtrace_agent_version
+
+memtrace_agent_get_traced_memory memtrace_agent_is_tracing memtrace_agent_mark
+memtrace_agent_region_begin memtrace_agent_region_end memtrace_agent_start memtrace_agent_stop
 """.split())
 IMPORTS = set("""
 __environ environ __errno_location __register_atfork dl_iterate_phdr memchr memcmp memcpy memmove
