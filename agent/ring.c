@@ -17,6 +17,7 @@
 #define SPINS 2000u
 #define WAIT_MS 50u
 #define PATIENCE_MS 10000u
+#define DEATH_CHECK 65536u /* lost events between two looks at whether the collector lives */
 #define TEXT_PIECE 4096u
 
 static size_t mapped_size(uint64_t bytes)
@@ -118,6 +119,79 @@ static bool spin(struct thread *thread, uint64_t count)
     return false;
 }
 
+/* ---- gaps ---- */
+
+/* The collector's clock, plus 1, when a thread last gave it up: the others need not wait too. */
+static _Atomic uint64_t stood_still;
+
+/* From here on each event that finds no room is lost at once. */
+static bool begin_gap(struct thread *thread, uint64_t clock)
+{
+    thread->in_gap = true;
+    thread->limit = 0; /* every event asks ring_wait */
+    if (atomic_exchange(&stood_still, clock + 1) != clock + 1) {
+        sys_complain("the collector stands still: events are lost until it goes on, "
+                     "the program goes on now",
+            NULL);
+    }
+    return false;
+}
+
+static bool collector_is_gone(void)
+{
+    if (atomic_load(&session.control->state) != MT_STATE_RUNNING) {
+        session_off(NULL);
+    } else if (!sys_process_lives(session.control->collector_pid)) {
+        session_off("the collector is gone");
+    }
+    return !session.wanted;
+}
+
+/* With half a ring of room, so that a gap does not follow a gap.  The record has its place in
+   the order; the numbers in the header are also there for a program that is killed before. */
+static bool end_gap(struct thread *thread)
+{
+    uint64_t words[2] = {thread->lost_events, thread->lost_bytes};
+    if (!refill(thread, thread->mask / 2)) {
+        thread->limit = 0;
+        return false;
+    }
+    thread->in_gap = false;
+    thread->lost_events = thread->lost_bytes = 0;
+    return ring_meta(thread, MT_META_GAP, 0, 0, words, 2);
+}
+
+static void add_to(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+        memory_order_relaxed);
+}
+
+bool ring_lost(struct thread *thread, uint64_t bytes)
+{
+    if (!thread->in_gap) {
+        return false;
+    }
+    thread->lost_events++;
+    thread->lost_bytes += bytes;
+    add_to(&thread->ring->lost_events, 1);
+    add_to(&thread->ring->lost_bytes, bytes);
+    if (thread->lost_events % DEATH_CHECK == 0 && collector_is_gone()) {
+        return false;
+    }
+    return end_gap(thread);
+}
+
+/* Milliseconds that count for our patience: where this process was stopped itself, or its
+   sleep was cut short by a signal, the clock on the wall says nothing. */
+static uint64_t nap(struct thread *thread)
+{
+    uint64_t start = sys_clock_ms();
+    sys_wait(&thread->ring->waiting, 1, WAIT_MS);
+    uint64_t slept = sys_clock_ms() - start;
+    return slept < WAIT_MS ? slept : WAIT_MS;
+}
+
 /* The collector clears `waiting` and wakes us when it has made room. */
 static bool sleep_for_room(struct thread *thread, uint64_t count)
 {
@@ -128,27 +202,24 @@ static bool sleep_for_room(struct thread *thread, uint64_t count)
             atomic_store(&thread->ring->waiting, 0);
             return true;
         }
-        sys_wait(&thread->ring->waiting, 1, WAIT_MS);
-        uint64_t now = atomic_load(&session.control->clock_us);
-        still = now == clock ? still + WAIT_MS : 0;
+        uint64_t slept = nap(thread), now = atomic_load(&session.control->clock_us);
+        still = now == clock ? still + slept : 0;
         clock = now;
-        if (atomic_load(&session.control->state) != MT_STATE_RUNNING) {
-            session_off(NULL);
+        if ((still || atomic_load(&session.control->state) != MT_STATE_RUNNING)
+            && collector_is_gone()) {
             return false;
         }
-        if (still && !sys_process_lives(session.control->collector_pid)) {
-            session_off("the collector is gone");
-            return false;
-        }
-        if (still >= PATIENCE_MS) {
-            session_off("the collector does not answer");
-            return false;
+        if (still >= PATIENCE_MS || (still && atomic_load(&stood_still) == clock + 1)) {
+            return begin_gap(thread, clock);
         }
     }
 }
 
 bool ring_wait(struct thread *thread, uint64_t count)
 {
+    if (thread->in_gap) {
+        return false;
+    }
     return refill(thread, count) || spin(thread, count) || sleep_for_room(thread, count);
 }
 

@@ -16,7 +16,8 @@ bool ring_create(struct thread *thread);
 void ring_destroy(struct thread *thread);
 
 /* Where the next `count` words go; waits for the collector where there is no room.  NULL when
-   tracing was turned off meanwhile.  Nothing is visible before ring_publish. */
+   tracing was turned off meanwhile, or when the collector has stood still for too long: from then
+   on, until ring_lost says that the gap is over, nothing is waited for.  Nothing is visible before ring_publish. */
 static inline uint64_t *ring_reserve(struct thread *thread, uint64_t count);
 static inline void ring_publish(struct thread *thread, uint64_t count);
 
@@ -26,7 +27,11 @@ bool ring_text(struct thread *thread, const void *bytes, size_t size);
 bool ring_meta(struct thread *thread, enum mt_meta meta, uint32_t a, uint32_t b,
     const uint64_t *words, size_t count);
 
-/* Slow path of ring_reserve: false when tracing is off. */
+/* An event found no room.  Counts it if that is a gap; true if the gap is over: what the ring
+   defined before is void. */
+bool ring_lost(struct thread *thread, uint64_t bytes);
+
+/* Slow path of ring_reserve: false when tracing is off, and in a gap. */
 bool ring_wait(struct thread *thread, uint64_t count);
 
 static inline uint64_t *ring_reserve(struct thread *thread, uint64_t count)

@@ -117,6 +117,13 @@ bool sys_wipe_on_fork(void *memory, size_t size)
     return call6(SYS_madvise, (long)memory, (long)size, MADV_WIPEONFORK, 0, 0, 0) == 0;
 }
 
+uint64_t sys_clock_ms(void)
+{
+    struct timespec now = {0};
+    call6(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0, 0);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 int sys_pid(void)
 {
     return (int)call6(SYS_getpid, 0, 0, 0, 0, 0, 0);

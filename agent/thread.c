@@ -105,7 +105,8 @@ struct thread *thread_acquire(void)
     if (has_end_key && !thread_self.ended) {
         set_specific(end_key, (void *)1);
     }
-    return ring_meta(thread, MT_META_THREAD, 0, (uint32_t)thread->tid, NULL, 0) ? thread : NULL;
+    bool written = ring_meta(thread, MT_META_THREAD, 0, (uint32_t)thread->tid, NULL, 0);
+    return written || thread->in_gap ? thread : NULL;
 }
 
 void thread_release(void)

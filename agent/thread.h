@@ -45,6 +45,8 @@ struct thread {
     uint64_t mask, head, limit;
     struct mt_ring *ring;
     uint64_t clock_us;
+    uint64_t lost_events, lost_bytes; /* of the gap that lasts */
+    bool in_gap;                      /* there was no room for too long: do not wait any more */
     uint32_t questions; /* asked so far */
     /* the cached stack */
     struct level *levels;

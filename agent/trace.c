@@ -3,6 +3,7 @@
  */
 #include "trace.h"
 
+#include "intern.h"
 #include "order.h"
 #include "pystack.h"
 #include "python.h"
@@ -43,6 +44,15 @@ static inline void done_with(struct thread *thread)
     }
 }
 
+/* An event found no room, or nobody wants it. */
+static __attribute__((noinline)) void lost(struct thread *thread, uint64_t bytes)
+{
+    if (ring_lost(thread, bytes)) {
+        intern_reset(thread);
+        ring_meta(thread, MT_META_THREAD, 0, (uint32_t)thread->tid, NULL, 0);
+    }
+}
+
 /* A thread that has no part in finalization may have lost its state to it. */
 static inline uint32_t current_node(struct thread *thread, bool with_gil)
 {
@@ -72,6 +82,7 @@ static inline void put_block(struct thread *thread, enum mt_op op, enum mt_op op
 {
     uint64_t *start = ring_reserve(thread, EVENT_WORDS), *out = start;
     if (!start) {
+        lost(thread, size);
         return;
     }
     out = put_time(thread, out);
@@ -95,6 +106,7 @@ static inline void put_address(
 {
     uint64_t *start = ring_reserve(thread, EVENT_WORDS), *out = start;
     if (!start) {
+        lost(thread, 0);
         return;
     }
     out = put_time(thread, out);
@@ -163,6 +175,8 @@ static void cancel_move(struct thread *thread)
     if (out) {
         *out = MT_OP_REALLOC_CANCEL;
         ring_publish(thread, 1);
+    } else {
+        lost(thread, 0);
     }
 }
 
@@ -202,6 +216,8 @@ void trace_map(const void *address, size_t size, enum mt_map_flags flags)
         out[2] = size;
         out[3] = order_needed() ? order_take_map() : MT_SEQ_NONE;
         ring_publish(thread, EVENT_WORDS);
+    } else {
+        lost(thread, size);
     }
     done_with(thread);
 }
@@ -209,21 +225,27 @@ void trace_map(const void *address, size_t size, enum mt_map_flags flags)
 void trace_unmap(const void *address, size_t size)
 {
     struct thread *thread = own_thread();
-    uint64_t *out = thread ? ring_reserve(thread, EVENT_WORDS) : NULL;
+    if (!thread) {
+        return;
+    }
+    uint64_t *out = ring_reserve(thread, EVENT_WORDS);
     if (out) {
         out[0] = MT_OP_META | (uint64_t)MT_META_UNMAP << 4;
         out[1] = (uintptr_t)address;
         out[2] = size;
         out[3] = order_needed() ? order_take_map() : MT_SEQ_NONE;
         ring_publish(thread, EVENT_WORDS);
-        done_with(thread);
+    } else {
+        lost(thread, 0);
     }
+    done_with(thread);
 }
 
 void trace_end(void)
 {
     struct thread *thread = own_thread();
-    if (thread && !atomic_exchange(&end_written, 1)) {
-        ring_meta(thread, MT_META_END, 0, 0, NULL, 0);
+    if (thread && !atomic_exchange(&end_written, 1)
+        && !ring_meta(thread, MT_META_END, 0, 0, NULL, 0)) {
+        atomic_store(&end_written, 0); /* in a gap: the next event tries again */
     }
 }

@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 2u
+#define MT_RING_VERSION 3u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -76,6 +76,8 @@ struct mt_ring {
     uint64_t words; /* capacity, a power of two */
     _Alignas(64) _Atomic uint64_t head;
     _Atomic uint64_t agent_bytes; /* memory of the agent that is resident in the host beside rings */
+    _Atomic uint64_t lost_events; /* for want of room, from the beginning on: also those that no */
+    _Atomic uint64_t lost_bytes;  /* GAP tells of yet; bytes are of allocations */
     _Alignas(64) _Atomic uint64_t tail;
     _Atomic uint32_t waiting; /* a producer sleeps on it; the consumer clears and wakes it */
     _Atomic uint32_t answered; /* the last question that was answered; a producer sleeps on it */
@@ -137,7 +139,8 @@ enum mt_meta {
                               happened before what follows here */
     MT_META_PROCESS = 6,   /* 2 words follow: MT_PROCESS_*; first record of an image */
     MT_META_END = 7,       /* the interpreter begins to finalize: the moment "end" */
-    MT_META_GAP = 8,       /* 2 words follow: events lost, bytes of allocations lost */
+    MT_META_GAP = 8,       /* 2 words follow: events lost here, bytes of allocations lost.  What
+                              moves, definitions and scratch text were begun before it is void */
     MT_META_MAP = 9,       /* a = node, b = enum mt_map_flags; 3 words: address, length,
                               sequence in counter MT_MAP_COUNTER */
     MT_META_UNMAP = 10,    /* 3 words: address, length, sequence */

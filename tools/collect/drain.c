@@ -110,10 +110,18 @@ static inline uint32_t cell_of(struct drain *drain, uint32_t node, uint32_t doma
 
 /* ---- blocks ---- */
 
+/* After a gap, a free of an unknown block and a second allocation at an address are what the
+   lost events leave behind; the gap is reported, they would say the same again. */
+static bool is_after_gap(const struct drain *drain)
+{
+    const struct image *image = drain->ring->image;
+    return image->gap_events || drain->events->has_gap(drain->collector, image);
+}
+
 static void count_duplicate(struct drain *drain, const struct block *old)
 {
     struct image *image = drain->ring->image;
-    image->duplicate_allocations++;
+    image->duplicate_allocations += !is_after_gap(drain);
     accounts_remove(drain->accounts, &image->account, old->cell, old->size);
 }
 
@@ -140,14 +148,15 @@ static inline void allocate(struct drain *drain)
     accounts_add(drain->accounts, &image->account, block.cell, block.size, drain->ring->time_us);
 }
 
-static void count_unknown(struct image *image)
+static void count_unknown(const struct drain *drain)
 {
+    struct image *image = drain->ring->image;
     if (image_is_forked(image)) {
         image->inherited_frees++;
     } else if (image->was_paused) {
         image->paused_frees++;
     } else {
-        image->unknown_frees++;
+        image->unknown_frees += !is_after_gap(drain);
     }
 }
 
@@ -158,7 +167,7 @@ static inline void release(struct drain *drain)
     if (heapmap_take(&image->blocks, word(drain->ring, 0) >> 19 << 3, &block)) {
         accounts_remove(drain->accounts, &image->account, block.cell, block.size);
     } else {
-        count_unknown(image);
+        count_unknown(drain);
     }
 }
 
@@ -170,7 +179,7 @@ static void begin_move(struct drain *drain)
         return; /* deeper than signal handlers nest; the ends without a begin are allocations */
     }
     if (!heapmap_take(&ring->image->blocks, word(ring, 0) >> 19 << 3, &block)) {
-        count_unknown(ring->image);
+        count_unknown(drain);
         block = (struct block){0};
     }
     ring->moves[ring->n_moves++] = block;
@@ -197,17 +206,28 @@ static void end_move(struct drain *drain)
     }
 }
 
-static void cancel_move(struct accounts *accounts, struct ring *ring)
+/* False if another block is at the old address by now. */
+static bool cancel_move(struct accounts *accounts, struct ring *ring)
 {
-    struct block replaced;
+    struct image *image = ring->image;
+    struct block newer, same;
     if (!ring->n_moves) {
-        return;
+        return true;
     }
     const struct block *old = &ring->moves[--ring->n_moves];
-    if (old->cell && !heapmap_put(&ring->image->blocks, old, &replaced)) {
-        ring->image->duplicate_allocations++;
-        accounts_remove(accounts, &ring->image->account, replaced.cell, replaced.size);
+    if (!old->cell || heapmap_put(&image->blocks, old, &newer)) {
+        return true;
     }
+    heapmap_put(&image->blocks, &newer, &same);
+    accounts_remove(accounts, &image->account, old->cell, old->size);
+    return false;
+}
+
+void drain_last_gap(struct ring *ring)
+{
+    struct image *image = ring->image;
+    image->gap_events += atomic_load(&ring->shared->lost_events) - ring->gap_events;
+    image->gap_bytes += atomic_load(&ring->shared->lost_bytes) - ring->gap_bytes;
 }
 
 void drain_cancel_moves(struct accounts *accounts, struct ring *ring)
@@ -215,6 +235,26 @@ void drain_cancel_moves(struct accounts *accounts, struct ring *ring)
     while (ring->n_moves) {
         cancel_move(accounts, ring);
     }
+}
+
+/* A gap: whether a move that was begun came to its end is lost, most do.  Its end, if that is
+   still to come, counts as an allocation. */
+static void begin_anew(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
+    struct image *image = ring->image;
+    while (ring->n_moves) {
+        const struct block *old = &ring->moves[--ring->n_moves];
+        if (old->cell) {
+            accounts_remove(drain->accounts, &image->account, old->cell, old->size);
+        }
+    }
+    ring->text.size = 0;
+    ring->size_high = 0;
+    ring->gap_events += word(ring, 1);
+    image->gap_events += word(ring, 1);
+    image->gap_bytes += word(ring, 2);
+    ring->gap_bytes += word(ring, 2);
 }
 
 /* ---- maps ---- */
@@ -361,8 +401,7 @@ static uint64_t take_meta(struct drain *drain)
         drain->events->end(drain->collector, ring);
         return 1;
     case MT_META_GAP:
-        ring->image->gap_events += word(ring, 1);
-        ring->image->gap_bytes += word(ring, 2);
+        begin_anew(drain);
         return 3;
     case MT_META_MAP:
         if (!in_map_turn(ring->image, word(ring, 3))) {
@@ -443,7 +482,7 @@ static inline uint64_t take_event(struct drain *drain)
         end_move(drain);
         return 2;
     case MT_OP_REALLOC_CANCEL:
-        cancel_move(drain->accounts, ring);
+        image->duplicate_allocations += !cancel_move(drain->accounts, ring);
         return 1;
     case MT_OP_SIZE:
         ring->size_high = w0 >> 4;

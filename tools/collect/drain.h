@@ -41,6 +41,7 @@ struct ring {
     struct block moves[PENDING_MOVES]; /* begun and not ended, the last one innermost; size is
                                           that of an unknown block if cell is 0 */
     uint32_t n_moves;
+    uint64_t gap_events, gap_bytes; /* that GAP records told of */
 };
 
 struct collector; /* session.h */
@@ -52,6 +53,8 @@ struct drain_events {
     void (*end)(struct collector *collector, struct ring *ring);
     /* Has that ring been read up to that position? */
     bool (*reached)(struct collector *collector, uint32_t slot, uint64_t position);
+    /* Has any ring of the image lost events? */
+    bool (*has_gap)(struct collector *collector, const struct image *image);
     /* What the program said; names are strings of the trace, questions 0 where none is asked. */
     void (*mark)(struct collector *collector, struct ring *ring, uint32_t name);
     void (*region_begin)(
@@ -69,8 +72,11 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
 /* What the first event of a ring waits for, when its process is dead and nothing moves: the
    number that would let it go.  False if it does not wait for a number. */
 bool drain_skip_hole(struct ring *ring);
-/* A process died: moves that were begun did not happen. */
+/* A process died: moves that were begun did not happen, unless their old addresses were given
+   away: those came as far as that, and the blocks' new places are not known. */
 void drain_cancel_moves(struct accounts *accounts, struct ring *ring);
+/* The process is dead: counts the events that it lost at the last, which no record tells of. */
+void drain_last_gap(struct ring *ring);
 void drain_free(struct ring *ring);
 
 #endif

@@ -233,8 +233,19 @@ static bool on_reached(struct collector *collector, uint32_t slot, uint64_t posi
     return !ring || ring->tail >= position;
 }
 
-static const struct drain_events drain_events = {on_process, on_thread, on_end, on_reached, on_mark,
-    regions_begin, regions_end, on_pause, on_ask};
+static bool on_has_gap(struct collector *collector, const struct image *image)
+{
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        const struct ring *ring = collector->rings[slot];
+        if (ring && ring->image == image && atomic_load(&ring->shared->lost_events)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct drain_events drain_events = {on_process, on_thread, on_end, on_reached,
+    on_has_gap, on_mark, regions_begin, regions_end, on_pause, on_ask};
 
 void session_adopt(struct collector *collector, int pid, const char *path, const char *command)
 {
@@ -374,6 +385,7 @@ static void finish_image(struct collector *collector, struct image *image, int s
         struct ring *ring = collector->rings[slot];
         if (ring && ring->image == image) {
             drain_cancel_moves(&collector->accounts, ring);
+            drain_last_gap(ring);
         }
     }
     image->end_us = session_clock(collector);

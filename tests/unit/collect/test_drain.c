@@ -85,8 +85,13 @@ static void on_ask(struct collector *collector, struct ring *ring, uint32_t ques
     say("ask", question, 0);
 }
 
-static const struct drain_events events = {on_process, on_thread, on_end, on_reached, on_mark,
-    on_region_begin, on_region_end, on_pause, on_ask};
+static bool on_has_gap(struct collector *collector, const struct image *image)
+{
+    return world.shared[0].lost_events || world.shared[1].lost_events;
+}
+
+static const struct drain_events events = {on_process, on_thread, on_end, on_reached,
+    on_has_gap, on_mark, on_region_begin, on_region_end, on_pause, on_ask};
 
 static int start(void **state)
 {
@@ -249,6 +254,64 @@ static void sizes_of_gigabytes(void **state)
     assert_int_equal(world.image.account.now.native, size + 3);
 }
 
+static void put_gap(int ring, uint64_t count, uint64_t bytes)
+{
+    put(ring, MT_OP_META | MT_META_GAP << 4);
+    put(ring, count);
+    put(ring, bytes);
+}
+
+static void a_gap_explains_what_follows(void **state)
+{
+    put_alloc(0, 0x1000, 10);
+    put_alloc(0, 0x2000, 1000);
+    put(0, MT_OP_REALLOC_BEGIN | 0x2000ull << 16);
+    put_gap(0, 7, 300); /* in it, the end of that move and a free of 0x1000 */
+    put_alloc(0, 0x1000, 20);
+    put(0, MT_OP_FREE | 0x5000ull << 16);
+    put(0, MT_OP_REALLOC_END | MT_DOMAIN_MALLOC << 4 | 4 << 8);
+    put(0, 0x6000ull << 16);
+    take(0);
+    assert_int_equal(world.image.gap_events, 7);
+    assert_int_equal(world.image.gap_bytes, 300);
+    assert_int_equal(world.image.duplicate_allocations, 0);
+    assert_int_equal(world.image.unknown_frees, 0);
+    assert_int_equal(world.image.account.now.native, 24);
+    assert_int_equal(world.image.account.now.blocks, 2);
+}
+
+/* No record tells of it yet, in a ring that is not read yet. */
+static void a_gap_in_another_ring(void **state)
+{
+    put_gap(1, 2, 50);
+    world.shared[1].lost_events = 5;
+    world.shared[1].lost_bytes = 60;
+    put(0, MT_OP_FREE | 0x5000ull << 16);
+    take(0);
+    take(1);
+    drain_last_gap(&world.rings[1]);
+    assert_int_equal(world.image.unknown_frees, 0);
+    assert_int_equal(world.image.gap_events, 5);
+    assert_int_equal(world.image.gap_bytes, 60);
+}
+
+/* Killed after the real realloc, before its record: the old address is another thread's now. */
+static void death_after_a_move(void **state)
+{
+    put_alloc_seq(0, 0x1000, 100, 0);
+    put(0, MT_OP_REALLOC_BEGIN_SEQ | 0x1000ull << 16);
+    put(0, 1);
+    put_alloc_seq(1, 0x1000, 7, 2);
+    take(0);
+    take(1);
+    drain_cancel_moves(&world.accounts, &world.rings[0]);
+    struct block block;
+    assert_int_equal(world.image.account.now.native, 7);
+    assert_int_equal(world.image.duplicate_allocations, 0);
+    assert_true(heapmap_take(&world.image.blocks, 0x1000, &block));
+    assert_int_equal(block.size, 7);
+}
+
 static void what_cannot_be_is_counted(void **state)
 {
     put_alloc(0, 0x1000, 10);
@@ -383,6 +446,9 @@ int main(void)
         CASE(address_reused_during_a_move),
         CASE(holes_are_skipped),
         CASE(sizes_of_gigabytes),
+        CASE(a_gap_explains_what_follows),
+        CASE(a_gap_in_another_ring),
+        CASE(death_after_a_move),
         CASE(what_cannot_be_is_counted),
         CASE(damage_ends_a_ring),
         CASE(maps_are_apart),
