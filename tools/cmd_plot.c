@@ -8,37 +8,40 @@
 #include "commands.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "render/gnuplot.h"
-#include "render/input.h"
 #include "render/output.h"
 #include "render/plot.h"
-#include "render/save.h"
+#include "render/plot_draw.h"
+#include "render/report.h"
 
-enum format { NONE = -1, PNG, SVG, PDF, TEXT, CSV, JSON, GNUPLOT, FORMATS };
-static const char *const format_names[FORMATS] = {[PNG] = "png",
-    [SVG] = "svg",
-    [PDF] = "pdf",
-    [TEXT] = "text",
-    [CSV] = "csv",
-    [JSON] = "json",
-    [GNUPLOT] = "gnuplot"};
 #define FORMATS_KNOWN "png, svg, pdf, text, csv and json"
 #define SUFFIXES_KNOWN ".png, .svg, .pdf, .txt, .csv and .json"
 
 struct arguments {
     struct plot_options plot;
-    const char *trace, *output;
-    enum format format;
+    struct report_options report; /* key and filters, for each trace */
+    const char *traces[PLOT_TRACES];
+    size_t n_traces;
+    const char *output;
+    enum plot_kind kind;
     int width, height; /* pixels, or characters of a terminal; 0: the default */
 };
 
-enum { OPTION_FORMAT = 1000, OPTION_TITLE, OPTION_SIZE, OPTION_WINDOW };
+enum {
+    OPTION_FORMAT = 1000,
+    OPTION_TITLE,
+    OPTION_SIZE,
+    OPTION_WINDOW,
+    OPTION_KEY,
+    OPTION_LIMIT,
+    OPTION_MINE,
+    OPTION_PROCESS,
+    OPTION_SUM,
+    OPTION_SLOPE
+};
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "Write to FILE; its suffix says what: " SUFFIXES_KNOWN, 0},
@@ -47,14 +50,23 @@ static const struct argp_option options[] = {
     {"title", OPTION_TITLE, "TEXT", 0, "Title of the plot instead of the command", 0},
     {"size", OPTION_SIZE, "WxH", 0,
         "Size in pixels (1200x700), of a terminal in characters (what it has)", 0},
-    {"window", OPTION_WINDOW, "A,B", 0, "From A to B seconds only", 0}, {0}};
+    {"window", OPTION_WINDOW, "A,B", 0, "From A to B seconds only", 0},
+    {"key", OPTION_KEY, "KEY", 0,
+        "Stack the biggest by KEY instead of Python and native: caller, lineno, filename, "
+        "function, module, package, domain, thread or process",
+        0},
+    {"limit", OPTION_LIMIT, "N", 0, "How many --key stacks, at most 12 (5)", 0},
+    {"mine", OPTION_MINE, "PATTERN", 0, "Files that callers are looked for in; may be repeated", 0},
+    {"process", OPTION_PROCESS, "PID|NAME", 0, "Only this process; may be repeated", 0},
+    {"sum", OPTION_SUM, NULL, 0, "The sum of the processes, no line for each", 0},
+    {"slope", OPTION_SLOPE, NULL, 0, "How fast RSS and live memory grow after warm-up", 0}, {0}};
 
-static enum format format_of(const char *name)
+static enum plot_kind kind_of(const char *name)
 {
-    for (int format = 0; format < FORMATS; format++)
-        if (strcasecmp(name, format_names[format]) == 0)
-            return format;
-    return strcasecmp(name, "txt") == 0 ? TEXT : NONE;
+    for (int kind = 0; kind < PLOT_KINDS; kind++)
+        if (strcasecmp(name, plot_kind_names[kind]) == 0)
+            return kind;
+    return strcasecmp(name, "txt") == 0 ? KIND_TEXT : PLOT_NONE;
 }
 
 static void parse_size(struct arguments *arguments, const char *text, struct argp_state *state)
@@ -79,6 +91,67 @@ static void parse_window(struct plot_options *plot, const char *text, struct arg
     plot->windowed = true;
 }
 
+static void parse_key(struct argp_state *state, struct arguments *arguments, const char *text)
+{
+    int key = 0;
+    while (key < VIEW_KEYS && strcmp(text, view_key_names[key]) != 0)
+        key++;
+    if (key == VIEW_KEYS || key == VIEW_TRACEBACK || key == VIEW_NATIVE_FRAME)
+        argp_error(state,
+            "--key %s: no key that can be stacked; there are caller, lineno, "
+            "filename, function, module, package, domain, thread and process",
+            text);
+    arguments->report.view.key = (enum view_key)key;
+    arguments->plot.stacked = true;
+}
+
+static void parse_limit(struct argp_state *state, struct arguments *arguments, const char *text)
+{
+    int number, end = 0;
+    if (sscanf(text, "%d%n", &number, &end) != 1 || text[end] || number < 1 ||
+        number > PLOT_STACKED)
+        argp_error(state, "--limit %s: a number from 1 to %d is wanted", text, PLOT_STACKED);
+    arguments->plot.limit = (size_t)number;
+}
+
+static void add_trace(struct argp_state *state, struct arguments *arguments, const char *path)
+{
+    if (arguments->n_traces == PLOT_TRACES)
+        argp_error(
+            state, "%d traces at most can be told apart: %s is one too many", PLOT_TRACES, path);
+    arguments->traces[arguments->n_traces++] = path;
+}
+
+static error_t parse_what(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case OPTION_KEY:
+        parse_key(state, arguments, value);
+        return 0;
+    case OPTION_LIMIT:
+        parse_limit(state, arguments, value);
+        return 0;
+    case OPTION_MINE:
+        report_add_mine(&arguments->report, value);
+        return 0;
+    case OPTION_PROCESS:
+        filter_add_process(&arguments->report.view.filter, value);
+        return 0;
+    case OPTION_SUM:
+        arguments->plot.sum = true;
+        return 0;
+    case OPTION_SLOPE:
+        arguments->plot.slope = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        add_trace(state, arguments, value);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
@@ -87,11 +160,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         arguments->output = value;
         return 0;
     case 't':
-        arguments->format = TEXT;
+        arguments->kind = KIND_TEXT;
         return 0;
     case OPTION_FORMAT:
-        arguments->format = format_of(value);
-        if (arguments->format == NONE)
+        arguments->kind = kind_of(value);
+        if (arguments->kind == PLOT_NONE)
             argp_error(state, "--format %s is not known; there are " FORMATS_KNOWN, value);
         return 0;
     case OPTION_TITLE:
@@ -103,211 +176,130 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_WINDOW:
         parse_window(&arguments->plot, value, state);
         return 0;
-    case ARGP_KEY_ARG:
-        if (arguments->trace)
-            argp_error(state, "one trace at a time: %s is one too many", value);
-        arguments->trace = value;
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_what(key, value, state);
     }
 }
 
 /* Without --format: by the suffix of -o, else a drawing on a terminal, else a picture. */
-static bool choose_format(struct arguments *arguments)
+static bool choose_kind(struct arguments *arguments)
 {
-    if (arguments->format != NONE)
+    if (arguments->kind != PLOT_NONE)
         return true;
     if (!arguments->output) {
-        arguments->format = isatty(STDOUT_FILENO) ? TEXT : PNG;
+        arguments->kind = isatty(STDOUT_FILENO) && arguments->n_traces < 2 ? KIND_TEXT : KIND_PNG;
         return true;
     }
     const char *dot = strrchr(arguments->output, '.');
-    arguments->format = dot && !strchr(dot, '/') ? format_of(dot + 1) : NONE;
-    if (arguments->format == NONE || arguments->format == GNUPLOT)
+    arguments->kind = dot && !strchr(dot, '/') ? kind_of(dot + 1) : PLOT_NONE;
+    if (arguments->kind == PLOT_NONE || arguments->kind == KIND_GNUPLOT)
         message("%s: the suffix says what to write, and there are " SUFFIXES_KNOWN
                 " (or use --format)",
             arguments->output);
-    return arguments->format != NONE && arguments->format != GNUPLOT;
+    return arguments->kind != PLOT_NONE && arguments->kind != KIND_GNUPLOT;
 }
 
-static int positive(const char *name)
+static bool write_data(const struct report *reports, const struct arguments *arguments)
 {
-    const char *value = getenv(name);
-    int number = value ? atoi(value) : 0;
-    return number > 0 ? number : 0;
-}
-
-static struct plot_terminal find_terminal(const struct arguments *arguments)
-{
-    struct winsize window = {0};
-    bool tty = !arguments->output && isatty(STDOUT_FILENO);
-    const char *no_color = getenv("NO_COLOR");
-    struct plot_terminal terminal = {100, 30, output_utf8(), tty && !(no_color && *no_color)};
-    if (tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col) {
-        terminal.columns = window.ws_col;
-        terminal.rows = window.ws_row > 2 ? window.ws_row - 2 : terminal.rows;
-        if (terminal.rows > 40)
-            terminal.rows = 40;
-    } else if (positive("COLUMNS"))
-        terminal.columns = positive("COLUMNS");
-    if (arguments->width) {
-        terminal.columns = arguments->width;
-        terminal.rows = arguments->height;
-    }
-    terminal.columns = terminal.columns < 40 ? 40 : terminal.columns > 500 ? 500 : terminal.columns;
-    terminal.rows = terminal.rows < 12 ? 12 : terminal.rows > 200 ? 200 : terminal.rows;
-    return terminal;
-}
-
-/* The whole script in memory, NULL after a message. */
-static char *make_script(const struct plot *plot, const struct arguments *arguments, size_t *size)
-{
-    char *text = NULL;
-    const char *looked = "";
-    FILE *script = open_memstream(&text, size);
-    bool good = script != NULL;
-    if (good && arguments->format == TEXT) {
-        struct plot_terminal terminal = find_terminal(arguments);
-        plot_terminal_script(script, plot, &terminal);
-        good = gnuplot_template(script, "terminal.gp", &looked);
-    } else if (good) {
-        static const enum plot_format formats[FORMATS] = {
-            [SVG] = PLOT_SVG, [PDF] = PLOT_PDF, [GNUPLOT] = PLOT_PNG};
-        plot_image_script(script, plot, formats[arguments->format],
-            arguments->width ? arguments->width : 1200, arguments->width ? arguments->height : 700);
-        good = gnuplot_template(script, "timeline.gp", &looked);
-    }
-    if (!good)
-        message("%s: cannot be read: %s", looked, strerror(errno));
-    if (script)
-        fclose(script);
-    if (!good)
-        free(text);
-    return good ? text : NULL;
-}
-
-static bool run_gnuplot(const char *script, size_t size, struct gnuplot_result *result)
-{
-    switch (gnuplot_run(script, size, result)) {
-    case GNUPLOT_OK:
-        return true;
-    case GNUPLOT_MISSING:
-        message("gnuplot is not installed: apt-get install gnuplot-nox (or use --format csv)");
-        return false;
-    case GNUPLOT_FAILED:
-        message("gnuplot failed:\n%s", result->errors ? result->errors : "");
-        return false;
-    default:
-        message("gnuplot cannot be started: %s", strerror(errno));
+    size_t n = arguments->n_traces;
+    if (arguments->kind == KIND_JSON && n > 1) {
+        message("JSON is of one trace at a time; CSV may be of several");
         return false;
     }
-}
-
-/* Writes lines without the form feed and the blanks that gnuplot puts around them. */
-static void write_text(FILE *out, const char *text)
-{
-    for (text += *text == '\f'; *text;) {
-        size_t line = strcspn(text, "\n"), end = line;
-        while (end && text[end - 1] == ' ')
-            end--;
-        fprintf(out, "%.*s\n", (int)end, text);
-        text += line + (text[line] != 0);
-    }
-}
-
-/* memtrace-app.4242.mtrace makes memtrace-app.4242.png, here. */
-static char *default_output(const char *trace, enum format format)
-{
-    const char *slash = strrchr(trace, '/'), *name = slash ? slash + 1 : trace;
-    const char *dot = strrchr(name, '.');
-    int length = dot && strcmp(dot, ".mtrace") == 0 ? (int)(dot - name) : (int)strlen(name);
-    char *path;
-    return asprintf(&path, "%.*s.%s", length, name, format_names[format]) < 0 ? NULL : path;
-}
-
-static bool write_picture(const struct gnuplot_result *result, const struct arguments *arguments,
-    const struct trace *trace)
-{
-    char *path = arguments->output ? strdup(arguments->output)
-                                   : default_output(trace->path, arguments->format);
-    bool good = path != NULL && save_file(path, result->output, result->size);
-    if (!good)
-        message("%s: cannot be written: %s", path ? path : "", strerror(errno));
-    else
-        printf("%s\n", path);
-    free(path);
-    return good;
-}
-
-static bool draw(const struct plot *plot, const struct arguments *arguments)
-{
-    struct gnuplot_result result = {0};
-    size_t size;
-    char *script = make_script(plot, arguments, &size);
-    FILE *out = NULL;
-    bool good = script != NULL;
-    if (good && arguments->format != GNUPLOT)
-        good = run_gnuplot(script, size, &result);
-    if (good && arguments->format <= PDF)
-        good = write_picture(&result, arguments, plot->trace);
-    else if (good && (out = output_open(arguments->output)) == NULL)
-        good = false;
-    else if (good && arguments->format == TEXT)
-        write_text(out, result.output);
-    else if (good)
-        fwrite(script, 1, size, out);
-    free(script);
-    gnuplot_free(&result);
-    return good;
-}
-
-static bool write_data(const struct trace *trace, const struct arguments *arguments)
-{
     FILE *out = output_open(arguments->output);
     if (!out)
         return false;
-    if (arguments->format == CSV)
-        plot_csv(out, trace, &arguments->plot);
+    if (arguments->kind == KIND_CSV)
+        plot_csv(out, reports, n, &arguments->plot);
     else
-        plot_json(out, trace, &arguments->plot);
+        plot_json(out, reports, &arguments->plot);
     return true;
 }
 
-static bool plot_trace(const struct trace *trace, const struct arguments *arguments)
+static void explain(
+    const struct report *report, const struct arguments *arguments, enum plot_error error)
 {
-    struct plot plot;
-    enum plot_error error = plot_make(&plot, trace, &arguments->plot);
-    bool good = error == PLOT_OK && draw(&plot, arguments);
+    const char *path = report->trace.path;
     if (error == PLOT_ERROR_MEMORY)
-        message("%s: not enough memory", trace->path);
+        message("%s: not enough memory", path);
     else if (error == PLOT_ERROR_EMPTY)
         message("%s: nothing to draw: the program ended before its memory was first sampled; "
                 "`memtrace top` has its peak",
-            trace->path);
+            path);
+    else if (error == PLOT_ERROR_PROCESS)
+        message("%s: no such process in it; `memtrace top --key process` lists them", path);
     else if (error == PLOT_ERROR_WINDOW)
-        message("%s: no sample from %g to %g s", trace->path, arguments->plot.from_s,
-            arguments->plot.to_s);
-    plot_free(&plot);
+        message(
+            "%s: no sample from %g to %g s", path, arguments->plot.from_s, arguments->plot.to_s);
+}
+
+static bool draw(const struct report *reports, const struct arguments *arguments)
+{
+    struct plot plots[PLOT_TRACES] = {{0}};
+    bool good = true;
+    for (size_t i = 0; good && i < arguments->n_traces; i++) {
+        enum plot_error error = plot_make(&plots[i], &reports[i], &arguments->plot);
+        good = error == PLOT_OK;
+        explain(&reports[i], arguments, error);
+    }
+    struct plot_drawing drawing = {plots, arguments->n_traces, arguments->plot.title,
+        arguments->kind, arguments->output, arguments->width, arguments->height};
+    good = good && plot_draw(&drawing);
+    for (size_t i = 0; i < arguments->n_traces; i++)
+        plot_free(&plots[i]);
     return good;
+}
+
+/* The filter is the same one in all reports, and freed with the first. */
+static bool plot_traces(struct arguments *arguments)
+{
+    struct report reports[PLOT_TRACES];
+    size_t opened = 0;
+    bool good = true;
+    if (!arguments->n_traces)
+        arguments->n_traces = 1;
+    for (; good && opened < arguments->n_traces; opened += good) {
+        reports[opened].options = arguments->report;
+        reports[opened].options.trace = arguments->traces[opened];
+        good = report_open(&reports[opened]);
+    }
+    if (good) {
+        bool data = arguments->kind == KIND_CSV || arguments->kind == KIND_JSON;
+        good = data ? write_data(reports, arguments) : draw(reports, arguments);
+    }
+    while (opened--) {
+        if (opened)
+            report_forget_options(&reports[opened]);
+        report_close(&reports[opened]);
+    }
+    return good;
+}
+
+/* What cannot be shown together. */
+static bool check(const struct arguments *arguments)
+{
+    const char *wrong = NULL;
+    if (arguments->n_traces > 1 && arguments->plot.stacked)
+        wrong = "--key is of one trace at a time";
+    else if (arguments->n_traces > 1 && arguments->kind == KIND_TEXT)
+        wrong = "several traces are drawn into pictures: give -o FILE.png";
+    if (wrong)
+        message("%s", wrong);
+    return !wrong;
 }
 
 int cmd_plot(int argc, char **argv)
 {
-    static const struct argp parser = {options, parse_option, "[TRACE]",
+    static const struct argp parser = {options, parse_option, "[TRACE...]",
         "Resident set size and live memory over time.\v"
         "On a terminal it draws there.  Otherwise it writes a picture, to TRACE's name with .png "
-        "in the current directory unless -o says where, and prints the name.",
+        "in the current directory unless -o says where, and prints the name.  Several traces are "
+        "laid over each other.",
         NULL, NULL, NULL};
-    struct arguments arguments = {.plot = {.points = 4000}, .format = NONE};
-    struct trace trace;
+    struct arguments arguments = {.plot = {.points = 4000, .limit = 5}, .kind = PLOT_NONE};
+    report_defaults(&arguments.report);
     argp_parse(&parser, argc, argv, 0, NULL, &arguments);
-    if (!choose_format(&arguments))
+    if (!choose_kind(&arguments) || !check(&arguments))
         return 2;
-    if (!input_read(&trace, arguments.trace))
-        return 1;
-    bool data = arguments.format == CSV || arguments.format == JSON;
-    bool good = data ? write_data(&trace, &arguments) : plot_trace(&trace, &arguments);
-    trace_free(&trace);
-    return good ? 0 : 1;
+    return plot_traces(&arguments) ? 0 : 1;
 }

@@ -87,8 +87,9 @@ static size_t parse_number(struct argp_state *state, const char *name, const cha
     return strtoul(text, NULL, 10);
 }
 
-static void add_mine(struct view_options *view, char *pattern)
+void report_add_mine(struct report_options *chosen, char *pattern)
 {
+    struct view_options *view = &chosen->view;
     view->mine = reallocarray(view->mine, view->n_mine + 1, sizeof *view->mine);
     if (!view->mine)
         abort();
@@ -205,7 +206,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         view->cumulative = true;
         return 0;
     case OPTION_MINE:
-        add_mine(view, text);
+        report_add_mine(chosen, text);
         return 0;
     case ARGP_KEY_ARG:
         if (chosen->trace)

@@ -55,11 +55,13 @@ static int by_process(const void *left, const void *right)
 }
 
 /* Processes that have samples, the largest first. */
-static struct ranked *rank_processes(const struct trace *trace, size_t *count)
+static struct ranked *rank_processes(const struct trace *trace, const bool *selected, size_t *count)
 {
     struct ranked *ranked = calloc(trace->n_processes, sizeof *ranked);
     *count = 0;
     for (uint32_t p = 1; ranked && p < trace->n_processes; p++) {
+        if (!selected[p])
+            continue;
         const struct trace_timeline *timeline = &trace->timelines[p];
         struct series whole = {timeline->samples, timeline->count};
         if (timeline->count)
@@ -97,10 +99,10 @@ static bool add_others(struct plot *plot, const struct ranked *ranked, size_t co
     return good;
 }
 
-static bool add_lines(struct plot *plot, size_t points)
+static bool add_lines(struct plot *plot, const bool *selected, size_t points)
 {
     size_t count;
-    struct ranked *ranked = rank_processes(plot->trace, &count);
+    struct ranked *ranked = rank_processes(plot->trace, selected, &count);
     bool good = ranked != NULL;
     if (count > 1) {
         size_t own = choose_own(ranked, count);
@@ -118,10 +120,22 @@ static bool add_lines(struct plot *plot, size_t points)
     return good;
 }
 
-static void find_peak(struct plot *plot)
+/* The exact peak of one process or of all; of some there is none. */
+static struct series_peak known_peak(
+    const struct trace *trace, const bool *selected, size_t n_selected)
+{
+    if (n_selected + 1 == trace->n_processes)
+        return series_peak(trace, 0);
+    for (uint32_t p = 1; n_selected == 1 && p < trace->n_processes; p++)
+        if (selected[p])
+            return series_peak(trace, p);
+    return (struct series_peak){0};
+}
+
+static void find_peak(struct plot *plot, const bool *selected, size_t n_selected)
 {
     struct series_peak *peak = &plot->peak;
-    *peak = series_peak(plot->trace, 0);
+    *peak = known_peak(plot->trace, selected, n_selected);
     plot->peak_split = peak->present;
     if (!peak->present) /* a trace cut off before its first peak was written */
         for (size_t i = 0; i < plot->total.count; i++) {
@@ -151,12 +165,20 @@ static void find_extent(struct plot *plot)
     uint64_t most = largest(plot->max_rss, plot->max_live);
     plot->mapped_shown = plot->max_mapped > most / 20;
     plot->spikes_shown = spike > most / 100;
+    plot->mapped_shown &= !plot->stacked;
+    plot->spikes_shown &= !plot->stacked;
     if (plot->mapped_shown && plot->max_mapped < most + most / 2)
         most = largest(most, plot->max_mapped); /* a larger one leaves the picture */
-    plot->top = largest(most + most / 8, 8);
+    most = largest(most + most / 8, 8);
+    if (plot->limit && plot->limit < 2 * most)
+        most = largest(most, plot->limit + plot->limit / 12);
+    else
+        plot->limit = 0; /* far away: all else would lie on the axis */
+    /* Bands have lanes above all that is drawn. */
+    plot->top = (uint64_t)((double)most / (1 - 0.05 * plot->n_lanes));
 }
 
-static void choose_units(struct plot *plot)
+void plot_choose_units(struct plot *plot)
 {
     static const struct plot_unit sizes[] = {
         {1, "B"}, {1024, "KiB"}, {1048576, "MiB"}, {1073741824, "GiB"}, {1099511627776, "TiB"}};
@@ -172,40 +194,75 @@ static void choose_units(struct plot *plot)
                                                    : 3];
 }
 
-static enum plot_error make_series(struct plot *plot, const struct plot_options *options)
+static bool take_window(struct plot *plot, const struct plot_options *options)
 {
-    if (!series_of_all(&plot->total, plot->trace))
+    plot->from_us = 0;
+    plot->to_us = plot->total.samples[plot->total.count - 1].time_us;
+    if (!options->windowed)
+        return true;
+    if (options->from_s * 1e6 >= (double)plot->to_us)
+        return false;
+    plot->from_us = (uint64_t)(options->from_s * 1e6);
+    if (options->to_s * 1e6 < (double)plot->to_us)
+        plot->to_us = (uint64_t)(options->to_s * 1e6);
+    return true;
+}
+
+/* The first fifth of what is shown is warm-up. */
+static void find_slope(struct plot *plot)
+{
+    plot->slope = series_slope(&plot->total, plot->from_us + (plot->to_us - plot->from_us) / 5);
+}
+
+static enum plot_error make_series(
+    struct plot *plot, const struct plot_options *options, const bool *selected, size_t n_selected)
+{
+    if (!series_of_selected(&plot->total, plot->trace, selected))
         return PLOT_ERROR_MEMORY;
     if (!plot->total.count)
         return PLOT_ERROR_EMPTY;
-    plot->from_us = 0;
-    plot->to_us = plot->total.samples[plot->total.count - 1].time_us;
-    if (options->windowed) {
-        if (options->from_s * 1e6 >= (double)plot->to_us)
-            return PLOT_ERROR_WINDOW;
-        plot->from_us = (uint64_t)(options->from_s * 1e6);
-        if (options->to_s * 1e6 < (double)plot->to_us)
-            plot->to_us = (uint64_t)(options->to_s * 1e6);
-    }
+    if (!take_window(plot, options))
+        return PLOT_ERROR_WINDOW;
     if (plot->to_us <= plot->from_us)
         return options->windowed ? PLOT_ERROR_WINDOW : PLOT_ERROR_EMPTY;
-    find_peak(plot);
-    if (!fit(&plot->total, plot, options->points) || !add_lines(plot, options->points))
+    find_peak(plot, selected, n_selected);
+    if (!series_window(&plot->total, plot->from_us, plot->to_us))
+        return PLOT_ERROR_MEMORY;
+    if (options->slope)
+        find_slope(plot);
+    series_thin(&plot->total, options->points);
+    if (!options->sum && !options->stacked && !add_lines(plot, selected, options->points))
         return PLOT_ERROR_MEMORY;
     return plot->total.count ? PLOT_OK : PLOT_ERROR_WINDOW;
 }
 
-enum plot_error plot_make(
-    struct plot *plot, const struct trace *trace, const struct plot_options *options)
+static enum plot_error make(
+    struct plot *plot, const struct report *report, const struct plot_options *options)
 {
+    const struct trace *trace = plot->trace;
+    bool *selected = calloc(trace->n_processes, sizeof *selected);
+    if (!selected)
+        return PLOT_ERROR_MEMORY;
+    size_t n = filter_processes(&report->options.view.filter, trace, selected);
+    enum plot_error error = !n ? PLOT_ERROR_PROCESS : make_series(plot, options, selected, n);
+    free(selected);
+    return error;
+}
+
+enum plot_error plot_make(
+    struct plot *plot, const struct report *report, const struct plot_options *options)
+{
+    const struct trace *trace = &report->trace;
     *plot = (struct plot){.trace = trace};
     if (trace->n_processes < 2)
         return PLOT_ERROR_EMPTY;
-    enum plot_error error = make_series(plot, options);
+    enum plot_error error = make(plot, report, options);
+    if (error == PLOT_OK)
+        error = plot_add_extras(plot, report, options);
     if (error != PLOT_OK)
         return error;
     find_extent(plot);
-    choose_units(plot);
+    plot_choose_units(plot);
     plot->title = options->title ? strdup(options->title) : plot_command(trace, 400);
     plot->subtitle = plot_subtitle(trace);
     return plot->title && plot->subtitle ? PLOT_OK : PLOT_ERROR_MEMORY;
@@ -215,6 +272,10 @@ void plot_free(struct plot *plot)
 {
     free(plot->title);
     free(plot->subtitle);
+    free(plot->marks);
+    free(plot->bands);
+    free(plot->stack_names);
+    stack_free(&plot->stack);
     series_free(&plot->total);
     for (size_t i = 0; i < PLOT_LINES; i++)
         series_free(&plot->lines[i].series);

@@ -57,6 +57,13 @@ bool report_open(struct report *report)
     return prepare(report);
 }
 
+void report_forget_options(struct report *report)
+{
+    memset(&report->options.view.filter, 0, sizeof report->options.view.filter);
+    report->options.view.mine = NULL;
+    report->options.source_maps = NULL;
+}
+
 void report_close(struct report *report)
 {
     json_decref(report->meta);

@@ -46,6 +46,9 @@ void report_defaults(struct report_options *options);
 /* Reads the trace; false after a message. */
 bool report_open(struct report *report);
 void report_close(struct report *report);
+/* Before closing one whose options are those of another report, which owns them. */
+void report_forget_options(struct report *report);
+void report_add_mine(struct report_options *options, char *pattern);
 
 /* The part of a file name that is to be printed: an end of it. */
 const char *report_path(const struct report *report, const char *name);

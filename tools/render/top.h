@@ -24,6 +24,10 @@ const char *top_no_frame(enum view_key key);
 /* True for keys of which some blocks are in no row. */
 bool top_has_rests(enum view_key key);
 
+/* File and line of a node's frame; what a row is about, by the report's key. */
+void print_place(FILE *file, const struct report *report, uint32_t node);
+void print_row_name(FILE *file, const struct report *report, const struct view_row *row);
+
 /* First lines of a text report about a view: file, command, moment, totals; then cautions. */
 void print_heading(FILE *file, const struct report *report, const struct view *view);
 

@@ -276,3 +276,22 @@ bool series_of_all(struct series *series, const struct trace *trace)
         series_free(series);
     return good;
 }
+
+bool series_of_selected(struct series *series, const struct trace *trace, const bool *selected)
+{
+    uint32_t *some = calloc(trace->n_processes, sizeof *some);
+    size_t n = 0;
+    *series = (struct series){0};
+    for (uint32_t p = 1; some && p < trace->n_processes; p++)
+        if (selected[p])
+            some[n++] = p;
+    bool good = some != NULL;
+    if (good && n + 1 == trace->n_processes)
+        good = series_of_all(series, trace);
+    else if (good && n == 1)
+        good = series_of_process(series, trace, some[0]);
+    else if (good)
+        good = series_of_some(series, trace, some, n);
+    free(some);
+    return good;
+}

@@ -32,6 +32,9 @@ bool series_of_process(struct series *series, const struct trace *trace, uint32_
  */
 bool series_of_all(struct series *series, const struct trace *trace);
 
+/* The sum of those selected (by id), with the exact peak if it is that of one or of all. */
+bool series_of_selected(struct series *series, const struct trace *trace, const bool *selected);
+
 /* The sum of some, without the exact peak.  */
 bool series_of_some(
     struct series *series, const struct trace *trace, const uint32_t *processes, size_t n);
@@ -45,6 +48,16 @@ bool series_window(struct series *series, uint64_t from_us, uint64_t to_us);
 /* Keeps at most `points` points (at least 8): the lowest and highest live memory and RSS of each
    slice of time.  What `high` of a dropped point said goes to the next one kept. */
 void series_thin(struct series *series, size_t points);
+
+/* How RSS and live memory grow, by least squares over all that is in the series from `from_us` on,
+   weighted by time. */
+struct series_slope {
+    bool present;
+    uint64_t from_us, to_us;
+    double rss, live;             /* bytes a second */
+    double rss_start, live_start; /* bytes, of the lines at from_us */
+};
+struct series_slope series_slope(const struct series *series, uint64_t from_us);
 
 /* The values on the line between two samples, a before b. */
 struct trace_sample series_between(

@@ -304,6 +304,16 @@ static enum view_error find_state(struct view *view)
     return VIEW_OK;
 }
 
+/* From the numbers of rows to their ranks. */
+static void rank_sites(struct view *view, size_t capacity)
+{
+    uint32_t *rank = arena_need(&view->arena, (capacity + 1) * sizeof *rank); /* from 1 */
+    for (size_t i = 0; i < view->n_rows; i++)
+        rank[view->rows[i].number + 1] = (uint32_t)i + 1;
+    for (size_t i = 1; i < view->trace->n_sites; i++)
+        view->row_of_site[i] = rank[view->row_of_site[i]];
+}
+
 static void make_rows(struct view *view)
 {
     const struct view_options *options = view->options;
@@ -316,6 +326,8 @@ static void make_rows(struct view *view)
     sort_rows(view);
     if (options->key == VIEW_CALLER && !options->cumulative)
         find_vias(&maker);
+    view->row_of_site = maker.row_of_site;
+    rank_sites(view, maker.capacity);
     group_free(maker.group);
     free(maker.last_site);
 }

@@ -70,6 +70,7 @@ struct view {
     const struct view_options *options;
     struct view_row *rows; /* sorted, biggest first; none is all zero in its metric */
     size_t n_rows;
+    uint32_t *row_of_site; /* 1 + the row that a site is in, 0 for none; not when cumulative */
     struct view_amount rest[VIEW_RESTS]; /* what is in no row, of keys that are about places */
     struct view_amount total;            /* rows and rest; each block once */
     struct view_amount excluded;         /* live memory that a filter left out */

@@ -1,8 +1,9 @@
 #!/bin/sh
-# One test of `memtrace plot`: check.sh CASE MEMTRACE MAKE_TRACE
+# One test of `memtrace plot`: check.sh CASE MEMTRACE MAKE_TRACE ASSEMBLE
 # MEMTRACE_REWRITE=1 writes what is expected anew.
 set -eu
-case=$1 memtrace=$(realpath "$2") make_trace=$(realpath "$3")
+case=$1 memtrace=$(realpath "$2") make_trace=$(realpath "$3") assemble=$(realpath "$4")
+scenes=$(cd "$(dirname "$0")/../traces" && pwd)
 expected=$(cd "$(dirname "$0")" && pwd)/expected
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
@@ -72,7 +73,7 @@ script)
     traces small many hostile hour
     for name in small many hostile; do
         "$memtrace" plot --format gnuplot "$name.mtrace" |
-            sed '/^# Memory over time as a picture/,$d' >"$name.gp"
+            sed '/^# What all pictures of/,$d' >"$name.gp"
         same "$name.gp"
     done
     "$memtrace" plot --format gnuplot hour.mtrace >hour.gp
@@ -150,7 +151,14 @@ errors)
     fails 2 '1200x700' $plot --size 12 growth.mtrace
     fails 2 '5,10' $plot --window 5 growth.mtrace
     fails 2 'later' $plot --window 5,5 growth.mtrace
-    fails 2 'one trace' $plot growth.mtrace empty.mtrace
+    fails 2 'one trace at a time' $plot --key caller growth.mtrace empty.mtrace
+    fails 2 'give -o' $plot -t growth.mtrace empty.mtrace
+    fails 2 'too many' $plot 1 2 3 4 5 6 7 8 9
+    fails 2 'from 1 to 12' $plot --limit 13 growth.mtrace
+    fails 2 'no key that can be stacked' $plot --key traceback growth.mtrace
+    fails 1 'one trace at a time' $plot --format json growth.mtrace growth.mtrace
+    fails 1 'no such process' $plot --process 4711 growth.mtrace
+    fails 1 'nothing to draw' $plot growth.mtrace empty.mtrace
     fails 1 'no sample' $plot --window 100,200 growth.mtrace
     fails 1 'nothing to draw' $plot empty.mtrace
     fails 1 'missing.mtrace' $plot missing.mtrace
@@ -169,6 +177,43 @@ errors)
     fails 1 'broken font' env PATH=$directory/bin:$PATH $plot -o old.png growth.mtrace
     [ "$(cat old.png)" = old ] || fail "the old picture is gone"
     [ -z "$(ls | grep png | grep -v '^old.png$')" ] || fail "left behind: $(ls)"
+    ;;
+more)
+    # Marks, regions, the limit, the slope, a key, one process, several traces.
+    "$assemble" "$scenes/phases.txt" phases.mtrace
+    traces growth three
+    script() { # NAME, options
+        name=$1
+        shift
+        "$memtrace" plot --format gnuplot "$@" | sed '/^# What all pictures of/,$d' >"$name"
+        same "$name"
+    }
+    script phases.gp --slope phases.mtrace
+    script phases-key.gp --key caller --limit 2 phases.mtrace
+    script phases-window.gp --window 9,11 --sum --process 77 phases.mtrace
+    "$memtrace" plot --format gnuplot phases.mtrace three.mtrace growth.mtrace |
+        sed -n '/^title_text/,/^\$traces/p' >overlay.gp
+    same overlay.gp
+    "$memtrace" plot --slope -o phases.json phases.mtrace
+    "$memtrace" plot --key lineno --limit 2 -o phases-key.json phases.mtrace
+    "$memtrace" plot --slope --process 78 -o phases.csv phases.mtrace
+    "$memtrace" plot --key module --limit 1 -o phases-key.csv phases.mtrace
+    "$memtrace" plot -o all.csv phases.mtrace growth.mtrace
+    for name in phases.json phases-key.json phases.csv phases-key.csv; do
+        same "$name"
+    done
+    head -2 all.csv >overlay.csv
+    same overlay.csv
+    for format in png svg pdf; do
+        "$memtrace" plot --key caller --slope -o "key.$format" phases.mtrace >/dev/null
+        "$memtrace" plot -o "several.$format" phases.mtrace three.mtrace >/dev/null
+        [ -s "key.$format" ] && [ -s "several.$format" ] || fail "no $format"
+    done
+    is_png key.png 1200x700
+    is_png several.png 1200x700
+    for word in 'serve.py' 'cache.py:7 put' 'MiB/min' 'limit 128.0 MiB' 'reload' 'request'; do
+        grep -qF "$word" key.svg || fail "no '$word' in the picture"
+    done
     ;;
 *)
     fail "no such case: $case"

@@ -26,6 +26,29 @@ peak_y = 132.999999
 peak_text = 'peak 133.0 MiB at 2.00 s'
 mapped_shown = 0
 spikes_shown = 0
+marks = 0
+array mark_x[200]
+array mark_text[200]
+bands = 0
+lanes = 0
+array band_from[400]
+array band_to[400]
+array band_lane[400]
+array band_color[400]
+array band_text[400]
+limit = 0
+limit_text = 'limit 0 B'
+slope_shown = 0
+slope_text = 'RSS +0 MiB/min, live +0 MiB/min'
+slope_from = 0
+slope_to = 0
+slope_rss_from = 0
+slope_rss_to = 0
+slope_live_from = 0
+slope_live_to = 0
+stacked = 0
+array stack_titles[12]
+others_title = 'all else'
 processes = 2
 array process_titles[8]
 process_titles[1] = '`touch executed` (10)'

@@ -1,0 +1,64 @@
+/*
+ * What rows of a view are called in text.  Runs in the tools.
+ */
+#include "render/escape.h"
+#include "render/top.h"
+
+const char *top_no_frame(enum view_key key)
+{
+    return key == VIEW_MODULE || key == VIEW_PACKAGE ? TOP_NATIVE_CODE : TOP_NO_FRAME;
+}
+
+void print_place(FILE *file, const struct report *report, uint32_t node)
+{
+    print_name(file, report_file(report, node));
+    fprintf(file, ":%u", report->trace.nodes[node].line);
+}
+
+static void print_thread(FILE *file, const struct report *report, const struct trace_site *site)
+{
+    const struct trace *trace = &report->trace;
+    const struct trace_thread *thread = &trace->threads[site->thread];
+    if (trace->n_processes > 2)
+        fprintf(file, "process %d ", trace->processes[site->process].pid);
+    if (!site->thread) {
+        fputs("no thread", file);
+        return;
+    }
+    fprintf(file, "thread %d", thread->tid);
+    if (thread->name) {
+        fputc(' ', file);
+        print_name(file, trace->strings[thread->name].data);
+    }
+}
+
+void print_row_name(FILE *file, const struct report *report, const struct view_row *row)
+{
+    enum view_key key = report->options.view.key;
+    const struct trace_site *site = &report->trace.sites[row->site];
+    if (key == VIEW_DOMAIN)
+        fputs(domain_names[site->domain], file);
+    else if (key == VIEW_THREAD)
+        print_thread(file, report, site);
+    else if (key == VIEW_PROCESS) {
+        fprintf(file, "%d ", report->trace.processes[site->process].pid);
+        print_command(file, report, site->process);
+    } else if (key == VIEW_NATIVE_FRAME)
+        fprintf(file, "native frame %u", site->native);
+    else if (!row->node)
+        fputs(top_no_frame(key), file);
+    else if (key == VIEW_MODULE || key == VIEW_PACKAGE)
+        print_name(file, report_module(report, row->node));
+    else if (key == VIEW_FILENAME)
+        print_name(file, report_file(report, row->node));
+    else if (key == VIEW_FUNCTION) {
+        print_name(file, report_file(report, row->node));
+        fputc(' ', file);
+        print_name(file, report_function(report, row->node));
+    } else
+        print_place(file, report, row->node);
+    if (key == VIEW_CALLER) {
+        fputc(' ', file);
+        print_name(file, report_function(report, row->node));
+    }
+}

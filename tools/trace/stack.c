@@ -1,0 +1,185 @@
+/*
+ * Rows over time (stack.h).  Runs in reports.  One pass over the boundaries with
+ * a running sum for each row.
+ */
+#include "trace/stack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct walk {
+    struct stack *stack;
+    const struct trace *trace;
+    uint32_t only; /* the process selected if it is one, else 0 */
+    int64_t *sums; /* by row of the view */
+    int64_t *all;  /* n_rows for each point */
+    size_t n_rows, capacity;
+    int64_t *peak; /* at the peak, NULL if there is none */
+};
+
+static void add(int64_t *sum, int64_t change)
+{
+    *sum = (int64_t)((uint64_t)*sum + (uint64_t)change);
+}
+
+static void add_rows(struct walk *walk, const struct trace_row *rows, size_t count)
+{
+    const struct view *view = &walk->stack->view;
+    for (size_t k = 0; k < count; k++) {
+        uint32_t row = view->row_of_site[rows[k].site];
+        if (row && view->processes[walk->trace->sites[rows[k].site].process])
+            add(&walk->sums[row - 1], rows[k].bytes);
+    }
+}
+
+static void add_point(struct walk *walk, uint64_t time_us, const int64_t *values)
+{
+    struct stack *stack = walk->stack;
+    if (stack->n_points == walk->capacity) {
+        walk->capacity = walk->capacity ? walk->capacity * 2 : 64;
+        stack->times_us = reallocarray(stack->times_us, walk->capacity, sizeof *stack->times_us);
+        walk->all = reallocarray(walk->all, walk->capacity, (walk->n_rows + 1) * sizeof *walk->all);
+        if (!stack->times_us || !walk->all)
+            abort();
+    }
+    if (stack->n_points && time_us < stack->times_us[stack->n_points - 1])
+        return; /* a damaged trace goes back */
+    stack->times_us[stack->n_points] = time_us;
+    memcpy(walk->all + stack->n_points * walk->n_rows, values, walk->n_rows * sizeof *values);
+    stack->n_points++;
+}
+
+/* The peak is known by its rows against the boundary that was written before it. */
+static void find_peak(struct walk *walk, const struct trace_peak *peak)
+{
+    size_t size = (walk->n_rows + 1) * sizeof *walk->sums;
+    int64_t *sums = walk->sums;
+    walk->peak = arena_need(&walk->stack->view.arena, size);
+    memcpy(walk->peak, sums, size);
+    walk->sums = walk->peak;
+    add_rows(walk, peak->rows, peak->count);
+    walk->sums = sums;
+}
+
+/* That boundary may have been later than the peak. */
+static void insert_peak(struct walk *walk, uint64_t time_us)
+{
+    struct stack *stack = walk->stack;
+    size_t at = stack->n_points, size = walk->n_rows * sizeof *walk->all;
+    while (at && stack->times_us[at - 1] > time_us)
+        at--;
+    add_point(
+        walk, at < stack->n_points ? stack->times_us[stack->n_points - 1] : time_us, walk->peak);
+    size_t moved = stack->n_points - 1 - at;
+    int64_t *place = walk->all + at * walk->n_rows;
+    memmove(&stack->times_us[at + 1], &stack->times_us[at], moved * sizeof *stack->times_us);
+    memmove(place + walk->n_rows, place, moved * size);
+    stack->times_us[at] = time_us;
+    memcpy(place, walk->peak, size);
+}
+
+static void walk_boundaries(struct walk *walk)
+{
+    const struct trace *trace = walk->trace;
+    const struct trace_peak *peak = walk->stack->view.peak;
+    for (size_t i = 0; i < trace->n_boundaries; i++) {
+        const struct trace_boundary *boundary = &trace->boundaries[i];
+        add_rows(walk, boundary->rows, boundary->count);
+        bool own = !boundary->process || boundary->process == walk->only;
+        if (!boundary->dropped && own)
+            add_point(walk, boundary->time_us, walk->sums);
+        if (peak->present && peak->after == i + 1)
+            find_peak(walk, peak);
+    }
+    if (walk->peak)
+        insert_peak(walk, peak->time_us);
+}
+
+struct ranked {
+    uint32_t row;
+    int64_t most;
+};
+
+static int by_most(const void *a, const void *b)
+{
+    const struct ranked *left = a, *right = b;
+    if (left->most != right->most)
+        return left->most > right->most ? -1 : 1;
+    return left->row < right->row ? -1 : left->row > right->row;
+}
+
+static void choose(struct walk *walk, size_t limit)
+{
+    struct stack *stack = walk->stack;
+    struct ranked *ranked = calloc(walk->n_rows + 1, sizeof *ranked);
+    size_t some = 0;
+    if (!ranked)
+        abort();
+    for (size_t i = 0; i < walk->n_rows; i++) {
+        ranked[i].row = (uint32_t)i;
+        for (size_t p = 0; p < stack->n_points; p++)
+            if (walk->all[p * walk->n_rows + i] > ranked[i].most)
+                ranked[i].most = walk->all[p * walk->n_rows + i];
+        some += ranked[i].most > 0;
+    }
+    qsort(ranked, walk->n_rows, sizeof *ranked, by_most);
+    stack->n_rows = limit && limit < some ? limit : some;
+    stack->n_others = some - stack->n_rows;
+    stack->rows = arena_need(&stack->view.arena, stack->n_rows * sizeof *stack->rows);
+    stack->values =
+        arena_need(&stack->view.arena, stack->n_points * stack->n_rows * sizeof *stack->values);
+    for (size_t r = 0; r < stack->n_rows; r++) {
+        stack->rows[r] = ranked[r].row;
+        for (size_t p = 0; p < stack->n_points; p++)
+            stack->values[p * stack->n_rows + r] = walk->all[p * walk->n_rows + ranked[r].row];
+    }
+    free(ranked);
+}
+
+enum view_error stack_make(struct stack *stack, const struct trace *trace,
+    const struct view_options *options, size_t limit)
+{
+    *stack = (struct stack){0};
+    enum view_error error = view_make(&stack->view, trace, options);
+    if (error != VIEW_OK)
+        return error;
+    struct walk walk = {.stack = stack, .trace = trace, .n_rows = stack->view.n_rows};
+    for (uint32_t p = 1; p < trace->n_processes && stack->view.n_processes == 1; p++)
+        if (stack->view.processes[p])
+            walk.only = p;
+    walk.sums = arena_need(&stack->view.arena, (walk.n_rows + 1) * sizeof *walk.sums);
+    walk_boundaries(&walk);
+    choose(&walk, limit);
+    free(walk.all);
+    return VIEW_OK;
+}
+
+void stack_free(struct stack *stack)
+{
+    free(stack->times_us);
+    view_free(&stack->view);
+    *stack = (struct stack){0};
+}
+
+double stack_value(const struct stack *stack, size_t row, uint64_t time_us)
+{
+    size_t low = 0, high = stack->n_points;
+    while (low < high) { /* the first point that is not before */
+        size_t middle = (low + high) / 2;
+        if (stack->times_us[middle] < time_us)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (stack->n_points == 0)
+        return 0;
+    size_t after = low < stack->n_points ? low : stack->n_points - 1;
+    double b = (double)stack->values[after * stack->n_rows + row];
+    if (after == 0 || stack->times_us[after] <= time_us)
+        return b > 0 ? b : 0;
+    double a = (double)stack->values[(after - 1) * stack->n_rows + row];
+    double part = (double)(time_us - stack->times_us[after - 1]) /
+                  (double)(stack->times_us[after] - stack->times_us[after - 1]);
+    double value = a + part * (b - a);
+    return value > 0 ? value : 0;
+}
