@@ -54,13 +54,14 @@ enum mt_chunk {
        arenas), arenas, high (largest python + native since the sample before) */
     MT_CHUNK_BOUNDARY = 9,
     /* kind (enum mt_boundary), process (0: all), time, name string, n, then n rows sorted by
-       (site, birth): site difference to the row before (varint), birth (varint: ordinal of the
-       boundary after which the blocks were allocated), and svarint changes
-       since the last boundary that gave this (site, birth): bytes, blocks, allocated bytes,
-       allocations (the last two ever increase: all that was allocated) */
+       (site, birth), column by column: n times the difference of the site to that of the row
+       before (varints), n births (varints: ordinal of the boundary after which the blocks were
+       allocated), and svarint changes since the last boundary that gave this (site, birth): n
+       of bytes, n of blocks, n of allocated bytes, n of allocations (the last two ever
+       increase: all that was allocated) */
     MT_CHUNK_PEAK = 10,
     /* process (0: the sum of all), time, python, native (bytes), blocks, n, then n rows as in
-       BOUNDARY but with changes of bytes and blocks only, against the state after the boundary
+       BOUNDARY but with the columns of bytes and blocks only, against the state after the boundary
        before this chunk: the state at the highest peak so far.  Replaces earlier ones of the
        same process */
     MT_CHUNK_LINES = 11,

@@ -28,6 +28,7 @@
 
 #include "memtrace/format.h"
 #include "memtrace/ring.h"
+#include "trace/rows.h"
 #include "trace/writer.h"
 
 enum { WORDS = 64 };
@@ -52,6 +53,8 @@ static struct buffer bodies[MT_CHUNK_END + 1]; /* records to be written, by kind
 static uint64_t records[MT_CHUNK_END + 1];
 static int open_kind; /* of the chunk that rows or samples go to, 0 for none */
 static struct buffer open_head;
+enum { MAX_ROWS = 100000 };
+static struct row open_rows[MAX_ROWS];
 static uint64_t last_site, last_sample[7];
 static const char *input;
 static int line_number;
@@ -165,8 +168,14 @@ static void flush(void)
     for (int kind = MT_CHUNK_STRINGS; kind <= MT_CHUNK_LINES; kind++)
         if (records[kind] && kind != open_kind)
             write_counted(kind, NULL);
-    if (open_kind)
+    if (open_kind == MT_CHUNK_TIMELINE) {
         write_counted(open_kind, &open_head);
+    } else if (open_kind) {
+        rows_put(&open_head, open_rows, records[open_kind],
+            open_kind == MT_CHUNK_PEAK ? ROWS_OF_PEAK : ROWS_OF_BOUNDARY);
+        writer_chunk(&writer, open_kind, &open_head);
+        records[open_kind] = 0;
+    }
     open_kind = 0;
     open_head.size = 0;
 }
@@ -275,14 +284,17 @@ static void do_peak(struct word *words, int n)
 static void do_row(struct word *words, int n)
 {
     uint64_t site = id_of(MT_CHUNK_SITES, words[1]);
-    int numbers = open_kind == MT_CHUNK_PEAK ? 2 : 4;
+    int numbers = open_kind == MT_CHUNK_PEAK ? ROWS_OF_PEAK : ROWS_OF_BOUNDARY;
     if (site < last_site || n < numbers + 2 || n > numbers + 3)
         fail("not in order, or not all there", words[1].text);
-    put(open_kind, site - last_site);
-    put(open_kind, n > numbers + 2 ? (uint64_t)number_of(words[numbers + 2]) : 0);
+    if (records[open_kind] == MAX_ROWS)
+        fail("more rows than there is room for", words[1].text);
+    struct row *row = &open_rows[records[open_kind]++];
+    *row = (struct row){.site = (uint32_t)site};
+    if (n > numbers + 2)
+        row->birth = (uint32_t)number_of(words[numbers + 2]);
     for (int i = 0; i < numbers; i++)
-        buffer_svarint(&bodies[open_kind], number_of(words[i + 2]));
-    records[open_kind]++;
+        row->values[i] = number_of(words[i + 2]);
     last_site = site;
 }
 

@@ -12,8 +12,8 @@
 
 #define BOUNDARIES_RETAINED 128u   /* not counting pinned ones */
 #define BOUNDARIES_PINNED 64u      /* marks: the oldest beyond lose their pin */
-#define BOUNDARIES_ROWS (5u << 19) /* rows of all retained ones, about 20 MB of file */
-#define BOUNDARIES_LEAST 16u       /* kept however many rows they have */
+#define BOUNDARIES_ROWS (1u << 20)    /* rows of all retained ones, about 8 MB of file */
+#define BOUNDARIES_LEAST 8u           /* kept however many rows they have */
 
 struct boundaries { /* zeroed is empty */
     struct boundary {

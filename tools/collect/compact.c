@@ -15,11 +15,7 @@
 #include "collect/memory.h"
 #include "memtrace/format.h"
 #include "trace/chunk.h"
-
-struct row {
-    uint32_t site, birth;
-    int64_t values[4];
-};
+#include "trace/rows.h"
 
 struct rows {
     struct row *rows;
@@ -83,30 +79,16 @@ static void settle(struct rows *rows)
 static void read_rows(
     const struct compaction *job, struct cursor *body, struct rows *rows, int values)
 {
-    struct row row = {0};
-    for (uint64_t n = cursor_varint(body); n && !body->bad; n--) {
-        row.site += (uint32_t)cursor_varint(body);
-        uint64_t birth = cursor_varint(body);
-        row.birth = birth < job->ordinals ? job->born_after[birth] : 0;
-        for (int v = 0; v < values; v++) {
-            row.values[v] = cursor_svarint(body);
-        }
-        add_row(rows, &row);
+    size_t count = cursor_count(body, 2 + (size_t)values), first = rows->count;
+    rows->rows =
+        memory_grow(rows->rows, &rows->capacity, first + count, sizeof(*rows->rows));
+    memset(rows->rows + first, 0, count * sizeof(*rows->rows));
+    rows_get(body, rows->rows + first, count, values, UINT32_MAX, UINT32_MAX);
+    for (size_t i = first; i < first + count; i++) {
+        uint32_t birth = rows->rows[i].birth;
+        rows->rows[i].birth = birth < job->ordinals ? job->born_after[birth] : 0;
     }
-}
-
-static void put_rows(struct buffer *out, const struct rows *rows, int values)
-{
-    uint32_t site = 0;
-    buffer_varint(out, rows->count);
-    for (size_t i = 0; i < rows->count; i++) {
-        buffer_varint(out, rows->rows[i].site - site);
-        buffer_varint(out, rows->rows[i].birth);
-        for (int v = 0; v < values; v++) {
-            buffer_svarint(out, rows->rows[i].values[v]);
-        }
-        site = rows->rows[i].site;
-    }
+    rows->count += count;
 }
 
 /* Moves the waiting changes of a process, or of all (0), into rows. */
@@ -135,18 +117,18 @@ static void copy_boundary(struct compaction *job, struct cursor *body)
     uint32_t ordinal = job->ordinal++;
     bool retained = ordinal < job->ordinals && job->retained[ordinal];
     if (retained) {
-        read_rows(job, body, &rows, 4);
+        read_rows(job, body, &rows, ROWS_OF_BOUNDARY);
         take_waiting(job, (uint32_t)process, &rows);
         settle(&rows);
     } else {
-        read_rows(job, body, &job->waiting, 4);
+        read_rows(job, body, &job->waiting, ROWS_OF_BOUNDARY);
         settle(&job->waiting);
     }
     buffer_varint(&out, retained ? kind : MT_BOUNDARY_DROPPED);
     buffer_varint(&out, process);
     buffer_varint(&out, time);
     buffer_varint(&out, name);
-    put_rows(&out, &rows, 4);
+    rows_put(&out, rows.rows, rows.count, ROWS_OF_BOUNDARY);
     writer_chunk(&job->out, MT_CHUNK_BOUNDARY, &out);
     buffer_free(&out);
     memory_free(rows.rows);
@@ -165,9 +147,9 @@ static void copy_peak(struct compaction *job, struct cursor *body, bool is_last)
     for (int i = 0; i < 4; i++) {
         buffer_varint(&out, cursor_varint(body));
     }
-    read_rows(job, body, &rows, 2);
+    read_rows(job, body, &rows, ROWS_OF_PEAK);
     settle(&rows);
-    put_rows(&out, &rows, 2);
+    rows_put(&out, rows.rows, rows.count, ROWS_OF_PEAK);
     writer_chunk(&job->out, MT_CHUNK_PEAK, &out);
     buffer_free(&out);
     memory_free(rows.rows);

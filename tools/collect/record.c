@@ -10,52 +10,58 @@
 #include "collect/regions.h"
 #include "collect/sources.h"
 #include "memtrace/format.h"
+#include "trace/rows.h"
 
 #define FLUSH_US 1000000u
 #define TICK_US 100000u  /* least time between boundaries */
 #define TICKS_OF_AGE 128 /* a boundary at every 128th part of the time so far */
-#define COMPACT_DROPPED 64u
+#define COMPACT_DROPPED 32u
 #define COMPACT_BYTES (1u << 20)
 #define TICK_SHARE 50 /* writing them takes at most a 50th of the time */
 
-struct row {
-    uint32_t site, birth, cell;
-};
-
+/* Rows to be written, and the cells that they are of. */
 struct rows {
     struct row *rows;
-    size_t count, capacity;
+    uint32_t *cells;
+    size_t count, capacity, cells_capacity;
 };
 
-static int by_site(const void *a, const void *b)
+static int by_site(const void *a, const void *b, void *cells)
 {
-    const struct row *x = a, *y = b;
+    const struct cell *x = (struct cell *)cells + *(const uint32_t *)a;
+    const struct cell *y = (struct cell *)cells + *(const uint32_t *)b;
     if (x->site != y->site) {
         return x->site < y->site ? -1 : 1;
     }
     return x->birth < y->birth ? -1 : x->birth > y->birth;
 }
 
-static void add_row(struct rows *rows, const struct cell *cell, uint32_t id)
+static void add_row(struct rows *rows, uint32_t cell)
 {
-    rows->rows = memory_grow(rows->rows, &rows->capacity, rows->count + 1, sizeof(*rows->rows));
-    rows->rows[rows->count++] = (struct row){cell->site, cell->birth, id};
+    rows->cells = memory_grow(
+        rows->cells, &rows->cells_capacity, rows->count + 1, sizeof(*rows->cells));
+    rows->cells[rows->count++] = cell;
 }
 
-/* The site and birth of each row, then what `put` adds. */
+/* Sorts the cells, and lets `fill` make the row of each. */
 static void put_rows(struct collector *collector, struct buffer *body, struct rows *rows,
-    void (*put)(struct collector *, struct buffer *, struct cell *, const void *),
-    const void *context)
+    int values, void (*fill)(struct row *, struct cell *, const void *), const void *context)
 {
-    uint32_t site = 0;
-    qsort(rows->rows, rows->count, sizeof(*rows->rows), by_site);
-    buffer_varint(body, rows->count);
+    struct cell *cells = collector->accounts.cells;
+    qsort_r(rows->cells, rows->count, sizeof(*rows->cells), by_site, cells);
+    rows->rows = memory_grow(rows->rows, &rows->capacity, rows->count, sizeof(*rows->rows));
     for (size_t i = 0; i < rows->count; i++) {
-        buffer_varint(body, rows->rows[i].site - site);
-        buffer_varint(body, rows->rows[i].birth);
-        put(collector, body, &collector->accounts.cells[rows->rows[i].cell], context);
-        site = rows->rows[i].site;
+        struct cell *cell = &cells[rows->cells[i]];
+        rows->rows[i] = (struct row){.site = cell->site, .birth = cell->birth};
+        fill(&rows->rows[i], cell, context);
     }
+    rows_put(body, rows->rows, rows->count, values);
+}
+
+static void free_rows(struct rows *rows)
+{
+    memory_free(rows->rows);
+    memory_free(rows->cells);
 }
 
 static void write_chunk(struct collector *collector, int kind, struct buffer *body)
@@ -67,13 +73,12 @@ static void write_chunk(struct collector *collector, int kind, struct buffer *bo
 
 /* ---- boundaries ---- */
 
-static void put_changes(
-    struct collector *collector, struct buffer *body, struct cell *cell, const void *context)
+static void fill_changes(struct row *row, struct cell *cell, const void *context)
 {
-    buffer_svarint(body, cell->bytes - cell->written_bytes);
-    buffer_svarint(body, cell->blocks - cell->written_blocks);
-    buffer_svarint(body, (int64_t)(cell->allocated_bytes - cell->written_allocated_bytes));
-    buffer_svarint(body, (int64_t)(cell->allocations - cell->written_allocations));
+    row->values[0] = cell->bytes - cell->written_bytes;
+    row->values[1] = cell->blocks - cell->written_blocks;
+    row->values[2] = (int64_t)(cell->allocated_bytes - cell->written_allocated_bytes);
+    row->values[3] = (int64_t)(cell->allocations - cell->written_allocations);
     cell->written_bytes = cell->bytes;
     cell->written_blocks = cell->blocks;
     cell->written_allocated_bytes = cell->allocated_bytes;
@@ -87,7 +92,7 @@ static void gather_changes(struct accounts *accounts, struct account *account, s
         struct cell *cell = &accounts->cells[id];
         if (cell->site && cell->is_changed && !cell->merged_into) { /* a merge may list it twice */
             cell->is_changed = false;
-            add_row(rows, cell, id);
+            add_row(rows, id);
         }
     }
     account->n_changed = 0;
@@ -109,12 +114,12 @@ static size_t write_boundary(
     buffer_varint(&body, only ? only->process : 0);
     buffer_varint(&body, time_us);
     buffer_varint(&body, name);
-    put_rows(collector, &body, &rows, put_changes, NULL);
+    put_rows(collector, &body, &rows, ROWS_OF_BOUNDARY, fill_changes, NULL);
     write_chunk(collector, MT_CHUNK_BOUNDARY, &body);
     for (size_t i = 0; i < rows.count; i++) {
-        accounts_tidy(&collector->accounts, rows.rows[i].cell);
+        accounts_tidy(&collector->accounts, rows.cells[i]);
     }
-    memory_free(rows.rows);
+    free_rows(&rows);
     return rows.count;
 }
 
@@ -156,13 +161,12 @@ struct peak_scope {
     int scope;
 };
 
-static void put_peak(
-    struct collector *collector, struct buffer *body, struct cell *cell, const void *context)
+static void fill_peak(struct row *row, struct cell *cell, const void *context)
 {
     const struct peak_scope *scope = context;
     struct saved saved = accounts_at_peak(cell, scope->account, scope->scope);
-    buffer_svarint(body, saved.bytes - cell->written_bytes);
-    buffer_svarint(body, saved.blocks - cell->written_blocks);
+    row->values[0] = saved.bytes - cell->written_bytes;
+    row->values[1] = saved.blocks - cell->written_blocks;
 }
 
 static void gather_peak(struct collector *collector, const struct peak_scope *scope,
@@ -177,7 +181,7 @@ static void gather_peak(struct collector *collector, const struct peak_scope *sc
         struct saved saved = accounts_at_peak(cell, scope->account, scope->scope);
         if ((!process || accounts->definitions.sites[cell->site].process == process) &&
             (saved.bytes != cell->written_bytes || saved.blocks != cell->written_blocks)) {
-            add_row(rows, cell, i);
+            add_row(rows, i);
         }
     }
 }
@@ -198,9 +202,9 @@ static void write_peak(struct collector *collector, struct account *account, uin
     buffer_varint(&body, totals->python);
     buffer_varint(&body, totals->native);
     buffer_varint(&body, totals->blocks);
-    put_rows(collector, &body, &rows, put_peak, &scope);
+    put_rows(collector, &body, &rows, ROWS_OF_PEAK, fill_peak, &scope);
     write_chunk(collector, MT_CHUNK_PEAK, &body);
-    memory_free(rows.rows);
+    free_rows(&rows);
     if (!process) {
         uint32_t base = collector->boundaries.retained[collector->boundaries.count - 1].ordinal;
         boundaries_unpin(&collector->boundaries, collector->peak_base);
@@ -288,22 +292,49 @@ void record_mark(struct collector *collector, uint32_t name, uint64_t time_us)
     write_boundary_of_all(collector, MT_BOUNDARY_MARK, time_us, name);
 }
 
+static void begin_compaction(struct collector *collector)
+{
+    collector->compacted_dropped = collector->boundaries.n_dropped;
+    collector->compaction = compact_begin(&collector->writer, collector->path,
+        &collector->boundaries, &collector->accounts.definitions);
+}
+
+static void end_compaction(struct collector *collector)
+{
+    if (collector->compaction) {
+        compact_end(collector->compaction, &collector->writer);
+        collector->compaction = NULL;
+        collector->compacted_bytes = collector->writer.written;
+    }
+}
+
+static bool is_worth_compacting(const struct collector *collector, uint32_t least_dropped)
+{
+    uint32_t dropped = collector->boundaries.n_dropped - collector->compacted_dropped;
+    return !collector->writer.error && dropped >= least_dropped
+        && collector->writer.written >= COMPACT_BYTES;
+}
+
 /* The file is rewritten when dropped boundaries make up a good part of it. */
 static void compact(struct collector *collector)
 {
-    uint32_t dropped = collector->boundaries.n_dropped - collector->compacted_dropped;
-    uint64_t written = collector->writer.written;
     if (collector->compaction) {
         if (compact_is_done(collector->compaction)) {
-            compact_end(collector->compaction, &collector->writer);
-            collector->compaction = NULL;
-            collector->compacted_bytes = collector->writer.written;
+            end_compaction(collector);
         }
-    } else if (dropped >= COMPACT_DROPPED && written >= COMPACT_BYTES &&
-               written >= 2 * collector->compacted_bytes && !collector->writer.error) {
-        collector->compacted_dropped = collector->boundaries.n_dropped;
-        collector->compaction = compact_begin(&collector->writer, collector->path,
-            &collector->boundaries, &collector->accounts.definitions);
+    } else if (is_worth_compacting(collector, COMPACT_DROPPED)
+        && collector->writer.written >= 2 * collector->compacted_bytes) {
+        begin_compaction(collector);
+    }
+}
+
+/* The last time there is nobody to keep waiting but the user. */
+static void compact_at_last(struct collector *collector)
+{
+    end_compaction(collector);
+    if (is_worth_compacting(collector, COMPACT_DROPPED / 8)) {
+        begin_compaction(collector);
+        end_compaction(collector);
     }
 }
 
@@ -343,12 +374,9 @@ void record_flush(struct collector *collector, uint64_t now_us)
 
 void record_last(struct collector *collector)
 {
-    if (collector->compaction) {
-        compact_end(collector->compaction, &collector->writer);
-        collector->compaction = NULL;
-    }
     write_boundary_of_all(collector, MT_BOUNDARY_LAST, session_clock(collector), 0);
     write_peak(collector, &collector->accounts.all, 0);
     regions_flush(collector);
+    compact_at_last(collector);
     sources_write(collector);
 }

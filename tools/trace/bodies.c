@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "trace/arena.h"
+#include "trace/rows.h"
 
 typedef void parse_function(struct reader *reader, struct cursor *body);
 
@@ -220,25 +221,25 @@ static void parse_timeline(struct reader *reader, struct cursor *body)
 
 /* Rows of a boundary or, with only two changes each, of a peak. */
 static struct trace_row *parse_rows(
-    struct reader *reader, struct cursor *body, size_t *count, bool peak)
+    struct reader *reader, struct cursor *body, size_t *count, int values)
 {
     struct trace *trace = reader->trace;
-    size_t n = cursor_count(body, peak ? 4 : 6);
+    size_t n = cursor_count(body, 2 + (size_t)values);
+    struct row *encoded = calloc(n ? n : 1, sizeof *encoded);
     struct trace_row *rows = allocate(reader, n * sizeof *rows);
-    struct trace_row row = {0};
     *count = n;
-    for (size_t i = 0; rows && i < n && !body->bad; i++) {
-        uint32_t site = row.site, birth = row.birth;
-        row.site += cursor_id(body, trace->n_sites - site);
-        row.birth = cursor_id(body, trace->n_boundaries + 1);
-        row.bytes = cursor_svarint(body);
-        row.blocks = cursor_svarint(body);
-        row.allocated_bytes = peak ? 0 : cursor_svarint(body);
-        row.allocations = peak ? 0 : cursor_svarint(body);
-        if (row.site == 0 || (i && row.site == site && row.birth <= birth))
-            body->bad = true;
-        rows[i] = row;
+    if (!encoded || !rows) {
+        reader->no_memory |= !encoded;
+        free(encoded);
+        return rows;
     }
+    rows_get(body, encoded, n, values, trace->n_sites, trace->n_boundaries + 1);
+    for (size_t i = 0; i < n; i++) {
+        const int64_t *value = encoded[i].values;
+        rows[i] = (struct trace_row){
+            encoded[i].site, encoded[i].birth, value[0], value[1], value[2], value[3]};
+    }
+    free(encoded);
     return rows;
 }
 
@@ -251,7 +252,7 @@ static void parse_boundary(struct reader *reader, struct cursor *body)
     boundary.process = cursor_id(body, trace->n_processes);
     boundary.time_us = cursor_varint(body);
     boundary.name = cursor_id(body, trace->n_strings);
-    boundary.rows = parse_rows(reader, body, &boundary.count, false);
+    boundary.rows = parse_rows(reader, body, &boundary.count, ROWS_OF_BOUNDARY);
     if (body->bad || !EXTEND(reader, trace->boundaries, trace->n_boundaries, 1))
         return;
     trace->boundaries[trace->n_boundaries++] = boundary;
@@ -266,7 +267,7 @@ static void parse_peak(struct reader *reader, struct cursor *body)
     peak.python = cursor_varint(body);
     peak.native = cursor_varint(body);
     peak.blocks = cursor_varint(body);
-    peak.rows = parse_rows(reader, body, &peak.count, true);
+    peak.rows = parse_rows(reader, body, &peak.count, ROWS_OF_PEAK);
     if (!body->bad)
         trace->peaks[process] = peak;
 }

@@ -19,6 +19,7 @@
 #include "collect/definitions.h"
 #include "memtrace/format.h"
 #include "trace/model.h"
+#include "trace/rows.h"
 
 #define SITES 40u
 #define PROCESSES 3u
@@ -56,9 +57,9 @@ static void start(struct world *world)
 /* Rows of a process (0: of all) with births among those that began so far and are retained. */
 static void put_rows(struct world *world, struct buffer *body, uint32_t process, int values)
 {
+    static struct row rows[SITES * 200];
     const struct boundaries *b = &world->boundaries;
-    struct buffer rows = {0};
-    uint64_t count = 0, last = 0;
+    size_t count = 0;
     for (uint32_t site = 1; site < world->definitions.n_sites; site++) {
         if ((process && world->definitions.sites[site].process != process) || rand() % 2) {
             continue;
@@ -67,18 +68,14 @@ static void put_rows(struct world *world, struct buffer *body, uint32_t process,
             if (rand() % (int)b->count > 3) {
                 continue;
             }
-            buffer_varint(&rows, site - last);
-            buffer_varint(&rows, b->retained[i].ordinal);
+            rows[count] = (struct row){.site = site, .birth = b->retained[i].ordinal};
             for (int v = 0; v < values; v++) {
-                buffer_svarint(&rows, rand() % 1000 - (v < 2 ? 400 : 0));
+                rows[count].values[v] = rand() % 1000 - (v < 2 ? 400 : 0);
             }
-            last = site;
             count++;
         }
     }
-    buffer_varint(body, count);
-    buffer_append(body, rows.data, rows.size);
-    buffer_free(&rows);
+    rows_put(body, rows, count, values);
 }
 
 static void put_boundary(struct world *world, int kind, uint32_t process, uint64_t time)
@@ -88,7 +85,7 @@ static void put_boundary(struct world *world, int kind, uint32_t process, uint64
     buffer_varint(&body, process);
     buffer_varint(&body, time);
     buffer_varint(&body, 0);
-    put_rows(world, &body, process, 4);
+    put_rows(world, &body, process, ROWS_OF_BOUNDARY);
     writer_chunk(&world->writer, MT_CHUNK_BOUNDARY, &body);
     buffer_free(&body);
     if (process) {
@@ -105,7 +102,7 @@ static void put_peak(struct world *world, uint32_t process)
     for (int i = 0; i < 4; i++) {
         buffer_varint(&body, (uint64_t)rand() % 1000);
     }
-    put_rows(world, &body, process, 2);
+    put_rows(world, &body, process, ROWS_OF_PEAK);
     writer_chunk(&world->writer, MT_CHUNK_PEAK, &body);
     buffer_free(&body);
 }

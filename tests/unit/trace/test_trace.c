@@ -13,6 +13,7 @@
 #include "trace/model.h"
 #include "trace/moment.h"
 #include "trace/view.h"
+#include "trace/rows.h"
 #include "trace/writer.h"
 
 enum { NODES = 50000 };
@@ -57,12 +58,13 @@ static void write_definitions(struct writer *writer, struct buffer *body)
 static void write_boundary(struct writer *writer, struct buffer *body, int kind, int process,
     int time, const int changes[2])
 {
-    numbers(body, 5, kind, process, time, 0, 2);
+    struct row rows[2] = {{.site = 1}, {.site = 2}};
+    numbers(body, 4, kind, process, time, 0);
     for (int i = 0; i < 2; i++) {
-        numbers(body, 2, 1, 0);
         for (int k = 0; k < 4; k++)
-            buffer_svarint(body, changes[i] * (k % 2 ? 1 : 10));
+            rows[i].values[k] = changes[i] * (k % 2 ? 1 : 10);
     }
+    rows_put(body, rows, 2, ROWS_OF_BOUNDARY);
     end_chunk(writer, MT_CHUNK_BOUNDARY, body);
 }
 
