@@ -243,10 +243,10 @@ static char *meta_json(const struct run *run, pid_t pid, uint64_t memory_limit)
     }
     gethostname(host, sizeof(host) - 1);
     clock_gettime(CLOCK_REALTIME, &now);
-    json_t *meta = json_pack("{s:s, s:o, s:s, s:s, s:f, s:i, s:i, s:i}", "memtrace", MEMTRACE_VERSION,
-        "command", command, "cwd", cwd, "host", host, "start",
+    json_t *meta = json_pack("{s:s, s:o, s:s, s:s, s:f, s:i, s:i, s:i}", "memtrace",
+        MEMTRACE_VERSION, "command", command, "cwd", cwd, "host", host, "start",
         (double)now.tv_sec + (double)now.tv_nsec / 1e9, "interval_ms", (int)run->interval_ms, "pid",
-        (int)pid);
+        (int)pid, "collector_pid", (int)getpid());
     if (meta && memory_limit) {
         json_object_set_new(meta, "memory_limit", json_integer((json_int_t)memory_limit));
     }

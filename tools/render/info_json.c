@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "render/json.h"
+#include "render/running.h"
 #include "trace/processes.h"
 
 static void put_words(struct json *json, const char *key, const struct trace_string *words)
@@ -139,10 +140,15 @@ static void put_peaks(struct json *json, const struct trace *trace)
 static void put_file(struct json *json, const struct report *report)
 {
     const struct trace *trace = &report->trace;
+    uint64_t elapsed_us = 0;
     json_name(json, "trace", trace->path);
     json_number(json, "size", (int64_t)trace->file_bytes);
     json_number(json, "readable", (int64_t)trace->good_bytes);
     json_flag(json, "sealed", trace->sealed);
+    if (trace_is_running(trace, &elapsed_us)) {
+        json_flag(json, "running", true);
+        json_seconds(json, "elapsed", (double)elapsed_us / 1e6);
+    }
     json_flag(json, "damaged", trace->damaged);
     uint32_t process = process_of_interest(trace, NULL);
     put_words(json, "command", &trace->strings[trace->processes[process].command]);

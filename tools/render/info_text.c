@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "render/escape.h"
+#include "render/running.h"
 #include "trace/processes.h"
 
 static void print_status(FILE *file, const struct trace_process *process)
@@ -180,11 +181,16 @@ void info_text(FILE *file, const struct report *report)
 {
     const struct trace *trace = &report->trace;
     char bytes[FORMAT_SIZE], time[FORMAT_SIZE];
+    uint64_t elapsed_us = 0;
+    bool running = trace_is_running(trace, &elapsed_us);
     print_labelled(file, "file", trace->path);
     fprintf(file, "size: %s bytes, %s\n", format_count(bytes, (int64_t)trace->file_bytes),
         trace->damaged  ? "damaged"
         : trace->sealed ? "sealed"
+        : running       ? "still being written"
                         : "not sealed: the trace ends early");
+    if (running)
+        fprintf(file, "running: %s\n", format_time(time, elapsed_us));
     if (trace->good_bytes != trace->file_bytes)
         fprintf(file, "readable: %s bytes\n", format_count(bytes, (int64_t)trace->good_bytes));
     if (trace->n_processes > 1) {
