@@ -256,6 +256,26 @@ memtrace.mark("main")
     assert marks(info) == ["sub"] * 3 + ["main"] and regions(info) == ["f"] * 3
 
 
+ASKS_FOR_BUILD = ("import sysconfig as s\n"
+                  "print(s.get_path('include'), s.get_config_var('LIBDIR'),\n"
+                  "      'python' + s.get_config_var('LDVERSION'), s.get_config_var('prefix'))\n")
+
+
+def test_embedded(traced):
+    """An interpreter in somebody's program, started again and again."""
+    answer = support.execute([traced.python.path, "-c", ASKS_FOR_BUILD])
+    include, folder, name, home = answer.out.decode().split()
+    program = traced.directory / "embeds"
+    made = support.execute(["cc", support.PROGRAMS / "embeds.c", "-I", include, "-L", folder,
+                            "-l" + name, "-Wl,-rpath," + folder, "-o", program])
+    if made.status:
+        pytest.skip("cannot be embedded here")
+    result = traced.run("--", program, options=["-q"],
+                        env=support.clean_environment(PYTHONHOME=home))
+    assert result.out == b"True profile\n" * 3, result
+    assert marks(traced.assert_sound(result.trace)) == ["main", "sub"] * 3
+
+
 def test_children(traced):
     """A fork says things as itself; what it forks while paused is paused."""
     result = traced.script(r'''
