@@ -33,6 +33,8 @@ def test_destdir(build, traced_once):
     assert any(f.endswith("memtrace/libmemtrace.so") for f in found), found
     assert any(f.endswith("man1/memtrace-run.1") for f in found), found
     assert any("bash-completion" in f for f in found), found
+    for name in ("memtrace/python/memtrace.py", "include/memtrace/memtrace.h", "man3/memtrace.3"):
+        assert any(f.endswith(name) for f in found), (name, found)
     try_installed(root / memtrace[0], traced_once)
 
 
