@@ -26,6 +26,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("python", found, ids=[i.name for i in found])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sessions_of_the_killed():
+    """Tests that kill a collector leave its session behind; this takes them away."""
+    yield
+    support.execute([support.MEMTRACE, "recover"])
+
+
 @pytest.fixture
 def one_python():
     """One interpreter, for tests that are not about interpreters: this one."""
