@@ -4,10 +4,12 @@
  */
 #include "sys.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -73,8 +75,19 @@ long sys_close(int fd)
     return call6(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
+/* Beyond the limit on the size of files the kernel would not only refuse but send SIGXFSZ. */
+static bool exceeds_file_limit(size_t size)
+{
+    struct rlimit limit;
+    return call6(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0
+        && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
+}
+
 long sys_allocate_file(int fd, size_t size)
 {
+    if (exceeds_file_limit(size)) {
+        return -EFBIG;
+    }
     return call6(SYS_fallocate, fd, 0, 0, (long)size, 0, 0);
 }
 

@@ -5,12 +5,10 @@
 #include "commands.h"
 
 #include <argp.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,29 +95,14 @@ static void recover_one(struct recover *recover, const char *directory)
     recover->done++;
 }
 
-static void recover_below(struct recover *recover, const char *parent)
+static void recover_each(void *context, const char *directory)
 {
-    char prefix[64], path[4096];
-    struct stat status;
-    struct dirent *entry;
-    DIR *directory = opendir(parent);
-    snprintf(prefix, sizeof(prefix), "memtrace-%d-", (int)getuid());
-    while (directory && (entry = readdir(directory))) {
-        snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name);
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && lstat(path, &status) == 0 &&
-            S_ISDIR(status.st_mode) && status.st_uid == getuid()) {
-            recover_one(recover, path);
-        }
-    }
-    if (directory) {
-        closedir(directory);
-    }
+    recover_one(context, directory);
 }
 
 int cmd_recover(int argc, char **argv)
 {
     struct recover recover = {0};
-    const char *temporary = getenv("TMPDIR");
     if (argp_parse(&argp, argc, argv, 0, NULL, &recover)) {
         return 2;
     }
@@ -127,12 +110,10 @@ int cmd_recover(int argc, char **argv)
         recover_one(&recover, recover.directories[i]);
     }
     if (!recover.n_directories) {
-        recover_below(&recover, "/dev/shm");
-        recover_below(&recover, temporary && temporary[0] == '/' ? temporary : "/tmp");
+        shared_each(recover_each, &recover);
     }
     if (!recover.done) {
-        message("there is nothing to recover: no session of yours in /dev/shm or %s",
-            temporary ? temporary : "/tmp");
+        message("there is nothing to recover: no session of yours is left");
     }
     return recover.failed ? 1 : 0;
 }

@@ -49,8 +49,8 @@ static const struct argp_option options[] = {
     {"quiet", 'q', NULL, 0, "no summary at the end", 0},
     {"best-effort", OPTION_BEST_EFFORT, NULL, 0,
         "if tracing cannot start, say so and run the program", 0},
-    {"off", OPTION_OFF, NULL, 0,
-        "record allocations only after the program calls memtrace.start()", 0},
+    {"off", OPTION_OFF, NULL, 0, "record allocations only after the program calls memtrace.start()",
+        0},
     {"probe-agent", OPTION_PROBE, NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -368,11 +368,21 @@ static int finish(
     return supervise_exit(status);
 }
 
+/* Runs the program as if we were not there. */
+static int run_bare(const struct run *run, const struct launch *launch)
+{
+    supervise_restore();
+    execv(launch->program, run->argv);
+    perror("memtrace: exec");
+    return 126;
+}
+
 static int trace(struct run *run, struct launch *launch)
 {
     struct collector *collector;
     struct rusage usage = {0};
     char *path = NULL;
+    supervise_ignore();
     int error = session_create(&collector, run->interval_ms);
     if (error) {
         fprintf(stderr, "memtrace: no shared memory for the session in /dev/shm or %s: %s\n",
@@ -390,14 +400,6 @@ static int trace(struct run *run, struct launch *launch)
     }
     free(path);
     return status;
-}
-
-/* Runs the program as if we were not there. */
-static int run_bare(const struct run *run, const struct launch *launch)
-{
-    execv(launch->program, run->argv);
-    perror("memtrace: exec");
-    return 126;
 }
 
 int cmd_run(int argc, char **argv)

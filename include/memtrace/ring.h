@@ -37,6 +37,9 @@ enum mt_session_flags { MT_SESSION_PAUSED = 1 }; /* programs start paused: see P
 /* State of a slot.  A slot in MT_SLOT_CLAIMED whose process is dead is void. */
 enum mt_slot_state { MT_SLOT_EMPTY = 0, MT_SLOT_CLAIMED = 1, MT_SLOT_READY = 2 };
 
+enum mt_box_state { MT_BOX_EMPTY = 0, MT_BOX_CLAIMED = 1, MT_BOX_POSTED = 2 };
+#define MT_MARK_MAX 256u
+
 struct mt_slot {
     _Atomic uint32_t state; /* enum mt_slot_state */
     int32_t pid;
@@ -53,6 +56,11 @@ struct mt_control {
                                                the collector lives, at most every millisecond */
     _Alignas(64) _Atomic uint32_t slots_used;
     _Atomic uint32_t images_used; /* numbers given to program images, from 1 */
+    /* A mark from outside the traced programs (`memtrace mark`): whoever takes the box from EMPTY
+       to CLAIMED writes the name and posts it; the collector empties it. */
+    _Alignas(64) _Atomic uint32_t mark_state; /* enum mt_box_state */
+    uint32_t mark_size;                       /* bytes of the name, at most MT_MARK_MAX */
+    char mark_name[MT_MARK_MAX];
     _Alignas(64) struct mt_slot slots[MT_SLOTS];
 };
 

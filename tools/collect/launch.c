@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collect/supervise.h"
 #include "memtrace/ring.h"
 
 #define SCRIPT_DEPTH 4
@@ -245,15 +246,13 @@ static void set_environment(const char *agent, const char *directory)
 static void become(struct launch *launch, int go, const char *agent, const char *directory)
 {
     char byte;
-    sigset_t none;
     if (read(go, &byte, 1) != 1) {
         _exit(125);
     }
     if (agent) {
         set_environment(agent, directory);
     }
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    supervise_restore();
     execv(launch->program, launch->argv);
     int error = errno;
     if (error == ENOEXEC) { /* a script without a first line: what a shell would do */

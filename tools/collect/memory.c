@@ -3,7 +3,7 @@
  *
  * The store hands out blocks of a few sizes for each power of two, each behind a
  * word that names its size, and keeps freed ones in lists.  Room in the file is
- * reserved before it is touched: a full file system is an error here, not a
+ * reserved before it is touched: a full file system is noticed here, and is no
  * SIGBUS.
  */
 #include "collect/memory.h"
@@ -38,6 +38,7 @@ struct head {
 
 static struct store *store;
 static int store_fd = -1;
+static bool store_is_full;
 static __thread bool apart;
 
 static void fail(void)
@@ -84,12 +85,13 @@ static bool in_store(const void *memory)
     return store && address >= STORE_ADDRESS && address < STORE_ADDRESS + STORE_SIZE;
 }
 
-/* Makes sure that the file has pages for [start, end). */
-static void reserve(uint64_t start, uint64_t end)
+/* Makes sure that the file has pages for [start, end).  Where there is no room for them the store
+   is full for good: memory is the C library's from then on, and a kill cannot be recovered. */
+static bool reserve(uint64_t start, uint64_t end)
 {
     bool is_large = end - start >= STORE_STEP;
     if (end <= store->reserved && !is_large) {
-        return;
+        return true;
     }
     uint64_t from = start & ~4095ull, size = end - from;
     if (!is_large) {
@@ -97,24 +99,28 @@ static void reserve(uint64_t start, uint64_t end)
         size = (end - from + STORE_STEP - 1) & ~(STORE_STEP - 1);
     }
     if (from + size > STORE_SIZE || posix_fallocate(store_fd, (off_t)from, (off_t)size) != 0) {
-        fail();
+        store_is_full = true;
+        store->root = NULL;
+        return false;
     }
     store->reserved = from + size > store->reserved ? from + size : store->reserved;
+    return true;
 }
 
-/* A block of the class, of which `size` bytes will be used. */
+/* A block of the class, of which `size` bytes will be used; NULL if there is no room. */
 static struct head *take(uint32_t class, uint64_t size, bool *fresh)
 {
     uint64_t offset = store->free[class];
     *fresh = offset == 0;
+    if (!reserve(offset ? offset : store->used, (offset ? offset : store->used) + size)) {
+        return NULL;
+    }
     if (offset) {
-        reserve(offset, offset + size); /* it may have been used in part */
         struct head *head = at(offset);
         store->free[class] = head->next;
         return head;
     }
     offset = store->used;
-    reserve(offset, offset + size);
     store->used += class_size(class);
     return at(offset);
 }
@@ -123,7 +129,10 @@ static void *store_zeroed(uint64_t bytes)
 {
     bool fresh;
     uint32_t class = class_of(bytes + HEAD);
-    struct head *head = take(class, bytes + HEAD, &fresh);
+    struct head *head = store_is_full ? NULL : take(class, bytes + HEAD, &fresh);
+    if (!head) {
+        return checked(calloc(1, bytes));
+    }
     if (!fresh) {
         memset(head, 0, HEAD + bytes);
     }
@@ -147,14 +156,14 @@ static void *store_resize(void *memory, size_t size)
 {
     uint64_t room = memory ? class_size((uint32_t)head_of(memory)->class) - HEAD : 0;
     uint64_t start = memory ? (uint64_t)((uint8_t *)memory - (uint8_t *)store) : 0;
-    if (memory && size <= room) {
-        reserve(start, start + size);
+    if (memory && size <= room && reserve(start, start + size)) {
         return memory;
     }
     uint64_t there = store->reserved - start; /* of a block used in part; the file may end there */
+    uint64_t old = room < there ? room : there;
     void *moved = store_zeroed(size);
     if (memory) {
-        memcpy(moved, memory, room < there ? room : there);
+        memcpy(moved, memory, old < size ? old : size);
         store_free(memory);
     }
     return moved;
@@ -236,7 +245,7 @@ void *memory_zeroed(size_t count, size_t size)
 
 void *memory_resize(void *memory, size_t size)
 {
-    if (store && !apart) {
+    if (store && !apart && (memory ? in_store(memory) : !store_is_full)) {
         return store_resize(memory, size);
     }
     return checked(realloc(memory, size));

@@ -439,6 +439,22 @@ static void sample_all(struct collector *collector)
     }
 }
 
+/* A mark that was put into the box from outside. */
+static void take_mark(struct collector *collector)
+{
+    struct mt_control *control = collector->shared.control;
+    if (atomic_load_explicit(&control->mark_state, memory_order_acquire) != MT_BOX_POSTED) {
+        return;
+    }
+    uint32_t size = control->mark_size;
+    if (size && size <= MT_MARK_MAX) {
+        uint32_t name =
+            definitions_string(&collector->accounts.definitions, control->mark_name, size);
+        record_mark(collector, name, session_clock(collector));
+    }
+    atomic_store(&control->mark_state, MT_BOX_EMPTY);
+}
+
 uint64_t session_poll(struct collector *collector)
 {
     uint64_t now = session_clock(collector);
@@ -448,6 +464,7 @@ uint64_t session_poll(struct collector *collector)
     }
     open_rings(collector);
     uint64_t taken = drain_rings(collector, NULL);
+    take_mark(collector);
     if (now - collector->sampled_us >= collector->interval_ms * 1000ull) {
         collector->sampled_us = now;
         find_dead(collector);

@@ -3,6 +3,7 @@
  */
 #include "collect/shared.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -76,34 +77,90 @@ static bool collector_lives(const struct mt_control *control)
     return is_ours;
 }
 
-int shared_adopt(struct shared *shared, const char *directory)
+/* The control file in a directory; NULL and errno. */
+static struct mt_control *map_control(const char *directory)
 {
+    struct shared there = {0};
     char path[SHARED_PATH_MAX + 32];
     struct stat status;
-    *shared = (struct shared){0};
-    snprintf(shared->directory, sizeof(shared->directory), "%s", directory);
-    path_of(shared, path, sizeof(path), MT_CONTROL_NAME);
+    snprintf(there.directory, sizeof(there.directory), "%s", directory);
+    path_of(&there, path, sizeof(path), MT_CONTROL_NAME);
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
-        return errno;
+        return NULL;
     }
     void *memory = MAP_FAILED;
     if (fstat(fd, &status) == 0 && (size_t)status.st_size >= sizeof(struct mt_control)) {
         memory = mmap(NULL, sizeof(struct mt_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     }
     close(fd);
-    if (memory == MAP_FAILED) {
-        return EPROTO;
+    struct mt_control *control = memory == MAP_FAILED ? NULL : memory;
+    if (control && (control->magic != MT_CONTROL_MAGIC || control->version != MT_RING_VERSION)) {
+        shared_unmap_control(control);
+        control = NULL;
     }
-    shared->control = memory;
+    if (!control) {
+        errno = EPROTO;
+    }
+    return control;
+}
+
+void shared_unmap_control(struct mt_control *control)
+{
+    munmap(control, sizeof(*control));
+}
+
+struct mt_control *shared_map_living(const char *directory)
+{
+    struct mt_control *control = map_control(directory);
+    if (control && !collector_lives(control)) {
+        shared_unmap_control(control);
+        control = NULL;
+    }
+    return control;
+}
+
+int shared_adopt(struct shared *shared, const char *directory)
+{
+    *shared = (struct shared){0};
+    snprintf(shared->directory, sizeof(shared->directory), "%s", directory);
+    shared->control = map_control(directory);
+    if (!shared->control) {
+        return errno;
+    }
     shared->ring_bytes = shared->control->ring_bytes;
-    bool fits =
-        shared->control->magic == MT_CONTROL_MAGIC && shared->control->version == MT_RING_VERSION;
-    if (!fits || collector_lives(shared->control)) {
-        munmap(memory, sizeof(struct mt_control));
-        return fits ? EBUSY : EPROTO;
+    if (collector_lives(shared->control)) {
+        shared_unmap_control(shared->control);
+        return EBUSY;
     }
     return 0;
+}
+
+static void each_below(const char *parent, void (*each)(void *, const char *), void *context)
+{
+    char prefix[64], path[SHARED_PATH_MAX];
+    struct stat status;
+    struct dirent *entry;
+    DIR *directory = opendir(parent);
+    snprintf(prefix, sizeof(prefix), "memtrace-%d-", (int)getuid());
+    while (directory && (entry = readdir(directory))) {
+        int length = snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name);
+        if (length > 0 && (size_t)length < sizeof(path) &&
+            strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && lstat(path, &status) == 0 &&
+            S_ISDIR(status.st_mode) && status.st_uid == getuid()) {
+            each(context, path);
+        }
+    }
+    if (directory) {
+        closedir(directory);
+    }
+}
+
+void shared_each(void (*each)(void *context, const char *directory), void *context)
+{
+    const char *temporary = getenv("TMPDIR");
+    each_below("/dev/shm", each, context);
+    each_below(temporary && temporary[0] == '/' ? temporary : "/tmp", each, context);
 }
 
 static int create_in(struct shared *shared, const char *parent)

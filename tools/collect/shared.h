@@ -27,6 +27,11 @@ int shared_store(const struct shared *shared, bool create);
 /* Takes over the session of a collector that is dead, in this directory.  0 or an errno: EBUSY
    if it lives, EPROTO if it is of another version. */
 int shared_adopt(struct shared *shared, const char *directory);
+/* The control file of a session whose collector lives, to be unmapped; NULL if it is none. */
+struct mt_control *shared_map_living(const char *directory);
+void shared_unmap_control(struct mt_control *control);
+/* Calls `each` for every directory that may be a session of this user's. */
+void shared_each(void (*each)(void *context, const char *directory), void *context);
 /* Maps the ring of a slot that is ready; NULL if it cannot be. */
 struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot);
 void shared_unmap_ring(const struct shared *shared, struct mt_ring *ring);

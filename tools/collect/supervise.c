@@ -19,6 +19,26 @@
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
+static const int ignored[] = {SIGPIPE, SIGXFSZ};
+static struct sigaction before[2];
+static sigset_t mask_before;
+
+void supervise_ignore(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    for (int i = 0; i < 2; i++) {
+        sigaction(ignored[i], &ignore, &before[i]);
+    }
+}
+
+void supervise_restore(void)
+{
+    for (int i = 0; i < 2; i++) {
+        sigaction(ignored[i], &before[i], NULL);
+    }
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
+}
+
 int supervise_prepare(void)
 {
     sigset_t set;
@@ -27,9 +47,7 @@ int supervise_prepare(void)
     for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++) {
         sigaddset(&set, passed_on[i]);
     }
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write, not our death */
+    sigprocmask(SIG_BLOCK, &set, &mask_before);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

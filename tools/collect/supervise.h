@@ -9,6 +9,11 @@
 
 #include "collect/session.h"
 
+/* What kills a program that writes where it cannot is an error of write to us; before anything is
+   written. */
+void supervise_ignore(void);
+/* In the child, before its exec: signals as they were. */
+void supervise_restore(void);
 /* Takes over the signals that are passed on; before the program is forked. */
 int supervise_prepare(void);
 /* Until the main program has ended.  `usage` is what the kernel says of it. */
