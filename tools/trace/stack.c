@@ -14,7 +14,9 @@ struct walk {
     int64_t *sums; /* by row of the view */
     int64_t *all;  /* n_rows for each point */
     size_t n_rows, capacity;
-    int64_t *peak; /* at the peak, NULL if there is none */
+    int64_t *peak;   /* at the peak, NULL if there is none */
+    uint32_t *owner; /* by row: the process that all its sites are of, 0 if they are of several */
+    int64_t *known;  /* at the end of one process */
 };
 
 static void add(int64_t *sum, int64_t change)
@@ -78,6 +80,52 @@ static void insert_peak(struct walk *walk, uint64_t time_us)
     memcpy(place, walk->peak, size);
 }
 
+#define SEVERAL UINT32_MAX
+#define UNKNOWN INT64_MIN
+
+static void find_owners(struct walk *walk)
+{
+    const struct view *view = &walk->stack->view;
+    for (uint32_t i = 1; i < walk->trace->n_sites; i++) {
+        uint32_t row = view->row_of_site[i], process = walk->trace->sites[i].process;
+        if (!row || !view->processes[process])
+            continue;
+        uint32_t *owner = &walk->owner[row - 1];
+        *owner = *owner && *owner != process ? SEVERAL : process;
+    }
+}
+
+/* The end of a process tells of its own rows alone. */
+static void add_end(struct walk *walk, const struct trace_boundary *boundary)
+{
+    for (size_t r = 0; r < walk->n_rows; r++)
+        walk->known[r] = walk->owner[r] == boundary->process ? walk->sums[r] : UNKNOWN;
+    add_point(walk, boundary->time_us, walk->known);
+}
+
+/* What a row held where nothing was known of it: on the line between the points around. */
+static void fill_row(struct walk *walk, size_t row)
+{
+    const uint64_t *times = walk->stack->times_us;
+    size_t n = walk->stack->n_points, before = 0;
+    int64_t *values = walk->all + row;
+    for (size_t p = 0; p < n; p++) {
+        size_t after = p;
+        if (values[p * walk->n_rows] != UNKNOWN) {
+            before = p;
+            continue;
+        }
+        while (after < n && values[after * walk->n_rows] == UNKNOWN)
+            after++;
+        int64_t a = p ? values[before * walk->n_rows] : 0;
+        int64_t b = after < n ? values[after * walk->n_rows] : a;
+        uint64_t span = after < n ? times[after] - times[before] : 0;
+        double part = span ? (double)(times[p] - times[before]) / (double)span : 0;
+        values[p * walk->n_rows] = a + (int64_t)(part * ((double)b - (double)a));
+        before = p;
+    }
+}
+
 static void walk_boundaries(struct walk *walk)
 {
     const struct trace *trace = walk->trace;
@@ -88,11 +136,15 @@ static void walk_boundaries(struct walk *walk)
         bool own = !boundary->process || boundary->process == walk->only;
         if (!boundary->dropped && own)
             add_point(walk, boundary->time_us, walk->sums);
+        else if (boundary->kind == MT_BOUNDARY_END && !boundary->dropped)
+            add_end(walk, boundary);
         if (peak->present && peak->after == i + 1)
             find_peak(walk, peak);
     }
     if (walk->peak)
         insert_peak(walk, peak->time_us);
+    for (size_t r = 0; r < walk->n_rows; r++)
+        fill_row(walk, r);
 }
 
 struct ranked {
@@ -148,6 +200,9 @@ enum view_error stack_make(struct stack *stack, const struct trace *trace,
         if (stack->view.processes[p])
             walk.only = p;
     walk.sums = arena_need(&stack->view.arena, (walk.n_rows + 1) * sizeof *walk.sums);
+    walk.known = arena_need(&stack->view.arena, (walk.n_rows + 1) * sizeof *walk.known);
+    walk.owner = arena_need(&stack->view.arena, (walk.n_rows + 1) * sizeof *walk.owner);
+    find_owners(&walk);
     walk_boundaries(&walk);
     choose(&walk, limit);
     free(walk.all);

@@ -1,7 +1,7 @@
 /*
  * The biggest rows of a view over time: what each held at every retained
- * boundary, and at the peak.  Between them straight lines are as good as
- * anything: nothing else is known.
+ * boundary, at the peak, and at the end of the process that it is of.  Between
+ * them straight lines are as good as anything: nothing else is known.
  */
 #ifndef TRACE_STACK_H
 #define TRACE_STACK_H
