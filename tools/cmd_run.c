@@ -387,7 +387,7 @@ static int trace(struct run *run, struct launch *launch)
     if (error) {
         fprintf(stderr, "memtrace: no shared memory for the session in /dev/shm or %s: %s\n",
             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", strerror(error));
-        return OWN_FAILURE;
+        return run->best_effort ? run_bare(run, launch) : OWN_FAILURE;
     }
     collector->shared.control->flags = run->off ? MT_SESSION_PAUSED : 0;
     int signals = supervise_prepare();

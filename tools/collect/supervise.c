@@ -22,10 +22,13 @@ static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUS
 static const int ignored[] = {SIGPIPE, SIGXFSZ};
 static struct sigaction before[2];
 static sigset_t mask_before;
+static bool are_ignored;
 
 void supervise_ignore(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
+    are_ignored = true;
+    sigprocmask(SIG_BLOCK, NULL, &mask_before);
     for (int i = 0; i < 2; i++) {
         sigaction(ignored[i], &ignore, &before[i]);
     }
@@ -33,6 +36,9 @@ void supervise_ignore(void)
 
 void supervise_restore(void)
 {
+    if (!are_ignored) {
+        return;
+    }
     for (int i = 0; i < 2; i++) {
         sigaction(ignored[i], &before[i], NULL);
     }
@@ -47,7 +53,7 @@ int supervise_prepare(void)
     for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++) {
         sigaddset(&set, passed_on[i]);
     }
-    sigprocmask(SIG_BLOCK, &set, &mask_before);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

@@ -1,0 +1,149 @@
+"""Little room: limits on files, full or missing shared memory.  The program never notices."""
+import os
+import subprocess
+
+import pytest
+import support
+
+PROGRAM = """
+import signal, sys
+held = [bytes(1000) for _ in range(3000)]  # kept
+churn = sum(len(str(n)) for n in range(200000))
+print(churn, signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN)
+sys.exit(4)
+"""
+OUTPUT = b"1088890 True\n"  # Python itself ignores SIGPIPE
+
+
+def in_a_shell(traced, setup, options=""):
+    """Runs the program below a shell that has set something up."""
+    path = traced.directory / "script1.py"
+    path.write_text(PROGRAM)
+    traced.count = 0
+    command, trace = traced.command(path, options=options.split())
+    line = setup + ' && exec "$@"'
+    result = support.execute(["sh", "-c", line, "sh"] + command, cwd=str(traced.directory))
+    result.trace = trace
+    return result
+
+
+@pytest.mark.parametrize("blocks", [600, 3000, 20000])
+def test_limit_on_the_size_of_files(traced_once, blocks):
+    """Of 512 bytes: the rings fit in, the collector's store or the ring may not."""
+    result = in_a_shell(traced_once, "ulimit -f %d" % blocks)
+    assert (result.status, result.out) == (4, OUTPUT), result
+    if blocks == 600:
+        assert "tracing is off" in result.message
+    else:
+        traced_once.assert_sound(result.trace)
+
+
+def test_limit_too_small_for_a_session(traced_once):
+    result = in_a_shell(traced_once, "ulimit -f 20")
+    assert result.status == 125 and result.out == b"", result
+    assert "File too large" in result.message and len(result.message.splitlines()) == 1
+    result = in_a_shell(traced_once, "ulimit -f 20", options="--best-effort")
+    assert (result.status, result.out) == (4, OUTPUT), result
+
+
+def test_limit_that_the_program_sets(traced_once):
+    """A thread that starts after it gets no ring: tracing ends, the program does not."""
+    result = traced_once.script("""
+import resource, sys, threading
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+def work():
+    got.append(sum(len(str(n)) for n in range(50000)))
+got = []
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(got[0])
+sys.exit(4)
+""", status=4)
+    assert result.out == b"238890\n"
+    assert "tracing is off" in result.message
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+
+
+def with_shared_memory(traced, mount):
+    probe = support.execute(["unshare", "-m", "sh", "-c", mount])
+    if probe.status:
+        pytest.skip("cannot mount here: %s" % probe.message)
+    path = traced.directory / "script1.py"
+    path.write_text(PROGRAM)
+    command, trace = traced.command(path)
+    result = support.execute(["unshare", "-m", "sh", "-c", mount + ' && exec "$@"', "sh"] + command,
+                             cwd=str(traced.directory))
+    result.trace = trace
+    return result
+
+
+@needs_root
+@pytest.mark.parametrize("mount", [
+    "mount -t tmpfs -o size=2600k tmpfs /dev/shm",  # a ring, and little for the collector
+    "mount -t tmpfs -o ro tmpfs /dev/shm",          # none: the temporary directory
+])
+def test_little_or_no_shared_memory(traced_once, mount):
+    result = with_shared_memory(traced_once, mount)
+    assert (result.status, result.out) == (4, OUTPUT), result
+    traced_once.assert_sound(result.trace)
+    assert traced_once.at(result.trace, "kept")[0] >= 3000 * 1033
+
+
+@needs_root
+def test_no_room_for_a_ring(traced_once):
+    result = with_shared_memory(traced_once, "mount -t tmpfs -o size=700k tmpfs /dev/shm")
+    assert (result.status, result.out) == (4, OUTPUT), result
+    assert "tracing is off" in result.message
+
+
+def test_signals_are_as_the_caller_left_them(traced_once):
+    """What memtrace ignores and blocks for itself is not passed on."""
+    script = traced_once.directory / "signals.sh"
+    script.write_text("#!/bin/sh\ngrep -E '^Sig(Blk|Ign)' /proc/self/status\n")
+    script.chmod(0o755)
+    bare = support.execute([script])
+    result = support.execute([traced_once.memtrace, "run", "-q", "-o",
+                              traced_once.directory / "s.mtrace", script])
+    assert bare.status == 0 and result.out == bare.out
+
+
+def test_mark_from_outside(traced_once):
+    path = traced_once.directory / "script1.py"
+    path.write_text("""
+import sys
+held = [None]
+print("started", flush=True)
+sys.stdin.readline()
+held[0] = bytes(500000)  # kept
+print("held", flush=True)
+sys.stdin.readline()
+more = bytes(900000)
+""")
+    command, trace = traced_once.command(path)
+    process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=support.clean_environment())
+
+    def mark(name, *options, status=0):
+        result = support.execute([traced_once.memtrace, "mark", *options, name])
+        assert result.status == status, result
+        return result
+
+    pid = str(process.pid)
+    process.stdout.readline()
+    mark("before", "--pid", pid)
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    mark("a name\nwith `all` \x1b[1m", "--pid", pid)
+    process.communicate(b"\n", timeout=support.TIMEOUT)
+    assert process.returncode == 0
+    rows = traced_once.rows(trace, "--from", "mark:before", "--to",
+                            "mark:a name\nwith `all` \x1b[1m", "--domain", "python")
+    kept = [row for row in rows if row["filename"] == str(path) and row["lineno"] == 6]
+    assert [(row["size"], row["count"]) for row in kept] == [(500033, 1)]
+    missing = mark("late", "--pid", pid, status=1)
+    assert "not traced" in missing.message
