@@ -187,7 +187,8 @@ static bool choose_kind(struct arguments *arguments)
     if (arguments->kind != PLOT_NONE)
         return true;
     if (!arguments->output) {
-        arguments->kind = isatty(STDOUT_FILENO) && arguments->n_traces < 2 ? KIND_TEXT : KIND_PNG;
+        bool picture = arguments->n_traces > 1 || arguments->plot.stacked || arguments->plot.slope;
+        arguments->kind = isatty(STDOUT_FILENO) && !picture ? KIND_TEXT : KIND_PNG;
         return true;
     }
     const char *dot = strrchr(arguments->output, '.');
@@ -283,6 +284,8 @@ static bool check(const struct arguments *arguments)
         wrong = "--key is of one trace at a time";
     else if (arguments->n_traces > 1 && arguments->kind == KIND_TEXT)
         wrong = "several traces are drawn into pictures: give -o FILE.png";
+    else if (arguments->kind == KIND_TEXT && (arguments->plot.stacked || arguments->plot.slope))
+        wrong = "--key and --slope are for pictures and data: give -o FILE.png";
     if (wrong)
         message("%s", wrong);
     return !wrong;

@@ -153,6 +153,8 @@ errors)
     fails 2 'later' $plot --window 5,5 growth.mtrace
     fails 2 'one trace at a time' $plot --key caller growth.mtrace empty.mtrace
     fails 2 'give -o' $plot -t growth.mtrace empty.mtrace
+    fails 2 'for pictures' $plot -t --slope growth.mtrace
+    fails 2 'for pictures' $plot -t --key caller growth.mtrace
     fails 2 'too many' $plot 1 2 3 4 5 6 7 8 9
     fails 2 'from 1 to 12' $plot --limit 13 growth.mtrace
     fails 2 'no key that can be stacked' $plot --key traceback growth.mtrace
