@@ -135,8 +135,8 @@ static void name_row(struct plot *plot, const struct report *report, size_t i)
         abort();
     print_row_name(file, report, &plot->stack.view.rows[plot->stack.rows[i]]);
     fclose(file);
+    plot_shorten_head(text, 44);
     snprintf(plot->stack_names[i], PLOT_NAME, "%s", text);
-    plot_shorten(plot->stack_names[i], 40);
     free(text);
 }
 

@@ -49,6 +49,20 @@ void plot_shorten(char *text, size_t most)
     strcpy(text + end, "...");
 }
 
+void plot_shorten_head(char *text, size_t most)
+{
+    size_t size = strlen(text);
+    if (size <= most || most < 4)
+        return;
+    char *from = text + size - (most - 3);
+    char *folder = strchr(from, '/');
+    from = folder && folder[1] ? folder : from; /* a whole name, if one fits */
+    while (((unsigned char)*from & 0xc0) == 0x80)
+        from++;
+    memmove(text + 3, from, strlen(from) + 1);
+    memcpy(text, "...", 3);
+}
+
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
