@@ -12,6 +12,7 @@
 
 #include "elfsym.h"
 #include "hooks.h"
+#include "nested.h"
 #include "python.h"
 #include "trace.h"
 
@@ -54,162 +55,204 @@ void hooks_malloc_resolve(void)
     next.valloc = (void *(*)(size_t))elfsym_next("valloc");
     next.pvalloc = (void *(*)(size_t))elfsym_next("pvalloc");
     next.malloc = (void *(*)(size_t))elfsym_next("malloc");
+    nested_setup((const void *)next.malloc);
 }
 
-/* True if the call is to be recorded; the first one sets everything up. */
-static inline bool enter(void)
+#define CALLER __builtin_return_address(0)
+
+/* The first call sets everything up. */
+static inline enum entry enter(struct nested *outer, const void *caller)
 {
     if (__builtin_expect(!next.malloc, 0)) {
         hooks_start();
     }
-    if (!trace_enter()) {
-        return false;
-    }
-    return true;
+    return nested_or_outermost(outer, caller);
 }
 
-static inline void *leave(void *address, size_t size)
+/* What the call of a real function is put between. */
+static inline void begin(void)
 {
+    trace_below(BELOW_NATIVE);
+}
+
+static inline void *end(void *address, size_t size, enum entry entry, const struct nested *outer)
+{
+    trace_below(BELOW_NOTHING);
     trace_alloc(address, size, MT_DOMAIN_MALLOC);
-    trace_leave();
+    nested_or_outermost_leave(entry, outer);
     return address;
 }
 
 /* The interpreter reaches malloc through our hooks; where it does not, they may be gone. */
-static inline bool comes_from_python(const void *caller)
+static inline bool comes_from_python(enum entry entry, const void *caller)
 {
-    return __builtin_expect(
-        (uintptr_t)caller - python.text_start < python.text_end - python.text_start, 0);
+    return entry == ENTRY_OUTERMOST
+        && __builtin_expect(
+            (uintptr_t)caller - python.text_start < python.text_end - python.text_start, 0);
 }
 
-static void *unhooked(void *address, size_t size)
+static __attribute__((noinline)) void look_for_hooks(const void *address)
 {
     if (python_hook()) {
         python_note_unhooked(address);
     }
-    return leave(address, size);
 }
 
 void *malloc(size_t size)
 {
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    if (entry == ENTRY_NONE) {
         return next.malloc(size);
     }
-    if (comes_from_python(__builtin_return_address(0))) {
-        return unhooked(next.malloc(size), size);
+    begin();
+    void *address = next.malloc(size);
+    if (comes_from_python(entry, CALLER)) {
+        look_for_hooks(address);
     }
-    return leave(next.malloc(size), size);
+    return end(address, size, entry, &outer);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    if (entry == ENTRY_NONE) {
         return next.calloc(count, size);
     }
-    if (comes_from_python(__builtin_return_address(0))) {
-        return unhooked(next.calloc(count, size), count * size);
+    begin();
+    void *address = next.calloc(count, size);
+    if (comes_from_python(entry, CALLER)) {
+        look_for_hooks(address);
     }
-    return leave(next.calloc(count, size), count * size);
+    return end(address, count * size, entry, &outer);
 }
 
-static inline void *move(void *old, size_t size)
+static inline void *move(void *old, size_t size, enum entry entry, const struct nested *outer)
 {
     if (old && size == 0) { /* frees; some allocators return a block all the same */
         trace_free(old);
-        return leave(next.realloc(old, 0), 0);
+        begin();
+        return end(next.realloc(old, 0), 0, entry, outer);
     }
     trace_move_begin(old);
+    begin();
     void *address = next.realloc(old, size);
+    trace_below(BELOW_NOTHING);
     trace_move_end(old, address, size, MT_DOMAIN_MALLOC);
-    trace_leave();
+    nested_or_outermost_leave(entry, outer);
     return address;
 }
 
 void *realloc(void *old, size_t size)
 {
-    return enter() ? move(old, size) : next.realloc(old, size);
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    return entry == ENTRY_NONE ? next.realloc(old, size) : move(old, size, entry, &outer);
 }
 
 void *reallocarray(void *old, size_t count, size_t size)
 {
+    struct nested outer;
     size_t total;
-    bool traced = enter();
     if (__builtin_mul_overflow(count, size, &total)) {
-        if (traced) {
-            trace_leave();
-        }
         errno = ENOMEM;
         return NULL;
     }
-    return traced ? move(old, total) : next.realloc(old, total);
+    enum entry entry = enter(&outer, CALLER);
+    return entry == ENTRY_NONE ? next.realloc(old, total) : move(old, total, entry, &outer);
 }
 
-void free(void *address)
+static inline void release(void *address, const void *caller)
 {
-    if (!address || !enter()) {
+    struct nested outer;
+    enum entry entry = address ? enter(&outer, caller) : ENTRY_NONE;
+    if (entry == ENTRY_NONE) {
         if (address) {
             next.free(address);
         }
         return;
     }
     trace_free(address);
+    begin();
     next.free(address);
-    trace_leave();
+    trace_below(BELOW_NOTHING);
+    nested_or_outermost_leave(entry, &outer);
+}
+
+void free(void *address)
+{
+    release(address, CALLER);
 }
 
 void cfree(void *address)
 {
-    free(address);
+    release(address, CALLER);
 }
 
 void free_sized(void *address, size_t size)
 {
-    free(address);
+    release(address, CALLER);
 }
 
 void free_aligned_sized(void *address, size_t alignment, size_t size)
 {
-    free(address);
+    release(address, CALLER);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size)
 {
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    if (entry == ENTRY_NONE) {
         return next.posix_memalign(out, alignment, size);
     }
+    begin();
     int status = next.posix_memalign(out, alignment, size);
-    leave(status == 0 ? *out : NULL, size);
+    end(status == 0 ? *out : NULL, size, entry, &outer);
     return status;
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    if (entry == ENTRY_NONE) {
         return next.aligned_alloc(alignment, size);
     }
-    return leave(next.aligned_alloc(alignment, size), size);
+    begin();
+    return end(next.aligned_alloc(alignment, size), size, entry, &outer);
 }
 
 void *memalign(size_t alignment, size_t size)
 {
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    if (entry == ENTRY_NONE) {
         return next.memalign(alignment, size);
     }
-    return leave(next.memalign(alignment, size), size);
+    begin();
+    return end(next.memalign(alignment, size), size, entry, &outer);
 }
 
 void *valloc(size_t size)
 {
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    if (entry == ENTRY_NONE) {
         return next.valloc(size);
     }
-    return leave(next.valloc(size), size);
+    begin();
+    return end(next.valloc(size), size, entry, &outer);
 }
 
 void *pvalloc(size_t size)
 {
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    if (entry == ENTRY_NONE) {
         return next.pvalloc(size);
     }
-    return leave(next.pvalloc(size), size);
+    begin();
+    return end(next.pvalloc(size), size, entry, &outer);
 }

@@ -10,6 +10,7 @@
 
 #include "elfsym.h"
 #include "hooks.h"
+#include "nested.h"
 #include "trace.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -32,12 +33,14 @@ void hooks_map_resolve(void)
     next.mremap = (void *(*)(void *, size_t, size_t, int, ...))elfsym_next("mremap");
 }
 
-static inline bool enter(void)
+#define CALLER __builtin_return_address(0)
+
+static inline enum entry enter(struct nested *outer, const void *caller)
 {
     if (__builtin_expect(!next.mmap, 0)) {
         hooks_start();
     }
-    return trace_enter();
+    return nested_or_outermost(outer, caller);
 }
 
 static enum mt_map_flags kind_of(int flags)
@@ -45,32 +48,46 @@ static enum mt_map_flags kind_of(int flags)
     return flags & MAP_ANONYMOUS ? MT_MAP_ANONYMOUS : MT_MAP_FILE;
 }
 
-void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+static inline void *map(void *address, size_t size, int protection, int flags, int fd,
+    off64_t offset, const void *caller)
 {
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, caller);
+    if (entry == ENTRY_NONE) {
         return next.mmap(address, size, protection, flags, fd, offset);
     }
+    trace_below(BELOW_NATIVE);
     void *mapped = next.mmap(address, size, protection, flags, fd, offset);
+    trace_below(BELOW_NOTHING);
     if (mapped != MAP_FAILED) {
         trace_map(mapped, size, kind_of(flags));
     }
-    trace_leave();
+    nested_or_outermost_leave(entry, &outer);
     return mapped;
+}
+
+void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+{
+    return map(address, size, protection, flags, fd, offset, CALLER);
 }
 
 void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
 {
-    return mmap64(address, size, protection, flags, fd, offset);
+    return map(address, size, protection, flags, fd, offset, CALLER);
 }
 
 int munmap(void *address, size_t size)
 {
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    if (entry == ENTRY_NONE) {
         return next.munmap(address, size);
     }
     trace_unmap(address, size);
+    trace_below(BELOW_NATIVE);
     int status = next.munmap(address, size);
-    trace_leave();
+    trace_below(BELOW_NOTHING);
+    nested_or_outermost_leave(entry, &outer);
     return status;
 }
 
@@ -85,13 +102,17 @@ void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
         wanted = va_arg(more, void *);
         va_end(more);
     }
-    if (!enter()) {
+    struct nested outer;
+    enum entry entry = enter(&outer, CALLER);
+    if (entry == ENTRY_NONE) {
         return next.mremap(old, old_size, new_size, flags, wanted);
     }
     trace_unmap(old, old_size);
+    trace_below(BELOW_NATIVE);
     void *mapped = next.mremap(old, old_size, new_size, flags, wanted);
+    trace_below(BELOW_NOTHING);
     int failed = mapped == MAP_FAILED;
     trace_map(failed ? old : mapped, failed ? old_size : new_size, MT_MAP_ANONYMOUS);
-    trace_leave();
+    nested_or_outermost_leave(entry, &outer);
     return mapped;
 }

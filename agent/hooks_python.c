@@ -8,6 +8,7 @@
  */
 #include "elfsym.h"
 #include "intern.h"
+#include "nested.h"
 #include "peek.h"
 #include "python.h"
 #include "trace.h"
@@ -84,7 +85,9 @@ static inline void *hook_malloc(void *context, size_t size, enum mt_domain domai
         return below->malloc(below->context, size);
     }
     note_end();
+    trace_below(BELOW_PYTHON);
     void *address = below->malloc(below->context, size);
+    trace_below(BELOW_NOTHING);
     note_new(address, domain);
     trace_alloc(address, size, domain);
     trace_leave();
@@ -98,7 +101,9 @@ static inline void *hook_calloc(void *context, size_t count, size_t size, enum m
         return below->calloc(below->context, count, size);
     }
     note_end();
+    trace_below(BELOW_PYTHON);
     void *address = below->calloc(below->context, count, size);
+    trace_below(BELOW_NOTHING);
     note_new(address, domain);
     trace_alloc(address, count * size, domain);
     trace_leave();
@@ -114,7 +119,9 @@ static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_
     note_end();
     const void *recorded = domain == MT_DOMAIN_RAW ? recorded_as(old) : old;
     trace_move_begin(recorded);
+    trace_below(BELOW_PYTHON);
     void *address = below->realloc(below->context, old, size);
+    trace_below(BELOW_NOTHING);
     note_new(address, domain);
     trace_move_end(recorded, address, size, domain);
     trace_leave();
@@ -143,7 +150,9 @@ static inline void hook_free(void *context, void *address, enum mt_domain domain
     }
     note_end();
     trace_free(domain == MT_DOMAIN_RAW ? recorded_as(address) : address);
+    trace_below(BELOW_PYTHON);
     below->free(below->context, address);
+    trace_below(BELOW_NOTHING);
     trace_leave();
 }
 
@@ -182,21 +191,29 @@ static void *arena_alloc(void *context, size_t size)
         python_hook(); /* an arena that no hook of ours asked for: they were dropped */
     }
     uint32_t depth = thread_self.depth++;
+    enum below below = thread_self.below;
+    trace_below(BELOW_PYTHON);
     void *address = arenas_below.alloc(arenas_below.context, size);
+    trace_below(BELOW_NOTHING);
     if (address && session_live.on) {
         trace_map(address, size, MT_MAP_ARENA);
     }
+    trace_below(below);
     thread_self.depth = depth;
     return address;
 }
 
 static void arena_free(void *context, void *address, size_t size)
 {
+    enum below below = thread_self.below;
     uint32_t depth = thread_self.depth++;
+    trace_below(BELOW_NOTHING);
     if (session_live.on) {
         trace_unmap(address, size);
     }
+    trace_below(BELOW_PYTHON);
     arenas_below.free(arenas_below.context, address, size);
+    trace_below(below);
     thread_self.depth = depth;
 }
 
@@ -210,6 +227,9 @@ static struct allocator *layer_above(const struct allocator *below)
     }
     if (layers_used == LAYERS) {
         return NULL;
+    }
+    if ((uintptr_t)below->malloc - python.text_start >= python.text_end - python.text_start) {
+        nested_foreign_layer();
     }
     layers[layers_used] = *below;
     return &layers[layers_used++];

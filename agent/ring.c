@@ -203,7 +203,7 @@ static bool sleep_for_room(struct thread *thread, uint64_t count)
             return true;
         }
         uint64_t slept = nap(thread), now = atomic_load(&session.control->clock_us);
-        still = now == clock ? still + slept : 0;
+        still = now == clock || thread->impatient ? still + slept : 0;
         clock = now;
         if ((still || atomic_load(&session.control->state) != MT_STATE_RUNNING)
             && collector_is_gone()) {

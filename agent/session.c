@@ -130,6 +130,7 @@ void session_forked(void)
     if (!session.wanted || sys_pid() == session.pid) {
         return;
     }
+    uint64_t blocked = sys_block_signals();
     thread_forget_all();
     session.parent_image = session.image;
     session.image = atomic_fetch_add(&session.control->images_used, 1) + 1;
@@ -138,6 +139,7 @@ void session_forked(void)
     order_restart();
     trace_forked();
     session_pause(session.paused);
+    sys_restore_signals(blocked);
 }
 
 void session_check_collector(void)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -140,6 +141,18 @@ uint64_t sys_clock_ms(void)
 int sys_pid(void)
 {
     return (int)call6(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+uint64_t sys_block_signals(void)
+{
+    uint64_t all = ~0ull, before = 0;
+    call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, sizeof(all), 0, 0);
+    return before;
+}
+
+void sys_restore_signals(uint64_t blocked)
+{
+    call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&blocked, 0, sizeof(blocked), 0, 0);
 }
 
 int sys_parent_pid(void)

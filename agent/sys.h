@@ -25,6 +25,8 @@ void sys_unmap(void *memory, size_t size);
 bool sys_wipe_on_fork(void *memory, size_t size);
 uint64_t sys_clock_ms(void); /* monotonic */
 int sys_pid(void);
+uint64_t sys_block_signals(void); /* in the calling thread; returns what was blocked before */
+void sys_restore_signals(uint64_t blocked);
 int sys_parent_pid(void);
 int sys_tid(void);
 void sys_wait(_Atomic uint32_t *word, uint32_t value, unsigned timeout_ms);

@@ -14,6 +14,7 @@
 #include "ring.h"
 #include "session.h"
 #include "sys.h"
+#include "trace.h"
 
 #define POOL_MAX 8192u
 #define DESTRUCTOR_ROUNDS 3
@@ -89,7 +90,7 @@ static struct thread *make_thread(void)
     return thread;
 }
 
-struct thread *thread_acquire(void)
+static struct thread *acquire(void)
 {
     struct thread *thread = take_from_pool();
     if (!thread) {
@@ -101,23 +102,53 @@ struct thread *thread_acquire(void)
     }
     atomic_fetch_add(&taken_count, 1);
     thread->tid = sys_tid();
-    thread_self.thread = thread;
-    if (has_end_key && !thread_self.ended) {
-        set_specific(end_key, (void *)1);
-    }
     bool written = ring_meta(thread, MT_META_THREAD, 0, (uint32_t)thread->tid, NULL, 0);
     return written || thread->in_gap ? thread : NULL;
 }
 
+static void ask_for_end(void)
+{
+    if (has_end_key && !thread_self.ended) {
+        trace_below(BELOW_NATIVE); /* it may allocate, which is an event */
+        set_specific(end_key, (void *)1);
+        trace_below(BELOW_NOTHING);
+    }
+}
+
+/* No signal handler may need a ring while one is being made. */
+struct thread *thread_acquire(void)
+{
+    uint64_t blocked = sys_block_signals();
+    struct thread *thread = thread_self.thread; /* a handler may just have got one */
+    bool is_new = !thread;
+    if (is_new) {
+        thread = thread_self.thread = acquire();
+    }
+    sys_restore_signals(blocked);
+    if (thread && is_new) {
+        ask_for_end();
+    }
+    return thread;
+}
+
+void thread_give_back(struct thread *thread)
+{
+    pystack_forget(thread);
+    ring_meta(thread, MT_META_THREAD_END, 0, (uint32_t)thread->tid, NULL, 0);
+    thread->impatient = false;
+    atomic_fetch_sub(&taken_count, 1);
+    atomic_store(&thread->taken, 0);
+}
+
 void thread_release(void)
 {
-    struct thread *thread = thread_self.thread;
-    thread_self.thread = NULL;
+    struct thread *thread = thread_self.thread, *other = thread_self.other;
+    thread_self.thread = thread_self.other = NULL;
     if (thread) {
-        pystack_forget(thread);
-        ring_meta(thread, MT_META_THREAD_END, 0, (uint32_t)thread->tid, NULL, 0);
-        atomic_fetch_sub(&taken_count, 1);
-        atomic_store(&thread->taken, 0);
+        thread_give_back(thread);
+    }
+    if (other) {
+        thread_give_back(other);
     }
 }
 
@@ -159,5 +190,5 @@ void thread_forget_all(void)
     }
     atomic_store(&pool_used, 0);
     atomic_store(&taken_count, 0);
-    thread_self.thread = NULL;
+    thread_self.thread = thread_self.other = NULL;
 }

@@ -46,6 +46,7 @@ struct thread {
     struct mt_ring *ring;
     uint64_t clock_us;
     uint64_t lost_events, lost_bytes; /* of the gap that lasts */
+    bool impatient;                   /* a signal handler's: what it waits for may wait for it */
     bool in_gap;                      /* there was no room for too long: do not wait any more */
     uint32_t questions; /* asked so far */
     /* the cached stack */
@@ -66,9 +67,18 @@ struct thread {
     int tid;
 };
 
+/* What runs below a hook that is under way: nested.c needs to know. */
+enum below {
+    BELOW_NOTHING = 0, /* the agent itself is at work */
+    BELOW_NATIVE = 1,  /* the real malloc or mmap, or another function that may call them */
+    BELOW_PYTHON = 2   /* the interpreter's allocator */
+};
+
 struct thread_local_state {
     struct thread *thread;
+    struct thread *other; /* for signal handlers that interrupt the agent (nested.c) */
     uint32_t depth; /* > 0: inside a hook, or the agent is at work */
+    enum below below;
     bool ended;     /* the thread's destructor has run */
 };
 extern __thread struct thread_local_state thread_self
@@ -77,7 +87,9 @@ extern __thread struct thread_local_state thread_self
 /* The calling thread's state, made or taken from the pool; NULL if there is no room, in which
    case tracing has been turned off.  The caller holds the guard (depth > 0). */
 struct thread *thread_acquire(void);
-/* After an event of a thread that has already ended: gives its state back. */
+/* Gives a state of the calling thread back to the pool. */
+void thread_give_back(struct thread *thread);
+/* After an event of a thread that has already ended: gives its states back. */
 void thread_release(void);
 /* Writes that what other threads have recorded so far comes before what follows; false if tracing
    is off. */

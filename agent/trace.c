@@ -60,7 +60,9 @@ static inline uint32_t current_node(struct thread *thread, bool with_gil)
         && thread->tid != session.pid) {
         return 0;
     }
+    trace_below(BELOW_NATIVE); /* the first use of a thread-local variable may allocate it */
     uintptr_t state = python_state(with_gil);
+    trace_below(BELOW_NOTHING);
     uint32_t node = pystack_node(thread, state);
     selfcheck_stack(thread, state, node);
     return node;

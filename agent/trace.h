@@ -9,6 +9,7 @@
 #ifndef AGENT_TRACE_H
 #define AGENT_TRACE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,12 +31,23 @@ static inline bool trace_enter(void)
         return false;
     }
     thread_self.depth = 1;
+    atomic_signal_fence(memory_order_seq_cst);
     return true;
 }
 
 static inline void trace_leave(void)
 {
+    atomic_signal_fence(memory_order_seq_cst);
     thread_self.depth = 0;
+}
+
+/* Around each call of what a hook stands before: what a signal handler allocates meanwhile is
+   an event (nested.c). */
+static inline void trace_below(enum below below)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    thread_self.below = below;
+    atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* address may be NULL: a failed allocation is no event, nor is the free of NULL. */
