@@ -57,8 +57,8 @@ static const struct argp_option options[] = {
 };
 
 static const struct argp argp = {options, parse, "NAME",
-    "Puts a mark into the trace of a program that runs under `memtrace run`: a moment that reports "
-    "can be of (--at mark:NAME, --from mark:NAME).",
+    "Puts a mark into the trace of a program that runs under `memtrace run`: a moment for reports, "
+    "mark:NAME.",
     NULL, NULL, NULL};
 
 static bool is_asked_for(const struct mark *mark, struct mt_control *control)
