@@ -121,7 +121,7 @@ static bool is_after_gap(const struct drain *drain)
 static void count_duplicate(struct drain *drain, const struct block *old)
 {
     struct image *image = drain->ring->image;
-    image->duplicate_allocations += !is_after_gap(drain);
+    image->duplicate_allocations += !is_after_gap(drain) && !drain->ring->again;
     accounts_remove(drain->accounts, &image->account, old->cell, old->size);
 }
 
@@ -156,7 +156,7 @@ static void count_unknown(const struct drain *drain)
     } else if (image->was_paused) {
         image->paused_frees++;
     } else {
-        image->unknown_frees += !is_after_gap(drain);
+        image->unknown_frees += !is_after_gap(drain) && !drain->ring->again;
     }
 }
 
@@ -312,31 +312,59 @@ static bool in_map_turn(struct image *image, uint64_t sequence)
     return true;
 }
 
-bool drain_skip_hole(struct ring *ring)
+/* The counter that the first event waits for, and the number that it has. */
+static bool waits_for(const struct ring *ring, uint32_t *counter, uint64_t *number)
 {
-    uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
-    if (ring->tail >= head) {
-        return false;
-    }
     uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
     switch (w0 & 15) {
     case MT_OP_ALLOC_SEQ:
     case MT_OP_REALLOC_END_SEQ:
-        ring->image->expected[mt_counter_of(w1 >> 19 << 3)] = (uint32_t)(w0 >> 32);
+        *counter = mt_counter_of(w1 >> 19 << 3);
+        *number = (uint32_t)(w0 >> 32);
         return true;
     case MT_OP_FREE_SEQ:
     case MT_OP_REALLOC_BEGIN_SEQ:
-        ring->image->expected[mt_counter_of(w0 >> 19 << 3)] = (uint32_t)w1;
+        *counter = mt_counter_of(w0 >> 19 << 3);
+        *number = (uint32_t)w1;
         return true;
     case MT_OP_META:
-        if ((w0 >> 4 & 0xff) == MT_META_DEPEND) {
-            ring->tail += 3; /* on what that ring did not come to */
-        } else {
-            ring->image->expected_map = word(ring, 3);
-        }
-        return true;
+        *counter = MT_MAP_COUNTER;
+        *number = word(ring, 3);
+        return (w0 >> 4 & 0xff) != MT_META_DEPEND;
     default:
         return false;
+    }
+}
+
+static bool is_empty(const struct ring *ring)
+{
+    return ring->tail >= atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+}
+
+uint64_t drain_hole(const struct ring *ring)
+{
+    uint32_t counter;
+    uint64_t number;
+    if (is_empty(ring)) {
+        return UINT64_MAX;
+    }
+    if (!waits_for(ring, &counter, &number)) {
+        return UINT64_MAX - 1; /* for another ring, which has nothing more: last of all */
+    }
+    return counter == MT_MAP_COUNTER ? number - ring->image->expected_map
+                                     : (uint32_t)number - ring->image->expected[counter];
+}
+
+void drain_skip_hole(struct ring *ring)
+{
+    uint32_t counter;
+    uint64_t number;
+    if (!waits_for(ring, &counter, &number)) {
+        ring->tail += 3; /* a DEPEND on what that ring did not come to */
+    } else if (counter == MT_MAP_COUNTER) {
+        ring->image->expected_map = number;
+    } else {
+        ring->image->expected[counter] = (uint32_t)number;
     }
 }
 
@@ -515,6 +543,7 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
             break;
         }
         ring->tail = taken < head - ring->tail ? ring->tail + taken : head;
+        ring->again = false;
     }
     return ring->tail - start;
 }

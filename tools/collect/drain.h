@@ -26,6 +26,7 @@ struct ring {
     uint32_t slot;
     uint64_t *words;
     uint64_t mask, tail;
+    bool again; /* the collector was killed while it took the next event: it may have done so */
     struct image *image;
     int tid;
     uint32_t thread; /* id in the trace */
@@ -69,9 +70,12 @@ struct drain_events {
    words were taken.  Returns the number of words. */
 uint64_t drain_ring(struct collector *collector, struct accounts *accounts, struct ring *ring,
     const struct drain_events *events, uint64_t limit);
-/* What the first event of a ring waits for, when its process is dead and nothing moves: the
-   number that would let it go.  False if it does not wait for a number. */
-bool drain_skip_hole(struct ring *ring);
+/* When the process of a ring is dead and nothing moves: how many numbers are missing before its
+   first event, UINT64_MAX if it has none. */
+uint64_t drain_hole(const struct ring *ring);
+/* What is missing never happened: lets that event go.  Of several rings the one with the smallest
+   hole comes first, or the others' numbers would be passed over. */
+void drain_skip_hole(struct ring *ring);
 /* A process died: moves that were begun did not happen, unless their old addresses were given
    away: those came as far as that, and the blocks' new places are not known. */
 void drain_cancel_moves(struct accounts *accounts, struct ring *ring);

@@ -40,7 +40,7 @@ struct collector {
     bool main_ended;
     int main_status;
     struct cgroup cgroup;
-    bool tight; /* the memory limit is near: the file was brought up to date */
+    bool tight;           /* the memory limit is near: the file was brought up to date */
     bool untraced_python; /* an interpreter of a version that is not known was seen */
     bool has_output;
     char *path; /* of the trace, absolute */

@@ -1,0 +1,311 @@
+/*
+ * Program images (images.h): their beginning, what their rings say of them, and
+ * their end.  In the collector.
+ */
+#include "collect/images.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "collect/memory.h"
+#include "collect/record.h"
+#include "collect/regions.h"
+#include "collect/rings.h"
+#include "collect/sampler.h"
+#include "memtrace/format.h"
+
+#define THREADS_MAX 512u /* of a process, by name; the others share one */
+
+struct image *images_find(struct collector *collector, uint32_t number)
+{
+    for (size_t i = collector->n_images; i-- > 0;) {
+        if (collector->images[i]->number == number) {
+            return collector->images[i];
+        }
+    }
+    return NULL;
+}
+
+static struct image *living_image_of(struct collector *collector, int pid)
+{
+    for (size_t i = collector->n_images; i-- > 0;) {
+        if (collector->images[i]->pid == pid && !collector->images[i]->finished) {
+            return collector->images[i];
+        }
+    }
+    return NULL;
+}
+
+static uint32_t process_of_pid(struct collector *collector, int pid)
+{
+    for (size_t i = collector->n_images; i-- > 0;) {
+        if (collector->images[i]->pid == pid) {
+            return collector->images[i]->process;
+        }
+    }
+    return 0;
+}
+
+struct image *images_make(
+    struct collector *collector, int pid, uint32_t number, uint32_t parent_number)
+{
+    struct image *before = living_image_of(collector, pid);
+    if (before) { /* it became this one by exec */
+        images_finish(collector, before, MT_STATUS_EXEC);
+    }
+    struct image *image = memory_zeroed(1, sizeof(*image));
+    image->number = number;
+    image->parent_number = parent_number;
+    image->pid = pid;
+    image->status = MT_STATUS_UNKNOWN;
+    image->was_paused = collector->shared.control->flags & MT_SESSION_PAUSED;
+    image->start_us = session_clock(collector);
+    image->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    image->statm = sampler_open(pid);
+    account_init(&image->account);
+    collector->images = memory_grow(collector->images, &collector->images_capacity,
+        collector->n_images + 1, sizeof(*collector->images));
+    collector->images[collector->n_images++] = image;
+    return image;
+}
+
+static bool process_is_dead(const struct image *image)
+{
+    if (image->pidfd >= 0) {
+        struct pollfd fd = {.fd = image->pidfd, .events = POLLIN};
+        return poll(&fd, 1, 0) > 0;
+    }
+    return kill(image->pid, 0) != 0 && errno == ESRCH;
+}
+
+/* ---- what the drain asks ---- */
+
+static uint32_t define_python(struct definitions *definitions, uint64_t version)
+{
+    char text[32];
+    if (!version) {
+        return 0;
+    }
+    int length = snprintf(text, sizeof(text), "%u.%u.%u", (unsigned)(version >> 24 & 0xff),
+        (unsigned)(version >> 16 & 0xff), (unsigned)(version >> 8 & 0xff));
+    return definitions_string(definitions, text, (uint32_t)length);
+}
+
+static void on_process(struct collector *collector, struct ring *ring, uint64_t w0, uint64_t w1)
+{
+    struct image *image = ring->image;
+    struct definitions *definitions = &collector->accounts.definitions;
+    uint32_t path = (uint32_t)(w1 >> 32), size = (uint32_t)ring->text.size;
+    if (image->announced || path > size) {
+        return;
+    }
+    struct image *parent =
+        image->parent_number ? images_find(collector, image->parent_number) : NULL;
+    uint32_t command = size - path;
+    if (command && ring->text.data[size - 1] == 0) {
+        command--;
+    }
+    struct process_record record = {
+        .pid = image->pid,
+        .parent = parent ? parent->process : process_of_pid(collector, (int)(uint32_t)w0),
+        .start_us = image->start_us,
+        .origin = image->parent_number ? MT_ORIGIN_FORK : MT_ORIGIN_EXEC,
+        .path = definitions_string(definitions, ring->text.data, path),
+        .command = definitions_string(definitions, ring->text.data + path, command),
+        .python = define_python(definitions, (uint32_t)w1),
+        .traced = (int)(w0 >> 32),
+    };
+    image->process = definitions_process(definitions, &record);
+    accounts_process(&collector->accounts, image->process, &image->account);
+    image->announced = true;
+    collector->untraced_python |= record.traced == MT_PYTHON_UNKNOWN;
+}
+
+static uint32_t on_thread(struct collector *collector, struct ring *ring, int tid)
+{
+    struct image *image = ring->image;
+    struct definitions *definitions = &collector->accounts.definitions;
+    if (ring->thread && ring->tid == tid) {
+        return ring->thread;
+    }
+    ring->tid = tid;
+    if (image->n_threads++ < THREADS_MAX) {
+        uint32_t name = tid == image->pid ? definitions_string(definitions, "main", 4) : 0;
+        return definitions_thread(definitions, image->process, tid, name, ring->time_us);
+    }
+    if (!image->other_threads) {
+        uint32_t name = definitions_string(definitions, "other threads", 13);
+        image->other_threads =
+            definitions_thread(definitions, image->process, 0, name, ring->time_us);
+    }
+    return image->other_threads;
+}
+
+static void on_end(struct collector *collector, struct ring *ring)
+{
+    struct image *image = ring->image;
+    if (!image->has_end) {
+        image->has_end = true;
+        record_end(collector, image, ring->time_us);
+    }
+}
+
+static void on_mark(struct collector *collector, struct ring *ring, uint32_t name)
+{
+    record_mark(collector, name, ring->time_us);
+}
+
+static void on_pause(struct collector *collector, struct ring *ring, uint32_t question)
+{
+    regions_answer(ring, question, NULL, 0);
+}
+
+static void on_ask(struct collector *collector, struct ring *ring, uint32_t question)
+{
+    const struct account *account = &ring->image->account;
+    uint64_t answers[2] = {account->now.python + account->now.native, account->peak.best};
+    regions_answer(ring, question, answers, 2);
+}
+
+static bool on_reached(struct collector *collector, uint32_t slot, uint64_t position)
+{
+    if (slot >= collector->n_slots) {
+        return !position; /* about to be opened */
+    }
+    struct ring *ring = collector->rings[slot];
+    return !ring || ring->tail >= position;
+}
+
+static bool on_has_gap(struct collector *collector, const struct image *image)
+{
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        const struct ring *ring = collector->rings[slot];
+        if (ring && ring->image == image && atomic_load(&ring->shared->lost_events)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct drain_events images_events = {on_process, on_thread, on_end, on_reached, on_has_gap,
+    on_mark, regions_begin, regions_end, on_pause, on_ask};
+
+void session_adopt(struct collector *collector, int pid, const char *path, const char *command)
+{
+    struct definitions *definitions = &collector->accounts.definitions;
+    struct image *image = images_make(collector, pid, UINT32_MAX, 0);
+    struct process_record record = {.pid = pid,
+        .start_us = image->start_us,
+        .path = definitions_string(definitions, path, (uint32_t)strlen(path)),
+        .command = definitions_string(definitions, command, (uint32_t)strlen(command))};
+    image->process = definitions_process(definitions, &record);
+    accounts_process(&collector->accounts, image->process, &image->account);
+    image->announced = true;
+}
+/* ---- ends ---- */
+
+/* What a dead process took a number for and did not write never happened. */
+static bool skip_hole(struct collector *collector, const struct image *image)
+{
+    struct ring *first = NULL;
+    uint64_t smallest = UINT64_MAX;
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        uint64_t hole = ring && ring->image == image ? drain_hole(ring) : UINT64_MAX;
+        if (hole < smallest) {
+            first = ring;
+            smallest = hole;
+        }
+    }
+    if (first) {
+        drain_skip_hole(first);
+    }
+    return first != NULL;
+}
+
+static void release_blocks(struct collector *collector, struct image *image)
+{
+    struct accounts *accounts = &collector->accounts;
+    for (uint64_t i = 0; i < image->blocks.capacity; i++) {
+        struct block block;
+        if (heapmap_take(&image->blocks, image->blocks.entries[i].address, &block)) {
+            accounts_remove(accounts, &image->account, block.cell, block.size);
+        }
+    }
+    for (size_t i = 0; i < image->maps.count; i++) {
+        const struct range *range = &image->maps.ranges[i];
+        accounts_remove(accounts, &image->account, range->cell, range->end - range->start);
+    }
+}
+
+void images_finish(struct collector *collector, struct image *image, int status)
+{
+    if (image->finished) {
+        return;
+    }
+    image->dead = true;
+    do {
+        while (rings_drain(collector, image)) {
+        }
+    } while (skip_hole(collector, image));
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        if (ring && ring->image == image) {
+            drain_cancel_moves(&collector->accounts, ring);
+            drain_last_gap(ring);
+        }
+    }
+    image->end_us = session_clock(collector);
+    image->finished = true;
+    image->status = status;
+    regions_close(collector, image);
+    if (status == MT_STATUS_EXEC) {
+        release_blocks(collector, image);
+    }
+    if (image->announced) {
+        record_image_end(collector, image);
+    }
+    if (status != MT_STATUS_EXEC) {
+        release_blocks(collector, image);
+    }
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        if (ring && ring->image == image) {
+            rings_close(collector, ring);
+        }
+    }
+    heapmap_free(&image->blocks);
+    rangemap_free(&image->maps);
+    if (image->statm >= 0) {
+        close(image->statm);
+    }
+    if (image->pidfd >= 0) {
+        close(image->pidfd);
+    }
+}
+
+void images_find_dead(struct collector *collector)
+{
+    for (size_t i = 0; i < collector->n_images; i++) {
+        struct image *image = collector->images[i];
+        if (!image->finished && image->pid != collector->main_pid && process_is_dead(image)) {
+            images_finish(collector, image, MT_STATUS_UNKNOWN);
+        }
+    }
+}
+void images_reopen(struct collector *collector)
+{
+    for (size_t i = 0; i < collector->n_images; i++) {
+        struct image *image = collector->images[i];
+        image->pidfd = image->statm = -1;
+        if (!image->finished && !process_is_dead(image)) {
+            image->pidfd = (int)syscall(SYS_pidfd_open, image->pid, 0);
+        }
+    }
+}

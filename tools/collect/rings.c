@@ -1,0 +1,126 @@
+/*
+ * Opening, draining and closing rings (rings.h).  In the collector, in each of
+ * its rounds.
+ */
+#include "collect/rings.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "collect/images.h"
+#include "collect/memory.h"
+
+#define BATCH_WORDS 16384u
+
+/* False while the slot is still being made. */
+static bool open_ring(struct collector *collector, uint32_t slot)
+{
+    const struct mt_slot *entry = &collector->shared.control->slots[slot];
+    if (atomic_load_explicit(&entry->state, memory_order_acquire) != MT_SLOT_READY) {
+        return false;
+    }
+    struct mt_ring *shared = shared_map_ring(&collector->shared, slot);
+    if (!shared) {
+        return true;
+    }
+    struct image *image = images_find(collector, shared->image);
+    struct ring *ring = memory_zeroed(1, sizeof(*ring));
+    ring->shared = shared;
+    ring->slot = slot;
+    ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
+    ring->mask = shared->words - 1;
+    ring->time_us = session_clock(collector);
+    ring->image =
+        image ? image : images_make(collector, shared->pid, shared->image, shared->parent_image);
+    collector->rings[slot] = ring;
+    return true;
+}
+
+void rings_open(struct collector *collector)
+{
+    uint32_t used = atomic_load(&collector->shared.control->slots_used);
+    used = used < MT_SLOTS ? used : MT_SLOTS;
+    collector->rings = memory_grow(
+        collector->rings, &collector->rings_capacity, used + 1, sizeof(*collector->rings));
+    for (uint32_t slot = collector->n_slots; slot < used; slot++) {
+        if (!open_ring(collector, slot)) {
+            /* Later ones may be ready: an earlier one may never be, if its maker was killed. */
+            const struct mt_slot *entry = &collector->shared.control->slots[slot];
+            if (!entry->pid || kill(entry->pid, 0) == 0 || errno != ESRCH) {
+                return;
+            }
+        }
+        collector->n_slots = slot + 1;
+    }
+}
+
+void rings_close(struct collector *collector, struct ring *ring)
+{
+    collector->rings[ring->slot] = NULL;
+    shared_unmap_ring(&collector->shared, ring->shared);
+    shared_remove_ring(&collector->shared, ring->slot);
+    drain_free(ring);
+    memory_free(ring);
+}
+
+/* Gives the room back, and wakes the producer if it sleeps for it. */
+static void publish_tail(struct ring *ring)
+{
+    struct mt_ring *shared = ring->shared;
+    atomic_store_explicit(&shared->tail, ring->tail, memory_order_seq_cst);
+    if (atomic_load(&shared->waiting)) {
+        atomic_store(&shared->waiting, 0);
+        syscall(SYS_futex, &shared->waiting, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+    }
+}
+
+uint64_t rings_drain(struct collector *collector, const struct image *only)
+{
+    uint64_t total = 0;
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        if (!ring || (only && ring->image != only)) {
+            continue;
+        }
+        uint64_t taken =
+            drain_ring(collector, &collector->accounts, ring, &images_events, BATCH_WORDS);
+        if (taken) {
+            publish_tail(ring);
+        }
+        total += taken;
+    }
+    return total;
+}
+/* Descriptors and addresses were the dead collector's. */
+void rings_reopen(struct collector *collector)
+{
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        struct mt_ring *shared = ring ? shared_map_ring(&collector->shared, slot) : NULL;
+        if (!shared) {
+            collector->rings[slot] = NULL;
+            continue;
+        }
+        ring->shared = shared;
+        ring->again = true;
+        ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
+    }
+}
+
+uint64_t session_agent_bytes(const struct collector *collector, const struct image *image)
+{
+    uint64_t bytes = 0;
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        const struct ring *ring = collector->rings[slot];
+        if (ring && ring->image == image) {
+            uint64_t data = atomic_load_explicit(&ring->shared->head, memory_order_relaxed) * 8;
+            uint64_t whole = ring->shared->words * 8;
+            bytes += MT_RING_HEADER + (data < whole ? data : whole) +
+                     atomic_load_explicit(&ring->shared->agent_bytes, memory_order_relaxed);
+        }
+    }
+    return bytes;
+}

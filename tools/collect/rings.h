@@ -1,0 +1,18 @@
+/*
+ * The rings of a session: found, emptied in turn, closed.
+ */
+#ifndef COLLECT_RINGS_H
+#define COLLECT_RINGS_H
+
+#include "collect/drain.h"
+#include "collect/session.h"
+
+/* Opens what agents have made since. */
+void rings_open(struct collector *collector);
+/* Takes a batch of events out of each ring, or of each of one image's; the number of words. */
+uint64_t rings_drain(struct collector *collector, const struct image *only);
+void rings_close(struct collector *collector, struct ring *ring);
+/* After a kill of the collector: maps them anew. */
+void rings_reopen(struct collector *collector);
+
+#endif
