@@ -81,6 +81,9 @@ def test_recover_from_any_moment(traced_once, first):
                 enough = chance.randrange(1, 60000)
                 support.wait_for(lambda: counted() >= enough, "so many blocks")
                 pids = [process.pid, child_of(process.pid)]
+                if first == "collector":
+                    # Without one it would soon notice, and go on untraced.
+                    os.kill(pids[1], signal.SIGSTOP)
                 for pid in pids if first == "collector" else reversed(pids):
                     os.kill(pid, signal.SIGKILL)
                 process.wait()
