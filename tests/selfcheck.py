@@ -21,7 +21,7 @@ import support  # noqa: E402
 
 QUICK = "test_list test_deque test_functools test_scope test_generators test_sys_settrace".split()
 FULL = QUICK + """test_json test_dict test_gc test_coroutines test_asyncgen test_sys_setprofile
-    test_exceptions test_compile test_weakref test_contextlib test_threading""".split()
+    test_exceptions test_compile test_weakref test_contextlib test_thread test_queue""".split()
 QUICK_PARTS = ("callbacks churn coroutines deep exceptions generators greenlets jumps threads"
                " trace_functions").split()
 ENOUGH = 10000000
