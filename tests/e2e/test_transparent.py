@@ -180,7 +180,10 @@ sys.stdin.readline()
 print(len(count))
 """)
     command, _ = traced_once.command(path)
-    master, slave = os.openpty()
+    try:
+        master, slave = os.openpty()
+    except OSError as error:
+        pytest.skip("no terminals here: %s" % error)
 
     def take_terminal():
         os.setsid()
