@@ -4,10 +4,11 @@
     generate_offsets.py [--check] [INCLUDE_DIRECTORY ...]
 
 Compiles and runs a small C program against each include directory (one that
-holds Python.h); without arguments, against those of the python3.X on PATH and
-of pyenv's versions.  A version found twice must agree with itself.  --check
-compares with the committed table instead: it fails if they differ, and names
-the versions of which no headers were found.  Needs a C compiler ($CC, or cc).
+holds Python.h): those of the python3.X on PATH, of pyenv's versions, and the
+given ones, which may be in another root (as tests/forky.sh makes one).  A
+version found twice must agree with itself.  --check compares with the committed
+table instead: it fails if they differ, and names the versions of which no
+headers were found.  Needs a C compiler ($CC, or cc).
 """
 
 import glob
@@ -18,8 +19,8 @@ import sys
 import tempfile
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pyoffsets_table.h")
-VERSIONS = [(3, minor) for minor in range(8, 14)]
-ALL = (8, 13)
+VERSIONS = [(3, minor) for minor in range(8, 16)]
+ALL = (8, 15)
 FRAME_OBJECT = "PyFrameObject"
 FRAME = "struct _PyInterpreterFrame"
 
@@ -27,39 +28,41 @@ FRAME = "struct _PyInterpreterFrame"
 # or (type, member) for its offset.
 FIELDS = [
     ("instr_kind", None, (8, 9, "1 /* PY_INSTR_LASTI_BYTES */"),
-        (10, 10, "2 /* PY_INSTR_LASTI_UNITS */"), (11, 13, "3 /* PY_INSTR_POINTER */")),
+        (10, 10, "2 /* PY_INSTR_LASTI_UNITS */"), (11, 15, "3 /* PY_INSTR_POINTER */")),
     ("lines_kind", None, (8, 9, "1 /* MT_LINES_LNOTAB */"), (10, 10, "2 /* MT_LINES_310 */"),
-        (11, 13, "3 /* MT_LINES_LOCATIONS */")),
-    ("owner_shim", 255, (12, 13, "FRAME_OWNED_BY_CSTACK")),
-    ("owner_generator", 255, (11, 13, "FRAME_OWNED_BY_GENERATOR")),
+        (11, 15, "3 /* MT_LINES_LOCATIONS */")),
+    ("owner_shim", 255, (12, 13, "FRAME_OWNED_BY_CSTACK"),
+        (14, 15, "FRAME_OWNED_BY_INTERPRETER")),
+    ("owner_generator", 255, (11, 15, "FRAME_OWNED_BY_GENERATOR")),
+    ("code_tag_mask", 0, (14, 15, "Py_TAG_BITS")),
     ("tstate_frame", -1, (8, 10, ("PyThreadState", "frame")),
-        (13, 13, ("PyThreadState", "current_frame"))),
+        (13, 15, ("PyThreadState", "current_frame"))),
     ("tstate_cframe", -1, (11, 12, ("PyThreadState", "cframe"))),
     ("cframe_frame", -1, (11, 12, ("_PyCFrame", "current_frame"))),
     ("tstate_interp", None, ALL + (("PyThreadState", "interp"),)),
     ("tstate_id", None, ALL + (("PyThreadState", "id"),)),
     ("tstate_thread_id", None, ALL + (("PyThreadState", "thread_id"),)),
     ("tstate_tracefunc", None, ALL + (("PyThreadState", "c_tracefunc"),)),
-    ("frame_back", None, (8, 10, (FRAME_OBJECT, "f_back")), (11, 13, (FRAME, "previous"))),
+    ("frame_back", None, (8, 10, (FRAME_OBJECT, "f_back")), (11, 15, (FRAME, "previous"))),
     ("frame_code", None, (8, 10, (FRAME_OBJECT, "f_code")), (11, 12, (FRAME, "f_code")),
-        (13, 13, (FRAME, "f_executable"))),
+        (13, 15, (FRAME, "f_executable"))),
     ("frame_instr", None, (8, 10, (FRAME_OBJECT, "f_lasti")), (11, 12, (FRAME, "prev_instr")),
-        (13, 13, (FRAME, "instr_ptr"))),
-    ("frame_owner", -1, (11, 13, (FRAME, "owner"))),
+        (13, 15, (FRAME, "instr_ptr"))),
+    ("frame_owner", -1, (11, 15, (FRAME, "owner"))),
     ("frame_trace_lines", -1, (8, 10, (FRAME_OBJECT, "f_trace_lines"))),
     ("frame_gen", -1, (8, 10, (FRAME_OBJECT, "f_gen"))),
     ("frame_stacktop", -1, (11, 13, (FRAME, "stacktop"))),
     ("frame_is_entry", -1, (11, 11, (FRAME, "is_entry"))),
     ("frame_localsplus", None, (8, 10, (FRAME_OBJECT, "f_localsplus")),
-        (11, 13, (FRAME, "localsplus"))),
+        (11, 15, (FRAME, "localsplus"))),
     ("code_filename", None, ALL + (("PyCodeObject", "co_filename"),)),
     ("code_name", None, ALL + (("PyCodeObject", "co_name"),)),
-    ("code_qualname", -1, (11, 13, ("PyCodeObject", "co_qualname"))),
+    ("code_qualname", -1, (11, 15, ("PyCodeObject", "co_qualname"))),
     ("code_firstlineno", None, ALL + (("PyCodeObject", "co_firstlineno"),)),
     ("code_lines", None, (8, 9, ("PyCodeObject", "co_lnotab")),
-        (10, 13, ("PyCodeObject", "co_linetable"))),
-    ("code_adaptive", -1, (11, 13, ("PyCodeObject", "co_code_adaptive"))),
-    ("code_firsttraceable", -1, (11, 13, ("PyCodeObject", "_co_firsttraceable"))),
+        (10, 15, ("PyCodeObject", "co_linetable"))),
+    ("code_adaptive", -1, (11, 15, ("PyCodeObject", "co_code_adaptive"))),
+    ("code_firsttraceable", -1, (11, 15, ("PyCodeObject", "_co_firsttraceable"))),
     ("unicode_length", None, ALL + (("PyASCIIObject", "length"),)),
     ("unicode_state", None, ALL + (("PyASCIIObject", "state"),)),
     ("unicode_any", None, ALL + (("PyUnicodeObject", "data"),)),
@@ -74,7 +77,7 @@ FIELDS = [
     ("bytes_data", None, ALL + (("PyBytesObject", "ob_sval"),)),
     ("object_type", None, ALL + (("PyObject", "ob_type"),)),
     ("runtime_finalizing", None, (8, 8, ("_PyRuntimeState", "finalizing")),
-        (9, 13, ("_PyRuntimeState", "_finalizing"))),
+        (9, 15, ("_PyRuntimeState", "_finalizing"))),
 ]
 
 # What an interpreter publishes: our field, member of its _Py_DebugOffsets.
@@ -116,6 +119,9 @@ PROLOGUE = """\
 #include <string.h>
 #if PY_VERSION_HEX >= 0x030b0000
 #include <internal/pycore_frame.h>
+#endif
+#if PY_VERSION_HEX >= 0x030e0000
+#include <internal/pycore_interpframe.h>
 #endif
 #if PY_VERSION_HEX >= 0x030a0000
 #include <internal/pycore_runtime.h>
@@ -228,6 +234,7 @@ def probe(include, version):
             file.write(probe_source(version))
         compiler = os.environ.get("CC", "cc").split()
         command = compiler + ["-w", "-O0", "-I", include, "-I", os.path.join(include, "internal")]
+        command += ["-idirafter", os.path.dirname(include)]  # Debian's pyconfig.h points there
         done = subprocess.run(command + [source, "-o", program], stderr=subprocess.PIPE,
                               universal_newlines=True)
         if done.returncode != 0:
@@ -323,7 +330,7 @@ def check(rows):
 def main(arguments):
     checking = "--check" in arguments
     includes = [argument for argument in arguments if argument != "--check"]
-    rows = probe_all(includes or find_includes())
+    rows = probe_all(find_includes() + includes)
     if checking:
         if not rows:
             print("no headers found: nothing checked")

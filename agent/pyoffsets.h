@@ -29,8 +29,8 @@ enum py_instr_kind {
  * The current frame is *(state + tstate_frame), or, if tstate_cframe is there,
  * *(*(state + tstate_cframe) + cframe_frame).
  *
- * A frame of owner owner_shim belongs to the C stack: nothing but frame_back may
- * be read in it.  With PY_INSTR_POINTER a frame is incomplete, and must be
+ * A frame of owner owner_shim or above belongs to the interpreter's C code: nothing
+ * but frame_back may be read in it.  With PY_INSTR_POINTER a frame is incomplete, and must be
  * skipped, if its owner is not owner_generator and its instruction lies before
  * code + code_adaptive + 2 * code_firsttraceable.
  */
@@ -40,6 +40,7 @@ struct pyoffsets {
     uint8_t lines_kind;      /* enum mt_lines (memtrace/ring.h) */
     uint8_t owner_shim;      /* PY_NO_OWNER if frames of the C stack do not show */
     uint8_t owner_generator; /* PY_NO_OWNER before 3.11 */
+    uint8_t code_tag_mask;   /* bits of *frame_code that are not of the pointer; 0 before 3.14 */
 
     int16_t tstate_frame;     /* pointer */
     int16_t tstate_cframe;    /* pointer */
@@ -50,7 +51,7 @@ struct pyoffsets {
     int16_t tstate_tracefunc; /* pointer: not NULL while a trace function is set */
 
     int16_t frame_back;  /* pointer */
-    int16_t frame_code;  /* pointer */
+    int16_t frame_code;  /* pointer, tagged: code_tag_mask */
     int16_t frame_instr; /* int or pointer: instr_kind */
     int16_t frame_owner; /* char; none before 3.11 */
 
@@ -59,7 +60,7 @@ struct pyoffsets {
     int16_t frame_gen;         /* pointer, 3.8 to 3.10: not NULL in a generator's frame */
     int16_t frame_stacktop;    /* int, 3.11 to 3.13: -1 while the frame runs */
     int16_t frame_is_entry;    /* bool, 3.11: called from C */
-    int16_t frame_localsplus;  /* pointers: locals, then the value stack */
+    int16_t frame_localsplus;  /* pointers, tagged too: locals, then the value stack */
 
     int16_t code_filename;       /* pointer to str */
     int16_t code_name;           /* pointer to str */

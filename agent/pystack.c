@@ -183,7 +183,7 @@ static void read_level(struct thread *thread, struct level *level, uintptr_t fra
     }
     level->instruction = py->instr_kind == PY_INSTR_POINTER ? peek64(frame + py->frame_instr)
                                                             : peek32(frame + py->frame_instr);
-    level->code = peek64(frame + py->frame_code);
+    level->code = peek64(frame + py->frame_code) & ~(uintptr_t)py->code_tag_mask;
     const struct code *code = level->code ? intern_code(thread, level->code) : NULL;
     if (code && !is_incomplete(py, level, code)) {
         level->code_id = code->id;

@@ -51,7 +51,7 @@ static bool read_frame(uintptr_t frame, uintptr_t *code, uint32_t *instruction)
     if (py->owner_shim != PY_NO_OWNER && owner >= py->owner_shim) {
         return false;
     }
-    *code = peek64(frame + (uintptr_t)py->frame_code);
+    *code = peek64(frame + (uintptr_t)py->frame_code) & ~(uintptr_t)py->code_tag_mask;
     if (!*code || peek64(*code + (uintptr_t)py->object_type) != python.code_type) {
         return false;
     }

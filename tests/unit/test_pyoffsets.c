@@ -10,9 +10,9 @@
 #include "pyoffsets.h"
 
 #define RELEASE(major, minor, micro) ((major) << 24 | (minor) << 16 | (micro) << 8 | 0xf0)
-#define LAST RELEASE(3u, 13u, 0u)
+#define LAST RELEASE(3u, 13u, 0u) /* of those that publish, the one of the tests below */
 
-/* What 3.13.0 publishes, as far as it is read; the rest is 0. */
+/* What an interpreter publishes, as far as it is read; the rest is 0. */
 struct runtime {
     char cookie[8];
     uint64_t version;
@@ -68,11 +68,13 @@ static void refuses_unknown_versions(void **state)
         0,
         RELEASE(2u, 7u, 18u),
         RELEASE(3u, 7u, 16u),
-        RELEASE(3u, 14u, 0u),
+        RELEASE(3u, 16u, 0u),
         RELEASE(4u, 8u, 0u),
         0x030800a1,
         0x030c00c3,
         0x030d00c1,
+        0x030e00c2,
+        0x030f00c1,
         UINT32_MAX,
     };
     struct pyoffsets row;
@@ -97,6 +99,40 @@ static void prefers_what_is_published(void **state)
     assert_int_equal(row.tstate_frame, 80);
     assert_int_equal(row.code_adaptive, 208);
     assert_int_equal(row.runtime_finalizing, 616);
+}
+
+/* From 3.14 on pointers in a frame are tagged, and the structs of 3.14 and 3.15 differ. */
+static void each_minor_version_publishes_in_its_own_way(void **state)
+{
+    static const struct {
+        uint32_t version;
+        int current_frame, code, thread_id; /* where the struct says it */
+        int row_id, tags;
+    } versions[] = {
+        {RELEASE(3u, 13u, 4u), 184, 240, 192, 224, 0},
+        {RELEASE(3u, 14u, 0u), 208, 264, 216, 224, 3},
+        {RELEASE(3u, 15u, 1u), 208, 328, 240, 248, 3},
+    };
+    for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+        struct pyoffsets row;
+        struct runtime runtime = runtime_313();
+        runtime.version = versions[i].version;
+        runtime.words[(versions[i].current_frame - 24) / 8] = 1001;
+        runtime.words[(versions[i].code - 24) / 8] = 1002;
+        runtime.words[(versions[i].thread_id - 24) / 8] = 1003;
+        assert_true(pyoffsets_find(&row, versions[i].version, &runtime));
+        assert_int_equal(row.tstate_frame, 1001);
+        assert_int_equal(row.frame_code, 1002);
+        assert_int_equal(row.tstate_thread_id, 1003);
+        assert_int_equal(row.tstate_id, versions[i].row_id); /* not published */
+        assert_int_equal(row.code_tag_mask, versions[i].tags);
+        assert_int_equal(row.owner_shim, 3);
+        runtime.version = RELEASE(3u, 12u, 0u);
+        assert_false(pyoffsets_find(&row, versions[i].version, &runtime));
+        runtime.version = versions[i].version;
+        runtime.free_threaded = 1;
+        assert_false(pyoffsets_find(&row, versions[i].version, &runtime));
+    }
 }
 
 static void refuses_without_published(void **state)
@@ -146,6 +182,7 @@ int main(void)
         cmocka_unit_test(each_row_has_one_way_to_the_frame),
         cmocka_unit_test(refuses_unknown_versions),
         cmocka_unit_test(prefers_what_is_published),
+        cmocka_unit_test(each_minor_version_publishes_in_its_own_way),
         cmocka_unit_test(refuses_without_published),
         cmocka_unit_test(refuses_other_builds),
         cmocka_unit_test(refuses_absurd_offsets),
