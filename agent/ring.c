@@ -17,6 +17,7 @@
 #define SPINS 2000u
 #define WAIT_MS 50u
 #define PATIENCE_MS 10000u
+#define IMPATIENCE_MS 200u /* of a signal handler: what it interrupted may be what holds all up */
 #define DEATH_CHECK 65536u /* lost events between two looks at whether the collector lives */
 #define TEXT_PIECE 4096u
 
@@ -32,9 +33,9 @@ static struct mt_ring *map_twice(int fd, uint64_t bytes)
     if (!start) {
         return NULL;
     }
-    if (!sys_map(start, MT_RING_HEADER + bytes, MAP_SHARED | MAP_FIXED, fd, 0)
-        || !sys_map(start + MT_RING_HEADER + bytes, bytes, MAP_SHARED | MAP_FIXED, fd,
-            MT_RING_HEADER)) {
+    if (!sys_map(start, MT_RING_HEADER + bytes, MAP_SHARED | MAP_FIXED, fd, 0) ||
+        !sys_map(
+            start + MT_RING_HEADER + bytes, bytes, MAP_SHARED | MAP_FIXED, fd, MT_RING_HEADER)) {
         sys_unmap(start, mapped_size(bytes));
         return NULL;
     }
@@ -101,8 +102,8 @@ void ring_destroy(struct thread *thread)
 
 static bool refill(struct thread *thread, uint64_t count)
 {
-    thread->limit = atomic_load_explicit(&thread->ring->tail, memory_order_acquire)
-        + thread->mask + 1;
+    thread->limit =
+        atomic_load_explicit(&thread->ring->tail, memory_order_acquire) + thread->mask + 1;
     return thread->head + count <= thread->limit;
 }
 
@@ -163,8 +164,8 @@ static bool end_gap(struct thread *thread)
 
 static void add_to(_Atomic uint64_t *counter, uint64_t n)
 {
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-        memory_order_relaxed);
+    atomic_store_explicit(
+        counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 bool ring_lost(struct thread *thread, uint64_t bytes)
@@ -205,11 +206,12 @@ static bool sleep_for_room(struct thread *thread, uint64_t count)
         uint64_t slept = nap(thread), now = atomic_load(&session.control->clock_us);
         still = now == clock || thread->impatient ? still + slept : 0;
         clock = now;
-        if ((still || atomic_load(&session.control->state) != MT_STATE_RUNNING)
-            && collector_is_gone()) {
+        if ((still || atomic_load(&session.control->state) != MT_STATE_RUNNING) &&
+            collector_is_gone()) {
             return false;
         }
-        if (still >= PATIENCE_MS || (still && atomic_load(&stood_still) == clock + 1)) {
+        if (still >= (thread->impatient ? IMPATIENCE_MS : PATIENCE_MS) ||
+            (still && atomic_load(&stood_still) == clock + 1)) {
             return begin_gap(thread, clock);
         }
     }
