@@ -252,7 +252,10 @@ memtrace.mark("main")
     if result.status == 77:
         pytest.skip("no module for sub-interpreters")
     assert result.status == 0 and result.out == b"True\n" * 3, result
-    info = traced.assert_sound(result.trace)
+    # From 3.14 on an interpreter that ends frees pymalloc's own tables: those it had allocated
+    # inside of an allocation, which is no event.
+    tables = 3 * 3 if traced.python.version >= (3, 14) else 0
+    info = traced.assert_sound(result.trace, unknown_frees=tables)
     assert marks(info) == ["sub"] * 3 + ["main"] and regions(info) == ["f"] * 3
 
 
@@ -303,7 +306,7 @@ assert os.wait()[1] == 0
 # ---- decorated ----
 
 DECORATED = r'''
-import asyncio, functools, inspect, memtrace, types
+import asyncio, functools, inspect, memtrace, types, warnings
 
 def bare(a, b=2, *c, d: int = 4, **e) -> str:
     "Its doc."
@@ -367,7 +370,9 @@ generate().close()
 async def wait():
     await asyncio.sleep(0)
     return 7
-assert inspect.iscoroutinefunction(wait) and asyncio.iscoroutinefunction(wait)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # 3.14: the one of inspect is enough
+    assert inspect.iscoroutinefunction(wait) and asyncio.iscoroutinefunction(wait)
 
 @profile
 @types.coroutine
@@ -583,7 +588,8 @@ stop.set()
 def test_off_from_the_start(traced):
     result = traced.script(
         "import memtrace\nprint(memtrace.is_tracing())\nmissed = bytearray(4_000_000)\n"
-        "memtrace.start()\nprint(memtrace.is_tracing())\nheld = bytearray(3_000_000)  # held\n"
+        "held = None\nmemtrace.start()\nprint(memtrace.is_tracing())\n"
+        "held = bytearray(3_000_000)  # held\n"
         "del missed\n", options=["-q", "--off"])
     assert result.out == b"False\nTrue\n", result
     traced.assert_sound(result.trace)

@@ -42,7 +42,7 @@ def test_fork_frees_what_it_inherited(traced):
     """That changes the child's account only, and is no unknown free."""
     result = traced.script("""
 import os
-held = []
+held, b = [], None
 for n in range(20):
     b = b"x" * (50000 + n)  # held
     held.append(b)

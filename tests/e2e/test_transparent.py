@@ -212,7 +212,7 @@ def test_dies_of_the_same_signal(traced_once):
 def test_pythonmalloc(traced, variable):
     """Each allocator that Python can be told to use: wraps are put back, sizes as asked."""
     path = traced.directory / "sizes.py"
-    path.write_text("import sys\nheld = []\nfor n in range(100):\n    b = b'x' * (n * 40 + 400)\n"
+    path.write_text("held, b = [], None\n\nfor n in range(100):\n    b = b'x' * (n * 40 + 400)\n"
                     "    held.append(b)\n")
     result = traced.run(path, env=support.clean_environment(PYTHONMALLOC=variable))
     traced.assert_sound(result.trace)

@@ -2,15 +2,17 @@
 
 So plain tracemalloc and a tracer of allocators must agree on each line without
 any preparation.  Hence what looks odd here: results are kept at once, a Python
-function is called from one line only, and where an object of a kind that has a
-free list may have been dropped, fresh() empties the free lists.  Run by
-reference.py, which sees to it that nothing else collects.
+function is called from one line only, loops make no numbers (3.14 has a free list
+of them), and where an object of a kind that has a free list may have been dropped,
+fresh() empties the free lists.  Run by reference.py, which sees to it that nothing
+else collects.
 """
 import array
 import collections
 import json
 import struct
 from gc import collect as fresh
+from itertools import islice, repeat
 
 fresh()
 held = []
@@ -33,6 +35,7 @@ keep(bytearray(513))
 keep([None] * 1000)
 fresh()
 keep(list(range(300, 2000)))
+fresh()
 keep(tuple(range(300, 330)))
 fresh()
 keep({})
@@ -48,45 +51,47 @@ keep(slice(1, 1000000))
 fresh()
 keep(range(10**12))
 
+numbers = list(range(5000))
+fresh()
 grows = bytearray()
-for i in range(3000):
+for _ in repeat(None, 3000):
     grows.append(7)
-for i in range(2900):
+for _ in repeat(None, 2900):
     grows.pop()
 keep(grows)
 fresh()
 appended = []
-for i in range(5000):
+for _ in repeat(None, 5000):
     appended.append(None)
-for i in range(4000):
+for _ in repeat(None, 4000):
     appended.pop()
 keep(appended)
 table = {}
-for i in range(2000):
+for i in islice(numbers, 2000):
     table[i] = i
 keep(table)
 fresh()
 members = set()
-for i in range(5000):
+for i in islice(numbers, 5000):
     members.add(i)
-for i in range(4990):
+for i in islice(numbers, 4990):
     members.discard(i)
 keep(members)
 fresh()
-numbers = array.array("q")
-for i in range(5000):
-    numbers.append(i)
-for i in range(4000):
-    numbers.pop()
-keep(numbers)
+words = array.array("q")
+for i in islice(numbers, 5000):
+    words.append(i)
+for _ in repeat(None, 4000):
+    words.pop()
+keep(words)
 fresh()
 text = ""
-for i in range(1000):
+for _ in repeat(None, 1000):
     text += "more "
 keep(text)
 fresh()
 queue = collections.deque()
-for i in range(1000):
+for i in islice(numbers, 1000):
     queue.append(i)
 keep(queue)
 fresh()
