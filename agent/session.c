@@ -131,6 +131,12 @@ void session_forked(void)
         return;
     }
     uint64_t blocked = sys_block_signals();
+    const struct thread *forking = thread_self.thread;
+    session.is_forked = forking && forking->ring;
+    if (session.is_forked) {
+        session.forked_at[0] = forking->ring->slot;
+        session.forked_at[1] = forking->head;
+    }
     thread_forget_all();
     session.parent_image = session.image;
     session.image = atomic_fetch_add(&session.control->images_used, 1) + 1;
@@ -144,9 +150,9 @@ void session_forked(void)
 
 void session_check_collector(void)
 {
-    if (session.wanted && sys_pid() == session.pid
-        && atomic_load(&session.control->state) == MT_STATE_RUNNING
-        && !sys_process_lives(session.control->collector_pid)) {
+    if (session.wanted && sys_pid() == session.pid &&
+        atomic_load(&session.control->state) == MT_STATE_RUNNING &&
+        !sys_process_lives(session.control->collector_pid)) {
         session_off("the collector is gone");
     }
 }

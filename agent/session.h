@@ -15,17 +15,20 @@ struct session {
     struct mt_control *control;
     uint32_t image, parent_image;
     int pid;
-    bool wanted;         /* attached and not turned off */
-    bool paused;         /* allocations are not recorded */
-    bool many_threads;   /* events carry numbers from now on */
-    const char *single;  /* libc's flag: nonzero while there is one thread */
+    bool is_forked;        /* and then: where its parent's ring stood */
+    uint64_t forked_at[2]; /* slot, position */
+    bool wanted;           /* attached and not turned off */
+    bool paused;           /* allocations are not recorded */
+    bool many_threads;     /* events carry numbers from now on */
+    const char *single;    /* libc's flag: nonzero while there is one thread */
 };
 extern struct session session __attribute__((visibility("hidden")));
 
 #define SESSION_PAUSED 2u
 
-/* 1 while events are recorded, SESSION_PAUSED while allocations are not.  Lives in a page that the kernel wipes in a forked child, so
-   that a fork which bypasses every handler cannot write to its parent's rings. */
+/* 1 while events are recorded, SESSION_PAUSED while allocations are not.  Lives in a page that the
+   kernel wipes in a forked child, so that a fork which bypasses every handler cannot write to its
+   parent's rings. */
 #define SESSION_PAGE 4096u
 extern union session_live {
     volatile uint32_t on;

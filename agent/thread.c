@@ -55,13 +55,21 @@ bool thread_depend_on_others(struct thread *thread)
         if (!other || other == thread || !other->ring) {
             continue;
         }
-        uint64_t words[2] = {other->ring->slot,
-            atomic_load_explicit(&other->ring->head, memory_order_acquire)};
+        uint64_t words[2] = {
+            other->ring->slot, atomic_load_explicit(&other->ring->head, memory_order_acquire)};
         if (!ring_meta(thread, MT_META_DEPEND, 0, 0, words, 2)) {
             return false;
         }
     }
     return true;
+}
+
+/* The first record of an image says what it is; what a fork does comes after what its parent had
+   done. */
+static bool introduce(struct thread *thread)
+{
+    return python_announce(thread) &&
+           (!session.is_forked || ring_meta(thread, MT_META_DEPEND, 0, 0, session.forked_at, 2));
 }
 
 static struct thread *make_thread(void)
@@ -82,8 +90,8 @@ static struct thread *make_thread(void)
     }
     thread->taken = 1;
     index = atomic_fetch_add(&pool_used, 1);
-    if (index >= POOL_MAX || (index == 0 && !python_announce(thread))
-        || !thread_depend_on_others(thread)) {
+    if (index >= POOL_MAX || (index == 0 && !introduce(thread)) ||
+        !thread_depend_on_others(thread)) {
         return NULL;
     }
     atomic_store(&pool[index], thread);
@@ -170,8 +178,7 @@ void thread_setup(void)
 {
     int (*create)(pthread_key_t *, void (*)(void *)) =
         (int (*)(pthread_key_t *, void (*)(void *)))elfsym_find("pthread_key_create");
-    set_specific =
-        (int (*)(pthread_key_t, const void *))elfsym_find("pthread_setspecific");
+    set_specific = (int (*)(pthread_key_t, const void *))elfsym_find("pthread_setspecific");
     has_end_key = create && set_specific && create(&end_key, thread_ends) == 0;
 }
 
