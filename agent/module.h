@@ -1,5 +1,5 @@
 /*
- * The module `memtrace` in the traced program (python/memtrace.py.in).
+ * The module `memtrace` in the traced program (module/memtrace.py.in).
  */
 #ifndef AGENT_MODULE_H
 #define AGENT_MODULE_H

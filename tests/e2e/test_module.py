@@ -5,7 +5,7 @@ import shutil
 import pytest
 import support
 
-MODULE = support.ROOT / "python" / "memtrace.py.in"
+MODULE = support.ROOT / "agent" / "module" / "memtrace.py.in"
 
 # The two integers and the tuple of the first answer, and the second one's two integers.
 ANSWER = 64 + 56 + 2 * 64
