@@ -60,10 +60,10 @@ def find_interpreters():
             answer = subprocess.run([path, "-c", ASK], stdout=subprocess.PIPE, timeout=20,
                                     stderr=subprocess.DEVNULL, env=clean_environment())
             real, _, *version = answer.stdout.decode().split()
+            version = tuple(map(int, version))
         except (OSError, ValueError, subprocess.TimeoutExpired):
             left_out.append((path, "does not run"))
             continue
-        version = tuple(map(int, version))
         name = "%d.%d.%d" % version + ("-system" if real.startswith("/usr/bin") else "")
         found.setdefault(real, Interpreter(real, version, name))
     return sorted(found.values(), key=lambda i: (i.version, i.path)), left_out
