@@ -100,7 +100,7 @@ uint32_t group_line_number(struct group *group, uint32_t node)
 }
 
 /* A line of a function: code made at run time has many functions on one line. */
-static uint32_t frame_number(struct group *group, uint32_t node)
+static uint32_t line_frame_number(struct group *group, uint32_t node)
 {
     const struct trace_node *at = &group->trace->nodes[node];
     uint32_t name = canonical(group, group->trace->functions[at->function].name);
@@ -124,7 +124,7 @@ static uint32_t stack_number(struct group *group, uint32_t node)
         path[i] = at;
     uint64_t number = group->stacks[known];
     for (uint32_t i = 0; i < depth; i++) {
-        uint64_t key = number << 32 | frame_number(group, path[i]);
+        uint64_t key = number << 32 | line_frame_number(group, path[i]);
         number = number_of(&group->stack_numbers, key, &group->n_stacks);
         group->stacks[path[i]] = (uint32_t)number;
     }
@@ -149,6 +149,19 @@ uint64_t group_key_of_node(struct group *group, uint32_t node)
         return stack_number(group, node);
     default:
         return group_line_number(group, node);
+    }
+}
+
+uint32_t group_frame_number(struct group *group, uint32_t node)
+{
+    switch (group->key) {
+    case VIEW_FILENAME:
+    case VIEW_FUNCTION:
+    case VIEW_MODULE:
+    case VIEW_PACKAGE:
+        return number_of(&group->frame_numbers, group_key_of_node(group, node), &group->n_frames);
+    default:
+        return line_frame_number(group, node);
     }
 }
 

@@ -17,6 +17,8 @@ void group_free(struct group *group);
 
 /* The key of a frame or, for VIEW_TRACEBACK, a stack. */
 uint64_t group_key_of_node(struct group *group, uint32_t node);
+/* The number of a frame by the key, from 1: of a line also by its function's name. */
+uint32_t group_frame_number(struct group *group, uint32_t node);
 /* The number of the line of a node's frame, from 1: the same for the same line. */
 uint32_t group_line_number(struct group *group, uint32_t node);
 /* The number of the key's row, from 0 in the order of their first use. */

@@ -46,6 +46,11 @@ uint32_t *table_at(struct table *table, uint64_t key)
     return &slot->value;
 }
 
+uint32_t table_get(const struct table *table, uint64_t key)
+{
+    return table->capacity ? find(table->slots, table->capacity, key)->value : 0;
+}
+
 void table_free(struct table *table)
 {
     free(table->slots);

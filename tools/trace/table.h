@@ -16,6 +16,8 @@ struct table {
 /* The value of `key`, 0 if it is new: then the caller sets it to something else before the next
    call, which invalidates the pointer. */
 uint32_t *table_at(struct table *table, uint64_t key);
+/* The value of `key`, 0 if there is none. */
+uint32_t table_get(const struct table *table, uint64_t key);
 void table_free(struct table *table);
 
 #endif

@@ -24,7 +24,7 @@ static void add(int64_t *sum, int64_t more)
     *sum = (int64_t)((uint64_t)*sum + (uint64_t)more);
 }
 
-static void amount_add(struct view_amount *sum, const struct view_amount *more)
+void view_amount_add(struct view_amount *sum, const struct view_amount *more)
 {
     add(&sum->size, more->size);
     add(&sum->count, more->count);
@@ -34,7 +34,7 @@ static void amount_add(struct view_amount *sum, const struct view_amount *more)
     add(&sum->allocations, more->allocations);
 }
 
-static struct view_amount amount_of_site(const struct view *view, size_t site)
+struct view_amount view_amount_of_site(const struct view *view, size_t site)
 {
     const struct cell *cell = &view->state.cells[site];
     int domain = view->trace->sites[site].domain;
@@ -46,7 +46,7 @@ static struct view_amount amount_of_site(const struct view *view, size_t site)
         .allocations = cell->allocations};
 }
 
-static int64_t metric_of(const struct view *view, const struct view_amount *amount)
+int64_t view_metric(const struct view *view, const struct view_amount *amount)
 {
     switch (view->options->sort) {
     case VIEW_COUNT:
@@ -65,7 +65,6 @@ struct maker {
     struct view *view;
     struct group *group;
     const uint32_t *callers; /* by node */
-    const bool *selected;    /* by site */
     uint32_t *last_site;     /* by row: the site that was added last */
     uint32_t *row_of_site;   /* 1 + its row, 0 for none; the last one when cumulative */
     size_t capacity;
@@ -96,12 +95,12 @@ static void add_to_row(struct maker *maker, uint64_t key, uint32_t node, uint32_
 {
     struct view_row *row = row_at(maker, key, node);
     size_t i = (size_t)(row - maker->view->rows);
-    int64_t metric = metric_of(maker->view, amount);
+    int64_t metric = view_metric(maker->view, amount);
     if (maker->last_site[i] == site)
         return; /* a recursion: this line is on the stack more than once */
     maker->last_site[i] = site;
     maker->row_of_site[site] = (uint32_t)i + 1;
-    amount_add(&row->amount, amount);
+    view_amount_add(&row->amount, amount);
     if (!row->site || metric > row->most) {
         row->site = site;
         row->node = node;
@@ -114,7 +113,7 @@ static void add_rest(struct view *view, uint32_t site, const struct view_amount 
     const struct trace_site *at = &view->trace->sites[site];
     const struct trace_process *process = &view->trace->processes[at->process];
     bool python = at->node || process->traced != MT_PYTHON_NONE || process->python;
-    amount_add(&view->rest[python ? VIEW_IMPORTS : VIEW_NATIVE_CODE], amount);
+    view_amount_add(&view->rest[python ? VIEW_IMPORTS : VIEW_NATIVE_CODE], amount);
 }
 
 /* Blocks without a frame have no module: what is Python's own is start-up, the rest native. */
@@ -182,29 +181,37 @@ static void add_site(struct maker *maker, uint32_t site, const struct view_amoun
     }
 }
 
-static bool is_zero(const struct view_amount *amount)
+bool view_amount_is_zero(const struct view_amount *amount)
 {
     return !amount->size && !amount->count && !amount->allocated && !amount->allocations;
 }
 
-static void add_sites(struct maker *maker)
+/* What there is, whatever the key. */
+static void sum_up(struct view *view)
 {
-    struct view *view = maker->view;
     const struct trace *trace = view->trace;
     for (uint32_t i = 1; i < trace->n_sites; i++) {
-        struct view_amount amount = amount_of_site(view, i);
+        struct view_amount amount = view_amount_of_site(view, i);
         bool live = domain_is_live(trace->sites[i].domain);
-        if (is_zero(&amount))
+        if (view_amount_is_zero(&amount))
             continue;
         if (trace->sites[i].domain == MT_DOMAIN_MMAP)
             add(&view->mapped, amount.size);
         if (live && view->processes[trace->sites[i].process])
-            amount_add(&view->whole, &amount);
-        if (maker->selected[i]) {
-            amount_add(&view->total, &amount);
+            view_amount_add(&view->whole, &amount);
+        if (view->sites[i])
+            view_amount_add(&view->total, &amount);
+        else if (live)
+            view_amount_add(&view->excluded, &amount);
+    }
+}
+
+static void add_sites(struct maker *maker)
+{
+    for (uint32_t i = 1; i < maker->view->trace->n_sites; i++) {
+        struct view_amount amount = view_amount_of_site(maker->view, i);
+        if (maker->view->sites[i] && !view_amount_is_zero(&amount))
             add_site(maker, i, &amount);
-        } else if (live)
-            amount_add(&view->excluded, &amount);
     }
 }
 
@@ -213,7 +220,7 @@ static const char *file_of(const struct trace *trace, uint32_t node)
     return trace->strings[trace->functions[trace->nodes[node].function].file].data;
 }
 
-static int compare_names(const struct trace *trace, uint32_t a, uint32_t b)
+int view_compare_frames(const struct trace *trace, uint32_t a, uint32_t b)
 {
     int order = strcmp(file_of(trace, a), file_of(trace, b));
     if (order)
@@ -225,21 +232,23 @@ static int compare_names(const struct trace *trace, uint32_t a, uint32_t b)
         trace->strings[trace->functions[trace->nodes[b].function].name].data);
 }
 
-static int compare_rows(const void *a, const void *b, void *context)
+int view_compare_stacks(const struct trace *trace, uint32_t a, uint32_t b)
 {
-    const struct view_row *left = a, *right = b;
-    const struct trace *trace = context;
-    if (left->metric != right->metric)
-        return left->metric > right->metric ? -1 : 1;
-    uint32_t x = left->node, y = right->node;
-    for (; x && y; x = trace->nodes[x].parent, y = trace->nodes[y].parent) {
-        int order = compare_names(trace, x, y);
+    for (; a && b; a = trace->nodes[a].parent, b = trace->nodes[b].parent) {
+        int order = view_compare_frames(trace, a, b);
         if (order)
             return order;
     }
-    if (x || y)
-        return x ? 1 : -1;
-    return left->site < right->site ? -1 : left->site > right->site;
+    return a ? 1 : b ? -1 : 0;
+}
+
+static int compare_rows(const void *a, const void *b, void *context)
+{
+    const struct view_row *left = a, *right = b;
+    if (left->metric != right->metric)
+        return left->metric > right->metric ? -1 : 1;
+    int order = view_compare_stacks(context, left->node, right->node);
+    return order ? order : left->site < right->site ? -1 : left->site > right->site;
 }
 
 static void sort_rows(struct view *view)
@@ -247,7 +256,7 @@ static void sort_rows(struct view *view)
     size_t kept = 0;
     for (size_t i = 0; i < view->n_rows; i++) {
         struct view_row *row = &view->rows[i];
-        row->metric = metric_of(view, &row->amount);
+        row->metric = view_metric(view, &row->amount);
         if (row->metric || row->amount.size || row->amount.count)
             view->rows[kept++] = *row;
     }
@@ -271,8 +280,8 @@ static void find_vias(struct maker *maker)
         uint32_t row = maker->row_of_site[i];
         if (!row || !rank[row - 1])
             continue;
-        struct view_amount amount = amount_of_site(view, i);
-        best_add(best, rank[row - 1] - 1, view->trace->sites[i].node, metric_of(view, &amount));
+        struct view_amount amount = view_amount_of_site(view, i);
+        best_add(best, rank[row - 1] - 1, view->trace->sites[i].node, view_metric(view, &amount));
     }
     const uint32_t *nodes = best_nodes(best, shown, &view->arena);
     for (size_t i = 0; i < shown; i++) {
@@ -321,7 +330,6 @@ static void make_rows(struct view *view)
     if (options->key == VIEW_CALLER)
         maker.callers = callers_find(view->trace, options->mine, options->n_mine, &view->arena);
     maker.row_of_site = arena_need(&view->arena, view->trace->n_sites * sizeof(uint32_t));
-    maker.selected = filter_sites(&options->filter, view->trace, &view->arena);
     add_sites(&maker);
     sort_rows(view);
     if (options->key == VIEW_CALLER && !options->cumulative)
@@ -332,7 +340,7 @@ static void make_rows(struct view *view)
     free(maker.last_site);
 }
 
-enum view_error view_make(
+enum view_error view_open(
     struct view *view, const struct trace *trace, const struct view_options *options)
 {
     memset(view, 0, sizeof *view);
@@ -344,6 +352,17 @@ enum view_error view_make(
         return VIEW_NO_PROCESS;
     view->peak = moment_peak(trace, view->processes);
     enum view_error error = find_state(view);
+    if (error != VIEW_OK)
+        return error;
+    view->sites = filter_sites(&options->filter, trace, &view->arena);
+    sum_up(view);
+    return VIEW_OK;
+}
+
+enum view_error view_make(
+    struct view *view, const struct trace *trace, const struct view_options *options)
+{
+    enum view_error error = view_open(view, trace, options);
     if (error == VIEW_OK)
         make_rows(view);
     return error;
@@ -360,7 +379,7 @@ struct view_amount view_sum(const struct view *view, size_t first)
 {
     struct view_amount sum = {0};
     for (size_t i = first; i < view->n_rows; i++)
-        amount_add(&sum, &view->rows[i].amount);
+        view_amount_add(&sum, &view->rows[i].amount);
     return sum;
 }
 

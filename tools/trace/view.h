@@ -77,6 +77,7 @@ struct view {
     struct view_amount whole;            /* live memory of the processes selected, unfiltered */
     int64_t mapped;                      /* their mappings, not in any of these */
     bool *processes;                     /* by id: selected */
+    bool *sites;                         /* by id: let through, though they may hold nothing */
     size_t n_processes;                  /* selected */
     struct state state;
     struct instant at, from; /* where the moments were found */
@@ -97,6 +98,20 @@ enum view_error {
 enum view_error view_make(
     struct view *view, const struct trace *trace, const struct view_options *options);
 void view_free(struct view *view);
+
+/* The same without the rows: what views of another shape are made of (tree.h).  The key is not
+   looked at. */
+enum view_error view_open(
+    struct view *view, const struct trace *trace, const struct view_options *options);
+
+/* What a site has at the moment; what of an amount counts, by the sort. */
+struct view_amount view_amount_of_site(const struct view *view, size_t site);
+int64_t view_metric(const struct view *view, const struct view_amount *amount);
+void view_amount_add(struct view_amount *sum, const struct view_amount *more);
+bool view_amount_is_zero(const struct view_amount *amount);
+/* The order of two frames, or of the stacks that they are the innermost of. */
+int view_compare_frames(const struct trace *trace, uint32_t a, uint32_t b);
+int view_compare_stacks(const struct trace *trace, uint32_t a, uint32_t b);
 
 /* True if the key can be used with `cumulative`. */
 bool view_key_has_frames(enum view_key key);
