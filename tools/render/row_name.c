@@ -32,6 +32,23 @@ static void print_thread(FILE *file, const struct report *report, const struct t
     }
 }
 
+void print_node_name(FILE *file, const struct report *report, uint32_t node)
+{
+    enum view_key key = report->options.view.key;
+    if (!node)
+        fputs(top_no_frame(key), file);
+    else if (key == VIEW_MODULE || key == VIEW_PACKAGE)
+        print_name(file, report_module(report, node));
+    else if (key == VIEW_FILENAME || key == VIEW_FUNCTION)
+        print_name(file, report_file(report, node));
+    else
+        print_place(file, report, node);
+    if (node && (key == VIEW_CALLER || key == VIEW_FUNCTION)) {
+        fputc(' ', file);
+        print_name(file, report_function(report, node));
+    }
+}
+
 void print_row_name(FILE *file, const struct report *report, const struct view_row *row)
 {
     enum view_key key = report->options.view.key;
@@ -45,20 +62,6 @@ void print_row_name(FILE *file, const struct report *report, const struct view_r
         print_command(file, report, site->process);
     } else if (key == VIEW_NATIVE_FRAME)
         fprintf(file, "native frame %u", site->native);
-    else if (!row->node)
-        fputs(top_no_frame(key), file);
-    else if (key == VIEW_MODULE || key == VIEW_PACKAGE)
-        print_name(file, report_module(report, row->node));
-    else if (key == VIEW_FILENAME)
-        print_name(file, report_file(report, row->node));
-    else if (key == VIEW_FUNCTION) {
-        print_name(file, report_file(report, row->node));
-        fputc(' ', file);
-        print_name(file, report_function(report, row->node));
-    } else
-        print_place(file, report, row->node);
-    if (key == VIEW_CALLER) {
-        fputc(' ', file);
-        print_name(file, report_function(report, row->node));
-    }
+    else
+        print_node_name(file, report, row->node);
 }

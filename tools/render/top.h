@@ -26,6 +26,8 @@ bool top_has_rests(enum view_key key);
 
 /* File and line of a node's frame; what a row is about, by the report's key. */
 void print_place(FILE *file, const struct report *report, uint32_t node);
+/* The same of a key that has frames, for a frame. */
+void print_node_name(FILE *file, const struct report *report, uint32_t node);
 void print_row_name(FILE *file, const struct report *report, const struct view_row *row);
 
 /* First lines of a text report about a view: file, command, moment, totals; then cautions. */

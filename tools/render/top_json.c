@@ -6,36 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "render/json.h"
-#include "render/moments.h"
-#include "trace/processes.h"
-
-static void put_split(struct json *json, const struct view_amount *amount)
-{
-    json_number(json, "size", amount->size);
-    json_number(json, "count", amount->count);
-    json_number(json, "python", amount->python);
-    json_number(json, "native", amount->native);
-}
-
-static void put_amount(struct json *json, const struct view_amount *amount)
-{
-    put_split(json, amount);
-    json_number(json, "allocated", amount->allocated);
-    json_number(json, "allocations", amount->allocations);
-}
-
-static void put_place(struct json *json, const struct report *report, uint32_t node)
-{
-    json_name(json, "filename", report_file(report, node));
-    json_number(json, "lineno", report->trace.nodes[node].line);
-    json_name(json, "function", report_function(report, node));
-}
+#include "render/parts_json.h"
 
 static void put_frame(struct json *json, const struct report *report, uint32_t node)
 {
     json_open(json, NULL, '{');
-    put_place(json, report, node);
+    json_place(json, report, node);
     json_close(json, '}');
 }
 
@@ -58,16 +34,6 @@ static void put_traceback(struct json *json, const struct report *report, uint32
     free(stack);
 }
 
-static void put_command(struct json *json, const struct trace *trace, uint32_t process)
-{
-    const struct trace_string *command = &trace->strings[trace->processes[process].command];
-    const char *end = command->data + command->size;
-    json_open(json, "command", '[');
-    for (const char *word = command->data; word < end; word += strlen(word) + 1)
-        json_name(json, NULL, word);
-    json_close(json, ']');
-}
-
 static void put_thread(struct json *json, const struct trace *trace, const struct trace_site *site)
 {
     json_number(json, "pid", trace->processes[site->process].pid);
@@ -79,27 +45,14 @@ static void put_thread(struct json *json, const struct trace *trace, const struc
 
 static void put_frames(struct json *json, const struct report *report, const struct view_row *row)
 {
-    enum view_key key = report->options.view.key;
-    if (!row->node) {
-        json_name(json, "name", top_no_frame(key));
-        return;
-    }
-    if (key == VIEW_MODULE || key == VIEW_PACKAGE) {
-        json_name(json, view_key_names[key], report_module(report, row->node));
-        return;
-    }
-    if (key == VIEW_TRACEBACK) {
+    if (row->node && report->options.view.key == VIEW_TRACEBACK) {
         put_traceback(json, report, row->node);
         return;
     }
-    json_name(json, "filename", report_file(report, row->node));
-    if (key == VIEW_CALLER || key == VIEW_LINENO)
-        json_number(json, "lineno", report->trace.nodes[row->node].line);
-    if (key != VIEW_FILENAME)
-        json_name(json, "function", report_function(report, row->node));
+    json_frame(json, report, row->node);
     if (row->via) {
         json_open(json, "via", '{');
-        put_place(json, report, row->via);
+        json_place(json, report, row->via);
         json_close(json, '}');
     }
 }
@@ -120,12 +73,12 @@ static void put_row(struct json *json, const struct report *report, const struct
         break;
     case VIEW_PROCESS:
         json_number(json, "pid", report->trace.processes[site->process].pid);
-        put_command(json, &report->trace, site->process);
+        json_command(json, &report->trace, site->process);
         break;
     default:
         put_frames(json, report, row);
     }
-    put_amount(json, &row->amount);
+    json_amount(json, &row->amount);
     json_close(json, '}');
 }
 
@@ -137,7 +90,7 @@ static void put_rests(struct json *json, const struct view *view)
             continue;
         json_open(json, NULL, '{');
         json_name(json, "name", top_rest_names[i]);
-        put_amount(json, &view->rest[i]);
+        json_amount(json, &view->rest[i]);
         json_close(json, '}');
     }
     json_close(json, ']');
@@ -155,25 +108,14 @@ static void put_sums(struct json *json, const struct view *view, size_t shown)
     json_close(json, '}');
     if (top_has_rests(view->options->key))
         put_rests(json, view);
-    json_open(json, "excluded", '{');
-    json_number(json, "size", view->excluded.size);
-    json_number(json, "count", view->excluded.count);
-    json_close(json, '}');
+    json_excluded(json, view);
 }
 
 void top_json(FILE *file, const struct report *report, const struct view *view)
 {
     struct json json = {.file = file};
     size_t shown = top_rows(report, view);
-    json_open(&json, NULL, '{');
-    json_number(&json, "schema", 1);
-    json_name(&json, "trace", report->trace.path);
-    put_command(&json, &report->trace, process_of_interest(&report->trace, view->processes));
-    json_moments(&json, view);
-    json_name(&json, "key", view_key_names[view->options->key]);
-    json_open(&json, "total", '{');
-    put_split(&json, &view->total);
-    json_close(&json, '}');
+    json_begin_report(&json, report, view);
     json_open(&json, "rows", '[');
     for (size_t i = 0; i < shown; i++)
         put_row(&json, report, &view->rows[i]);

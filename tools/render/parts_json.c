@@ -1,0 +1,81 @@
+/*
+ * Parts of JSON (parts_json.h).  Runs in the tools.
+ */
+#include "render/parts_json.h"
+
+#include <string.h>
+
+#include "render/moments.h"
+#include "render/top.h"
+#include "trace/processes.h"
+
+void json_split(struct json *json, const struct view_amount *amount)
+{
+    json_number(json, "size", amount->size);
+    json_number(json, "count", amount->count);
+    json_number(json, "python", amount->python);
+    json_number(json, "native", amount->native);
+}
+
+void json_amount(struct json *json, const struct view_amount *amount)
+{
+    json_split(json, amount);
+    json_number(json, "allocated", amount->allocated);
+    json_number(json, "allocations", amount->allocations);
+}
+
+void json_command(struct json *json, const struct trace *trace, uint32_t process)
+{
+    const struct trace_string *command = &trace->strings[trace->processes[process].command];
+    const char *end = command->data + command->size;
+    json_open(json, "command", '[');
+    for (const char *word = command->data; word < end; word += strlen(word) + 1)
+        json_name(json, NULL, word);
+    json_close(json, ']');
+}
+
+void json_place(struct json *json, const struct report *report, uint32_t node)
+{
+    json_name(json, "filename", report_file(report, node));
+    json_number(json, "lineno", report->trace.nodes[node].line);
+    json_name(json, "function", report_function(report, node));
+}
+
+void json_frame(struct json *json, const struct report *report, uint32_t node)
+{
+    enum view_key key = report->options.view.key;
+    if (!node) {
+        json_name(json, "name", top_no_frame(key));
+        return;
+    }
+    if (key == VIEW_MODULE || key == VIEW_PACKAGE) {
+        json_name(json, view_key_names[key], report_module(report, node));
+        return;
+    }
+    json_name(json, "filename", report_file(report, node));
+    if (key == VIEW_CALLER || key == VIEW_LINENO)
+        json_number(json, "lineno", report->trace.nodes[node].line);
+    if (key != VIEW_FILENAME)
+        json_name(json, "function", report_function(report, node));
+}
+
+void json_begin_report(struct json *json, const struct report *report, const struct view *view)
+{
+    json_open(json, NULL, '{');
+    json_number(json, "schema", 1);
+    json_name(json, "trace", report->trace.path);
+    json_command(json, &report->trace, process_of_interest(&report->trace, view->processes));
+    json_moments(json, view);
+    json_name(json, "key", view_key_names[view->options->key]);
+    json_open(json, "total", '{');
+    json_split(json, &view->total);
+    json_close(json, '}');
+}
+
+void json_excluded(struct json *json, const struct view *view)
+{
+    json_open(json, "excluded", '{');
+    json_number(json, "size", view->excluded.size);
+    json_number(json, "count", view->excluded.count);
+    json_close(json, '}');
+}
