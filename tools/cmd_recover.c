@@ -44,6 +44,8 @@ static const char *why(int error)
     switch (error) {
     case EBUSY:
         return "its collector lives; end the program first";
+    case EAGAIN:
+        return "is being recovered already";
     case ENOENT:
         return "holds nothing that could be recovered; removed";
     case EPROTO:
@@ -61,7 +63,7 @@ static int finish_session(const char *directory)
     int error = session_resume(&collector, directory);
     if (error) {
         message("%s: %s", directory, why(error));
-        return error == EBUSY ? 0 : 1;
+        return error == EBUSY || error == EAGAIN ? 0 : 1;
     }
     session_finish(collector);
     char end[128];

@@ -242,7 +242,7 @@ struct compaction *compact_begin(const struct writer *writer, const char *path,
 {
     struct compaction *job = memory_zeroed(1, sizeof(*job));
     job->path = strdup(path);
-    job->chunks = writer->sequence;
+    job->chunks = writer_sequence(writer);
     job->n_sites = definitions->n_sites;
     job->process_of = memory_zeroed(job->n_sites, sizeof(*job->process_of));
     for (uint32_t i = 0; i < job->n_sites; i++) {
@@ -286,7 +286,7 @@ void compact_end(struct compaction *job, struct writer *writer)
     buffer_free(&job->out.raw); /* of the thread's memory */
     buffer_free(&job->out.packed);
     bool good = !job->failed && !writer->error &&
-                walk(job, job->chunks, writer->sequence - job->chunks, copy_same) &&
+                walk(job, job->chunks, writer_sequence(writer) - job->chunks, copy_same) &&
                 !job->out.error && rename(job->new_path, job->path) == 0;
     struct writer old = *writer;
     if (good) {

@@ -4,6 +4,7 @@
  */
 #include "collect/definitions.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,25 +20,18 @@ void definitions_init(struct definitions *d)
     d->sites = memory_grow(NULL, &d->sites_capacity, 1, sizeof(*d->sites));
     d->n_strings = d->n_functions = d->n_nodes = d->n_sites = 1;
     d->n_processes = d->n_threads = 1;
+    for (int kind = MT_CHUNK_STRINGS; kind <= MT_CHUNK_SITES; kind++) {
+        d->written[kind] = 1;
+    }
     d->strings[0].bytes = memory_zeroed(1, 1);
 }
 
-static struct buffer *define(struct definitions *d, int kind)
+/* The new definition is complete: from here on it is there. */
+static uint32_t commit(uint32_t *count)
 {
-    d->pending[kind].count++;
-    return &d->pending[kind].body;
+    atomic_signal_fence(memory_order_seq_cst);
+    return (*count)++;
 }
-
-static void put_numbers(struct buffer *body, const uint64_t *numbers, int count)
-{
-    for (int i = 0; i < count; i++) {
-        buffer_varint(body, numbers[i]);
-    }
-}
-
-#define PUT(body, ...)                                                                             \
-    put_numbers(body, (const uint64_t[]){__VA_ARGS__},                                             \
-        sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 static bool equal_string(const void *context, uint32_t number, const void *key)
 {
@@ -54,16 +48,19 @@ uint32_t definitions_string(struct definitions *d, const void *bytes, uint32_t s
     if (id || !size) {
         return id;
     }
-    id = d->n_strings++;
-    d->strings = memory_grow(d->strings, &d->strings_capacity, d->n_strings, sizeof(key));
+    d->strings = memory_grow(d->strings, &d->strings_capacity, d->n_strings + 1ul, sizeof(key));
     char *copy = memory_zeroed(size + 1, 1);
     memcpy(copy, bytes, size);
-    d->strings[id] = (struct string_record){copy, size};
+    d->strings[d->n_strings] = (struct string_record){copy, size};
+    id = commit(&d->n_strings);
     index_add(&d->string_index, hash, id);
-    struct buffer *body = define(d, MT_CHUNK_STRINGS);
-    buffer_varint(body, size);
-    buffer_append(body, bytes, size);
     return id;
+}
+
+static uint32_t hash_function(const struct function_record *function)
+{
+    return index_hash_numbers(
+        (uint64_t)function->file << 32 | function->name, function->first_line);
 }
 
 static bool equal_function(const void *context, uint32_t number, const void *key)
@@ -75,19 +72,22 @@ static bool equal_function(const void *context, uint32_t number, const void *key
 
 uint32_t definitions_function(struct definitions *d, const struct function_record *function)
 {
-    uint32_t hash =
-        index_hash_numbers((uint64_t)function->file << 32 | function->name, function->first_line);
+    uint32_t hash = hash_function(function);
     uint32_t id = index_find(&d->function_index, hash, equal_function, d, function);
     if (id) {
         return id;
     }
-    id = d->n_functions++;
     d->functions =
-        memory_grow(d->functions, &d->functions_capacity, d->n_functions, sizeof(*function));
-    d->functions[id] = *function;
+        memory_grow(d->functions, &d->functions_capacity, d->n_functions + 1ul, sizeof(*function));
+    d->functions[d->n_functions] = *function;
+    id = commit(&d->n_functions);
     index_add(&d->function_index, hash, id);
-    PUT(define(d, MT_CHUNK_FUNCTIONS), function->file, function->name, function->first_line);
     return id;
+}
+
+static uint32_t hash_node(const struct node_record *node)
+{
+    return index_hash_numbers((uint64_t)node->parent << 32 | node->function, node->line);
 }
 
 static bool equal_node(const void *context, uint32_t number, const void *key)
@@ -99,17 +99,22 @@ static bool equal_node(const void *context, uint32_t number, const void *key)
 
 uint32_t definitions_node(struct definitions *d, const struct node_record *node)
 {
-    uint32_t hash = index_hash_numbers((uint64_t)node->parent << 32 | node->function, node->line);
+    uint32_t hash = hash_node(node);
     uint32_t id = index_find(&d->node_index, hash, equal_node, d, node);
     if (id) {
         return id;
     }
-    id = d->n_nodes++;
-    d->nodes = memory_grow(d->nodes, &d->nodes_capacity, d->n_nodes, sizeof(*node));
-    d->nodes[id] = *node;
+    d->nodes = memory_grow(d->nodes, &d->nodes_capacity, d->n_nodes + 1ul, sizeof(*node));
+    d->nodes[d->n_nodes] = *node;
+    id = commit(&d->n_nodes);
     index_add(&d->node_index, hash, id);
-    PUT(define(d, MT_CHUNK_NODES), node->parent, node->function, node->line);
     return id;
+}
+
+static uint32_t hash_site(const struct site_record *site)
+{
+    return index_hash_numbers(
+        (uint64_t)site->node << 32 | site->thread, (uint64_t)site->process << 8 | site->domain);
 }
 
 static bool equal_site(const void *context, uint32_t number, const void *key)
@@ -122,55 +127,139 @@ static bool equal_site(const void *context, uint32_t number, const void *key)
 
 uint32_t definitions_site(struct definitions *d, const struct site_record *site)
 {
-    uint32_t hash = index_hash_numbers(
-        (uint64_t)site->node << 32 | site->thread, (uint64_t)site->process << 8 | site->domain);
+    uint32_t hash = hash_site(site);
     uint32_t id = index_find(&d->site_index, hash, equal_site, d, site);
     if (id) {
         return id;
     }
-    id = d->n_sites++;
-    d->sites = memory_grow(d->sites, &d->sites_capacity, d->n_sites, sizeof(*site));
-    d->sites[id] = *site;
+    d->sites = memory_grow(d->sites, &d->sites_capacity, d->n_sites + 1ul, sizeof(*site));
+    d->sites[d->n_sites] = *site;
+    id = commit(&d->n_sites);
     index_add(&d->site_index, hash, id);
-    PUT(define(d, MT_CHUNK_SITES), site->process, site->thread, site->domain, site->node, 0);
     return id;
 }
 
 uint32_t definitions_process(struct definitions *d, const struct process_record *process)
 {
-    PUT(define(d, MT_CHUNK_PROCESSES), (uint32_t)process->pid, process->parent, process->start_us,
-        (uint32_t)process->origin, process->path, process->command, process->python,
-        (uint32_t)process->traced);
-    return d->n_processes++;
+    d->processes =
+        memory_grow(d->processes, &d->processes_capacity, d->n_processes + 1ul, sizeof(*process));
+    d->processes[d->n_processes] = *process;
+    return commit(&d->n_processes);
 }
 
 uint32_t definitions_thread(
     struct definitions *d, uint32_t process, int tid, uint32_t name, uint64_t start_us)
 {
-    PUT(define(d, MT_CHUNK_THREADS), process, (uint32_t)tid, name, start_us);
-    return d->n_threads++;
+    struct thread_record thread = {process, (uint32_t)tid, name, start_us};
+    d->threads = memory_grow(d->threads, &d->threads_capacity, d->n_threads + 1ul, sizeof(thread));
+    d->threads[d->n_threads] = thread;
+    return commit(&d->n_threads);
 }
 
-static void flush_kind(struct definitions *d, struct writer *writer, int kind)
+/* ---- writing ---- */
+
+static void put_numbers(struct buffer *body, const uint64_t *numbers, size_t count)
 {
-    struct pending *pending = &d->pending[kind];
-    if (!pending->count) {
+    for (size_t i = 0; i < count; i++) {
+        buffer_varint(body, numbers[i]);
+    }
+}
+
+#define PUT(body, ...)                                                                             \
+    put_numbers(body, (const uint64_t[]){__VA_ARGS__},                                             \
+        sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+
+static void put_string(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    buffer_varint(body, d->strings[id].size);
+    buffer_append(body, d->strings[id].bytes, d->strings[id].size);
+}
+
+static void put_function(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    const struct function_record *function = &d->functions[id];
+    PUT(body, function->file, function->name, function->first_line);
+}
+
+static void put_node(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    PUT(body, d->nodes[id].parent, d->nodes[id].function, d->nodes[id].line);
+}
+
+static void put_process(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    const struct process_record *process = &d->processes[id];
+    PUT(body, (uint32_t)process->pid, process->parent, process->start_us, (uint32_t)process->origin,
+        process->path, process->command, process->python, (uint32_t)process->traced);
+}
+
+static void put_thread(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    const struct thread_record *thread = &d->threads[id];
+    PUT(body, thread->process, thread->tid, thread->name, thread->start_us);
+}
+
+static void put_site(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    const struct site_record *site = &d->sites[id];
+    PUT(body, site->process, site->thread, site->domain, site->node, 0);
+}
+
+static void flush_kind(struct definitions *d, struct writer *writer, uint32_t kind, uint32_t count,
+    void (*put)(struct buffer *body, const struct definitions *d, uint32_t id))
+{
+    struct buffer body = {0};
+    if (count == d->written[kind]) {
         return;
     }
-    struct buffer body = {0};
-    buffer_varint(&body, pending->count);
-    buffer_append(&body, pending->body.data, pending->body.size);
-    writer_chunk(writer, kind, &body);
+    buffer_varint(&body, count - d->written[kind]);
+    for (uint32_t id = d->written[kind]; id < count; id++) {
+        put(&body, d, id);
+    }
+    d->flush = (struct flush){writer_sequence(writer), kind, count};
+    atomic_signal_fence(memory_order_seq_cst);
+    writer_chunk(writer, (int)kind, &body);
     buffer_free(&body);
-    pending->body.size = 0;
-    pending->count = 0;
+    d->written[kind] = count;
 }
 
 void definitions_flush(struct definitions *d, struct writer *writer)
 {
-    for (int kind = MT_CHUNK_STRINGS; kind <= MT_CHUNK_SITES; kind++) {
-        flush_kind(d, writer, kind);
+    flush_kind(d, writer, MT_CHUNK_STRINGS, d->n_strings, put_string);
+    flush_kind(d, writer, MT_CHUNK_FUNCTIONS, d->n_functions, put_function);
+    flush_kind(d, writer, MT_CHUNK_NODES, d->n_nodes, put_node);
+    flush_kind(d, writer, MT_CHUNK_PROCESSES, d->n_processes, put_process);
+    flush_kind(d, writer, MT_CHUNK_THREADS, d->n_threads, put_thread);
+    flush_kind(d, writer, MT_CHUNK_SITES, d->n_sites, put_site);
+}
+
+/* ---- after a kill ---- */
+
+/* An index may have been left in the middle of its growth; what it had is not freed, for the same
+   reason. */
+static void index_all(struct definitions *d)
+{
+    d->string_index = d->function_index = d->node_index = d->site_index = (struct index){0};
+    for (uint32_t id = 1; id < d->n_strings; id++) {
+        index_add(&d->string_index, index_hash(d->strings[id].bytes, d->strings[id].size), id);
     }
+    for (uint32_t id = 1; id < d->n_functions; id++) {
+        index_add(&d->function_index, hash_function(&d->functions[id]), id);
+    }
+    for (uint32_t id = 1; id < d->n_nodes; id++) {
+        index_add(&d->node_index, hash_node(&d->nodes[id]), id);
+    }
+    for (uint32_t id = 1; id < d->n_sites; id++) {
+        index_add(&d->site_index, hash_site(&d->sites[id]), id);
+    }
+}
+
+void definitions_reopen(struct definitions *d, const struct writer *writer)
+{
+    if (d->flush.count && writer_sequence(writer) > d->flush.sequence) {
+        d->written[d->flush.kind] = d->flush.count;
+    }
+    index_all(d);
 }
 
 void definitions_free(struct definitions *d)
@@ -178,13 +267,12 @@ void definitions_free(struct definitions *d)
     for (uint32_t i = 0; i < d->n_strings; i++) {
         memory_free(d->strings[i].bytes);
     }
-    for (int kind = 0; kind < 16; kind++) {
-        buffer_free(&d->pending[kind].body);
-    }
     memory_free(d->strings);
     memory_free(d->functions);
     memory_free(d->nodes);
     memory_free(d->sites);
+    memory_free(d->processes);
+    memory_free(d->threads);
     index_free(&d->string_index);
     index_free(&d->function_index);
     index_free(&d->node_index);

@@ -1,7 +1,10 @@
 /*
  * What a trace defines: strings, functions, nodes, processes, threads, sites,
- * each once, with its id.  New ones gather in bodies of chunks until they are
- * flushed, definitions before uses.  Used by the collector.
+ * each once, with its id.  New ones wait in their arrays until they are flushed,
+ * definitions before uses.  Used by the collector.
+ *
+ * A definition is made by the step of its count alone, when all of it is in its
+ * place: a collector that is killed in between leaves arrays that are whole.
  */
 #ifndef COLLECT_DEFINITIONS_H
 #define COLLECT_DEFINITIONS_H
@@ -26,22 +29,6 @@ struct site_record {
     uint32_t cell; /* the cell of blocks that are born now, 0 if there is none yet */
 };
 
-struct pending {
-    struct buffer body;
-    uint32_t count;
-};
-
-struct definitions {
-    struct string_record *strings; /* [0] is the empty one, in each of these */
-    struct function_record *functions;
-    struct node_record *nodes;
-    struct site_record *sites;
-    uint32_t n_strings, n_functions, n_nodes, n_sites, n_processes, n_threads;
-    size_t strings_capacity, functions_capacity, nodes_capacity, sites_capacity;
-    struct index string_index, function_index, node_index, site_index;
-    struct pending pending[16]; /* by enum mt_chunk */
-};
-
 struct process_record {
     int pid;
     uint32_t parent;
@@ -49,6 +36,31 @@ struct process_record {
     int origin; /* enum mt_origin */
     uint32_t path, command, python;
     int traced; /* enum mt_python */
+};
+struct thread_record {
+    uint32_t process, tid, name;
+    uint64_t start_us;
+};
+
+/* The chunk that is being written: whether it was is known by the writer's sequence. */
+struct flush {
+    uint64_t sequence;
+    uint32_t kind, count;
+};
+
+struct definitions {
+    struct string_record *strings; /* [0] is the empty one, in each of these */
+    struct function_record *functions;
+    struct node_record *nodes;
+    struct site_record *sites;
+    struct process_record *processes;
+    struct thread_record *threads;
+    uint32_t n_strings, n_functions, n_nodes, n_sites, n_processes, n_threads;
+    size_t strings_capacity, functions_capacity, nodes_capacity, sites_capacity, processes_capacity,
+        threads_capacity;
+    struct index string_index, function_index, node_index, site_index;
+    uint32_t written[16]; /* of each kind, by enum mt_chunk */
+    struct flush flush;
 };
 
 void definitions_init(struct definitions *definitions);
@@ -62,6 +74,8 @@ uint32_t definitions_thread(
     struct definitions *definitions, uint32_t process, int tid, uint32_t name, uint64_t start_us);
 /* Writes what is new. */
 void definitions_flush(struct definitions *definitions, struct writer *writer);
+/* After the death of the collector that made them: what it was in the middle of is undone. */
+void definitions_reopen(struct definitions *definitions, const struct writer *writer);
 void definitions_free(struct definitions *definitions);
 
 #endif

@@ -97,6 +97,21 @@ static uint32_t define_python(struct definitions *definitions, uint64_t version)
     return definitions_string(definitions, text, (uint32_t)length);
 }
 
+/* Its number is noted before it is used: a collector that was killed meanwhile has defined it. */
+static void define_process(
+    struct collector *collector, struct image *image, const struct process_record *record)
+{
+    struct definitions *definitions = &collector->accounts.definitions;
+    if (!image->process) {
+        image->process = definitions->n_processes;
+    }
+    if (image->process == definitions->n_processes) {
+        definitions_process(definitions, record);
+    }
+    accounts_process(&collector->accounts, image->process, &image->account);
+    image->announced = true;
+}
+
 static void on_process(struct collector *collector, struct ring *ring, uint64_t w0, uint64_t w1)
 {
     struct image *image = ring->image;
@@ -121,9 +136,7 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
         .python = define_python(definitions, (uint32_t)w1),
         .traced = (int)(w0 >> 32),
     };
-    image->process = definitions_process(definitions, &record);
-    accounts_process(&collector->accounts, image->process, &image->account);
-    image->announced = true;
+    define_process(collector, image, &record);
     collector->untraced_python |= record.traced == MT_PYTHON_UNKNOWN;
 }
 
@@ -204,9 +217,7 @@ void session_adopt(struct collector *collector, int pid, const char *path, const
         .start_us = image->start_us,
         .path = definitions_string(definitions, path, (uint32_t)strlen(path)),
         .command = definitions_string(definitions, command, (uint32_t)strlen(command))};
-    image->process = definitions_process(definitions, &record);
-    accounts_process(&collector->accounts, image->process, &image->account);
-    image->announced = true;
+    define_process(collector, image, &record);
 }
 /* ---- ends ---- */
 

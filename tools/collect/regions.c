@@ -74,7 +74,6 @@ static void put_region(struct collector *collector, const struct image *image,
         return;
     }
     collector->n_regions++;
-    pending->count++;
     buffer_varint(&pending->body, image->process);
     buffer_varint(&pending->body, region->thread);
     buffer_varint(&pending->body, region->name);
@@ -83,6 +82,7 @@ static void put_region(struct collector *collector, const struct image *image,
     buffer_varint(&pending->body, region->live);
     buffer_varint(&pending->body, live_of(image));
     buffer_varint(&pending->body, region->peak);
+    pending->count++;
 }
 
 /* The latest one of that number, its place; n_regions if there is none. */

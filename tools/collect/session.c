@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -209,6 +211,11 @@ int session_resume(struct collector **result, const char *directory)
         shared_remove(&shared);
         return error;
     }
+    struct stat status;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &status) != 0 || !status.st_nlink) {
+        close(fd);
+        return EAGAIN; /* another one is at it, or has just done it */
+    }
     struct collector *collector = memory_reopen_store(fd);
     if (!collector || !collector->has_output) {
         close(fd);
@@ -221,5 +228,7 @@ int session_resume(struct collector **result, const char *directory)
     rings_reopen(collector);
     images_reopen(collector);
     *result = collector;
-    return reopen_output(collector);
+    error = reopen_output(collector);
+    definitions_reopen(&collector->accounts.definitions, &collector->writer);
+    return error;
 }

@@ -16,6 +16,11 @@
 #include "collect/shared.h"
 #include "trace/writer.h"
 
+struct pending { /* records of a chunk that is yet to be written */
+    struct buffer body;
+    uint32_t count;
+};
+
 struct collector {
     struct shared shared;
     struct accounts accounts;

@@ -6,6 +6,7 @@
 #include "trace/writer.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,16 +115,22 @@ void writer_open(struct writer *writer, int fd)
     header[MT_TRACE_MAGIC_SIZE + 2] = MT_TRACE_MINOR;
     make_compressor(writer);
     write_all(writer, header, sizeof header);
-    writer->whole = writer->written;
+    writer->states[0].whole = writer->written;
+}
+
+uint64_t writer_sequence(const struct writer *writer)
+{
+    return writer->states[writer->current].sequence;
 }
 
 void writer_resume(struct writer *writer, int fd)
 {
     writer->fd = fd;
     writer->error = 0;
-    writer->written = writer->whole;
+    writer->written = writer->states[writer->current].whole;
+    writer->raw = writer->packed = (struct buffer){0}; /* they may have been about to move */
     make_compressor(writer);
-    if (ftruncate(fd, (off_t)writer->whole) != 0)
+    if (ftruncate(fd, (off_t)writer->written) != 0)
         writer->error = errno;
 }
 
@@ -153,7 +160,7 @@ void writer_chunk(struct writer *writer, int kind, const struct buffer *body)
         return;
     writer->raw.size = 0;
     buffer_append(&writer->raw, &byte, 1);
-    buffer_varint(&writer->raw, writer->sequence);
+    buffer_varint(&writer->raw, writer_sequence(writer));
     buffer_append(&writer->raw, body->data, body->size);
     if (writer->raw.size > MT_CHUNK_MAX) {
         writer->error = EFBIG;
@@ -162,8 +169,10 @@ void writer_chunk(struct writer *writer, int kind, const struct buffer *body)
     pack(writer);
     write_all(writer, writer->packed.data, writer->packed.size);
     if (!writer->error) {
-        writer->sequence++;
-        writer->whole = writer->written;
+        uint32_t next = !writer->current;
+        writer->states[next] = (struct writer_state){writer_sequence(writer) + 1, writer->written};
+        atomic_signal_fence(memory_order_seq_cst);
+        writer->current = next;
     }
 }
 

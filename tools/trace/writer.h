@@ -28,13 +28,19 @@ void buffer_varint(struct buffer *buffer, uint64_t value);
 void buffer_svarint(struct buffer *buffer, int64_t value);
 void buffer_free(struct buffer *buffer);
 
+/* How far a file is written: whole chunks, and the bytes that they take with the header. */
+struct writer_state {
+    uint64_t sequence, whole;
+};
+
 struct writer {
     int fd;
-    int error; /* errno of the first failure, 0 while all is well */
-    uint64_t sequence;
+    int error;        /* errno of the first failure, 0 while all is well */
     uint64_t written; /* bytes of the file so far */
-    uint64_t whole;   /* of them, in whole chunks */
-    void *zstd;       /* ZSTD_CCtx */
+    /* states[current]: the other one is filled first, so that a kill leaves one that is true. */
+    struct writer_state states[2];
+    uint32_t current;
+    void *zstd; /* ZSTD_CCtx */
     struct buffer raw, packed;
 };
 
@@ -43,6 +49,8 @@ void writer_open(struct writer *writer, int fd);
 /* Goes on with a file that another process has left: fd as for writer_open, but not empty.  What
    it had written of a chunk is cut off. */
 void writer_resume(struct writer *writer, int fd);
+/* Number of chunks that are written. */
+uint64_t writer_sequence(const struct writer *writer);
 /* Appends one chunk; body is not kept.  */
 void writer_chunk(struct writer *writer, int kind, const struct buffer *body);
 /* Closes the file; returns 0 or the errno of the first failure. */
