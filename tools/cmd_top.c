@@ -25,22 +25,6 @@ static const struct argp argp = {.parser = parse,
     .doc = "Which lines hold the memory of a traced program.",
     .children = children};
 
-/* Says why a view is empty when it is the options' doing. */
-static void explain(const struct report *report, const struct view *view)
-{
-    const struct filter *filter = &view->options->filter;
-    if (view->total.size || view->total.count || !view->excluded.count)
-        return;
-    for (size_t i = 0; i < filter->n_patterns; i++)
-        if (!filter->patterns[i].exclude)
-            message("--include '%s': no block; patterns are for whole paths, and case counts%s",
-                filter->patterns[i].pattern,
-                *filter->patterns[i].pattern == '*' ? "" : "; begin with '*/'");
-    for (size_t i = 0; i < filter->n_threads; i++)
-        message(
-            "nothing was allocated by thread '%s'; `--key thread` lists them", filter->threads[i]);
-}
-
 static int print(const struct report *report, const struct view *view)
 {
     FILE *file = output_open(report->options.output);
@@ -68,7 +52,7 @@ int cmd_top(int argc, char **argv)
     int status = 1;
     enum view_error failed = view_make(&view, &report.trace, &report.options.view);
     if (failed == VIEW_OK) {
-        explain(&report, &view);
+        explain_empty(&view);
         status = print(&report, &view);
     } else
         explain_view(&report, &view, failed);

@@ -198,3 +198,18 @@ void explain_view(const struct report *report, const struct view *view, enum vie
         break;
     }
 }
+
+void explain_empty(const struct view *view)
+{
+    const struct filter *filter = &view->options->filter;
+    if (view->total.size || view->total.count || !view->excluded.count)
+        return;
+    for (size_t i = 0; i < filter->n_patterns; i++)
+        if (!filter->patterns[i].exclude)
+            message("--include '%s': no block; patterns are for whole paths, and case counts%s",
+                filter->patterns[i].pattern,
+                *filter->patterns[i].pattern == '*' ? "" : "; begin with '*/'");
+    for (size_t i = 0; i < filter->n_threads; i++)
+        message(
+            "nothing was allocated by thread '%s'; `--key thread` lists them", filter->threads[i]);
+}

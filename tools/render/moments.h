@@ -19,5 +19,7 @@ void json_moments(struct json *json, const struct view *view);
 
 /* The message for a view that could not be made. */
 void explain_view(const struct report *report, const struct view *view, enum view_error error);
+/* Says why a view is empty when it is the options' doing. */
+void explain_empty(const struct view *view);
 
 #endif

@@ -36,7 +36,7 @@ static const struct argp_option options[] = {
     {"from", OPTION_FROM, "MOMENT", 0, "Only what was allocated after this moment", 1},
     {"to", OPTION_TO, "MOMENT", 0, "... and is live at this one: the same as --at", 1},
     {"key", OPTION_KEY, "KEY", 0,
-        "Group by caller (default), lineno, filename, function, module, package, traceback, "
+        "Group by caller (the default, but of tree), lineno, filename, function, module, package, traceback, "
         "domain, thread, process or native-frame",
         1},
     {"sort", OPTION_SORT, "METRIC", 0,

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "render/escape.h"
-#include "render/output.h"
-#include "trace/callers.h"
+#include "render/packages.h"
 
 const char *const top_rest_names[VIEW_RESTS] = {
     [VIEW_IMPORTS] = "imports and start-up",
@@ -29,11 +28,6 @@ size_t top_rows(const struct report *report, const struct view *view)
 {
     size_t limit = report->options.view.limit;
     return limit && limit < view->n_rows ? limit : view->n_rows;
-}
-
-static bool by_churn(const struct view *view)
-{
-    return view->options->sort == VIEW_CHURN_SIZE || view->options->sort == VIEW_CHURN_COUNT;
 }
 
 static double percent(int64_t part, int64_t whole)
@@ -108,45 +102,16 @@ static void print_row_source(FILE *file, const struct report *report, const stru
     fputc('\n', file);
 }
 
-enum { PACKAGES_NAMED = 4 };
-
-/* The first part of the name below a library's directory, else the file itself. */
-static size_t package_of(const char *name, const char **package)
-{
-    *package = callers_library_part(name);
-    if (*package != name)
-        return strcspn(*package, "/");
-    const char *slash = strrchr(name, '/');
-    *package = slash ? slash + 1 : name;
-    return strlen(*package);
-}
-
-/* `... 14 frames in flask, werkzeug`: the older frames, from `node` on. */
-static void print_left_out(FILE *file, const struct report *report, uint32_t node, size_t n)
+/* The older frames, from `node` on. */
+static void print_left_out(FILE *file, const struct report *report, uint32_t node)
 {
     const struct trace *trace = &report->trace;
-    const char *names[PACKAGES_NAMED];
-    size_t sizes[PACKAGES_NAMED], named = 0;
-    fprintf(
-        file, "  %s %zu frame%s in ", output_utf8() ? "\xe2\x80\xa6" : "...", n, n == 1 ? "" : "s");
-    for (; node; node = trace->nodes[node].parent) {
-        const char *package;
-        size_t size = package_of(
-            trace->strings[trace->functions[trace->nodes[node].function].file].data, &package);
-        size_t i = 0;
-        while (i < named && (sizes[i] != size || memcmp(names[i], package, size) != 0))
-            i++;
-        if (i < named)
-            continue;
-        if (named == PACKAGES_NAMED) {
-            fputs(", and more", file);
-            break;
-        }
-        names[named] = package;
-        sizes[named++] = size;
-        fputs(named > 1 ? ", " : "", file);
-        print_escaped(file, package, size);
-    }
+    struct packages packages = {0};
+    for (; node; node = trace->nodes[node].parent)
+        packages_add(
+            &packages, trace->strings[trace->functions[trace->nodes[node].function].file].data);
+    fputs("  ", file);
+    packages_print(file, &packages);
     fputc('\n', file);
 }
 
@@ -180,7 +145,7 @@ static void print_traceback(FILE *file, const struct report *report, uint32_t le
     for (size_t i = 0; i < shown; i++)
         node = nodes[node].parent;
     if (node)
-        print_left_out(file, report, node, depth - shown);
+        print_left_out(file, report, node);
     while (shown) { /* from the oldest on, as many at a time as there is room for */
         size_t many = shown < 256 ? shown : 256, skip = shown - many;
         for (node = leaf; skip; skip--)
@@ -198,7 +163,7 @@ static void print_row(FILE *file, const struct report *report, const struct view
     const struct view_row *row = &view->rows[i];
     fprintf(file, "#%zu: ", i + 1);
     print_row_name(file, report, row);
-    if (by_churn(view))
+    if (view_sorts_churn(view->options->sort))
         print_churn(file, report, view, &row->amount);
     else
         print_live(file, report, view, &row->amount);
@@ -214,9 +179,9 @@ static void print_sum(FILE *file, const struct report *report, const struct view
     const char *name, const struct view_amount *amount)
 {
     char size[FORMAT_SIZE];
-    int64_t bytes = by_churn(view) ? amount->allocated : amount->size;
+    int64_t bytes = view_sorts_churn(view->options->sort) ? amount->allocated : amount->size;
     fprintf(file, "%s: %s%s\n", name, format_total(size, bytes, report->options.units),
-        by_churn(view) ? " allocated" : "");
+        view_sorts_churn(view->options->sort) ? " allocated" : "");
 }
 
 static void print_rest(
@@ -232,7 +197,7 @@ static void print_rest(
     }
     for (int i = 0; i < VIEW_RESTS; i++)
         if (view->rest[i].size || view->rest[i].count ||
-            (by_churn(view) && view->rest[i].allocated))
+            (view_sorts_churn(view->options->sort) && view->rest[i].allocated))
             print_sum(file, report, view, top_rest_names[i], &view->rest[i]);
     if (view->excluded.size || view->excluded.count)
         print_sum(file, report, view, "excluded", &view->excluded);
@@ -251,6 +216,8 @@ void top_text(FILE *file, const struct report *report, const struct view *view)
         print_row(file, report, view, i);
     print_rest(file, report, view, shown);
     print_sum(file, report, view,
-        view->options->key == VIEW_CALLER || by_churn(view) ? "Total" : "Total allocated size",
+        view->options->key == VIEW_CALLER || view_sorts_churn(view->options->sort)
+            ? "Total"
+            : "Total allocated size",
         &view->total);
 }

@@ -19,6 +19,11 @@ bool view_key_has_frames(enum view_key key)
     return key <= VIEW_PACKAGE;
 }
 
+bool view_sorts_churn(enum view_sort sort)
+{
+    return sort == VIEW_CHURN_SIZE || sort == VIEW_CHURN_COUNT;
+}
+
 static void add(int64_t *sum, int64_t more)
 {
     *sum = (int64_t)((uint64_t)*sum + (uint64_t)more);

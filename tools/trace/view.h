@@ -113,6 +113,8 @@ bool view_amount_is_zero(const struct view_amount *amount);
 int view_compare_frames(const struct trace *trace, uint32_t a, uint32_t b);
 int view_compare_stacks(const struct trace *trace, uint32_t a, uint32_t b);
 
+/* True if it is about all that was ever allocated. */
+bool view_sorts_churn(enum view_sort sort);
 /* True if the key can be used with `cumulative`. */
 bool view_key_has_frames(enum view_key key);
 /* Amounts of rows from `first` on, together. */
