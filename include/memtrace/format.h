@@ -81,6 +81,9 @@ enum mt_chunk {
     /* n, then n of: ordinal of a boundary (a difference to the one before) that is not retained
        any more: its changes count for the next one, and what was born after it counts as born
        after the retained one before it */
+    MT_CHUNK_SIZES = 16,
+    /* process, n, then for each domain below n: allocations that were temporary, m, and m counts of
+       allocations: of blocks whose size has so many bits (0; 1; 2 and 3; 4 to 7; ...) */
 };
 
 /* Why a process has no status: not ours to wait for; it was running when the trace ended; it became

@@ -14,6 +14,7 @@
  *   boundary KIND PROCESS TIME NAME    then: row SITE BYTES BLOCKS ALLOCATED ALLOCATIONS [BIRTH]
  *   peak PROCESS TIME PYTHON NATIVE BLOCKS    then: row SITE BYTES BLOCKS [BIRTH]
  *   thin ORDINAL
+ *   sizes PROCESS DOMAINS      then for each: TEMPORARY BUCKETS COUNT...
  *   source FILE LINE TEXT
  *   region PROCESS THREAD NAME START DURATION BEFORE AFTER PEAK
  *   ended PROCESS TIME STATUS UNKNOWN DUPLICATE INHERITED GAPS GAP_BYTES EVENTS MAX_RSS [PAUSED]
@@ -308,6 +309,17 @@ static void do_thin(struct word *words, int n)
     buffer_free(&body);
 }
 
+static void do_sizes(struct word *words, int n)
+{
+    struct buffer body = {0};
+    flush();
+    buffer_varint(&body, id_of(MT_CHUNK_PROCESSES, words[1]));
+    for (int i = 2; i < n; i++)
+        buffer_varint(&body, (uint64_t)number_of(words[i]));
+    writer_chunk(&writer, MT_CHUNK_SIZES, &body);
+    buffer_free(&body);
+}
+
 static void do_source(struct word *words, int n)
 {
     uint64_t text = string_of(words[3]);
@@ -371,7 +383,7 @@ static const struct {
     void (*run)(struct word *words, int n);
 } records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread}, {"stack", 6, do_stack},
     {"site", 6, do_site}, {"timeline", 2, do_timeline}, {"sample", 8, do_sample},
-    {"boundary", 5, do_boundary}, {"peak", 6, do_peak}, {"row", 4, do_row}, {"thin", 2, do_thin},
+    {"boundary", 5, do_boundary}, {"peak", 6, do_peak}, {"row", 4, do_row}, {"thin", 2, do_thin}, {"sizes", 3, do_sizes},
     {"source", 4, do_source}, {"ended", 11, do_ended}, {"chunk", 3, do_chunk},
     {"region", 9, do_region}, {"flush", 1, do_flush}};
 

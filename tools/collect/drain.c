@@ -125,6 +125,21 @@ static void count_duplicate(struct drain *drain, const struct block *old)
     accounts_remove(drain->accounts, &image->account, old->cell, old->size);
 }
 
+static inline void count_size(struct ring *ring, uint32_t domain, const struct block *block)
+{
+    sizes_count(&ring->image->sizes, domain, block->size);
+    ring->last_address = block->address;
+    ring->last_domain = domain;
+}
+
+static inline void count_temporary(struct ring *ring, uint64_t address)
+{
+    if (address == ring->last_address) {
+        ring->last_address = 0;
+        ring->image->sizes.temporary[ring->last_domain]++;
+    }
+}
+
 static inline struct block read_block(struct drain *drain)
 {
     struct ring *ring = drain->ring;
@@ -145,6 +160,7 @@ static inline void allocate(struct drain *drain)
     if (!heapmap_put(&image->blocks, &block, &old)) {
         count_duplicate(drain, &old);
     }
+    count_size(drain->ring, word(drain->ring, 0) >> 4 & 7, &block);
     accounts_add(drain->accounts, &image->account, block.cell, block.size, drain->ring->time_us);
 }
 
@@ -165,6 +181,7 @@ static inline void release(struct drain *drain)
     struct image *image = drain->ring->image;
     struct block block;
     if (heapmap_take(&image->blocks, word(drain->ring, 0) >> 19 << 3, &block)) {
+        count_temporary(drain->ring, block.address);
         accounts_remove(drain->accounts, &image->account, block.cell, block.size);
     } else {
         count_unknown(drain);
@@ -198,6 +215,7 @@ static void end_move(struct drain *drain)
     if (!heapmap_put(&image->blocks, &block, &replaced)) {
         count_duplicate(drain, &replaced);
     }
+    count_size(ring, word(ring, 0) >> 4 & 7, &block);
     if (old.cell) {
         accounts_move(drain->accounts, &image->account, old.cell, old.size, block.cell, block.size,
             ring->time_us);

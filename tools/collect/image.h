@@ -11,6 +11,7 @@
 #include "collect/accounts.h"
 #include "collect/heapmap.h"
 #include "collect/rangemap.h"
+#include "collect/sizes.h"
 #include "memtrace/ring.h"
 
 struct sample {
@@ -43,6 +44,7 @@ struct image {
     uint32_t expected[MT_COUNTERS]; /* next number of each order counter */
     uint64_t expected_map;
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events;
+    struct sizes sizes;
     bool was_paused;        /* not every block was recorded */
     uint64_t paused_frees;  /* of blocks that were not */
     struct region *regions; /* open ones, in the order of their begins */

@@ -247,11 +247,20 @@ static void write_timeline(struct collector *collector, struct image *image)
 
 /* ---- moments ---- */
 
+static void write_sizes(struct collector *collector, const struct image *image)
+{
+    struct buffer body = {0};
+    buffer_varint(&body, image->process);
+    sizes_put(&body, &image->sizes);
+    write_chunk(collector, MT_CHUNK_SIZES, &body);
+}
+
 void record_end(struct collector *collector, struct image *image, uint64_t time_us)
 {
     image->end = image->account.now;
     write_boundary(collector, MT_BOUNDARY_END, image, time_us, 0);
     boundaries_pass(&collector->boundaries);
+    write_sizes(collector, image);
     write_peak(collector, &collector->accounts.all, 0);
 }
 

@@ -132,7 +132,8 @@ static void parse_processes(struct reader *reader, struct cursor *body)
     size_t n = cursor_count(body, 8);
     if (!EXTEND(reader, trace->processes, trace->n_processes, n) ||
         !EXTEND(reader, trace->timelines, trace->n_processes, n) ||
-        !EXTEND(reader, trace->peaks, trace->n_processes, n))
+        !EXTEND(reader, trace->peaks, trace->n_processes, n) ||
+        !EXTEND(reader, trace->sizes, trace->n_processes, n))
         return;
     while (n--) {
         struct trace_process process = {0};
@@ -356,6 +357,30 @@ static void parse_regions(struct reader *reader, struct cursor *body)
     }
 }
 
+static void parse_counts(struct reader *reader, struct cursor *body, struct trace_counts *counts)
+{
+    counts->temporary = cursor_varint(body);
+    counts->n = cursor_count(body, 1);
+    if (counts->n > 65)
+        body->bad = true;
+    counts->counts = body->bad ? NULL : allocate(reader, counts->n * sizeof *counts->counts);
+    for (size_t i = 0; i < counts->n && counts->counts; i++)
+        counts->counts[i] = cursor_varint(body);
+}
+
+static void parse_sizes(struct reader *reader, struct cursor *body)
+{
+    uint32_t process = parse_process_id(reader->trace, body);
+    size_t n = cursor_count(body, 2);
+    struct trace_sizes *sizes = allocate(reader, sizeof *sizes);
+    if (n > MT_DOMAINS)
+        body->bad = true;
+    for (size_t i = 0; i < n && sizes && !body->bad; i++)
+        parse_counts(reader, body, &sizes->domains[i]);
+    if (!body->bad)
+        reader->trace->sizes[process] = sizes;
+}
+
 static parse_function *const parsers[] = {
     [MT_CHUNK_META] = parse_meta,
     [MT_CHUNK_STRINGS] = parse_strings,
@@ -372,6 +397,7 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_END] = parse_end,
     [MT_CHUNK_REGIONS] = parse_regions,
     [MT_CHUNK_THIN] = parse_thin,
+    [MT_CHUNK_SIZES] = parse_sizes,
 };
 
 /* The retained boundary of all processes at or before each one. */
@@ -426,7 +452,7 @@ void bodies_begin(struct reader *reader)
     if (!trace->arena || !EXTEND(reader, trace->strings, 0, 1) ||
         !EXTEND(reader, trace->functions, 0, 1) || !EXTEND(reader, trace->nodes, 0, 1) ||
         !EXTEND(reader, trace->processes, 0, 1) || !EXTEND(reader, trace->timelines, 0, 1) ||
-        !EXTEND(reader, trace->peaks, 0, 1) || !EXTEND(reader, trace->threads, 0, 1) ||
+        !EXTEND(reader, trace->peaks, 0, 1) || !EXTEND(reader, trace->sizes, 0, 1) || !EXTEND(reader, trace->threads, 0, 1) ||
         !EXTEND(reader, trace->sites, 0, 1)) {
         reader->no_memory = true;
         return;

@@ -84,6 +84,13 @@ struct trace_peak {
 struct trace_source {
     uint32_t file, line, text;
 };
+struct trace_sizes { /* of a process, by domain; a reallocation is an allocation */
+    struct trace_counts {
+        uint64_t temporary; /* freed before its thread allocated anything else */
+        uint64_t *counts;   /* by the number of bits of the size */
+        size_t n;           /* at most 65 */
+    } domains[MT_DOMAINS];
+};
 struct trace_region { /* a stretch of time that the program named */
     uint32_t process, thread, name;
     uint64_t start_us, end_us;
@@ -105,6 +112,7 @@ struct trace {
     struct trace_timeline *timelines; /* one for each process, by its id */
     struct trace_boundary *boundaries;
     struct trace_peak *peaks;     /* by process id; 0 is the sum of all */
+    struct trace_sizes **sizes;   /* by process id; NULL: not written (yet) */
     struct trace_source *sources; /* sorted by file, line */
     struct trace_region *regions; /* in the order of their ends */
     size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_sites, n_boundaries,

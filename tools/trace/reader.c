@@ -81,6 +81,7 @@ void trace_free(struct trace *trace)
     free(trace->processes);
     free(trace->timelines);
     free(trace->peaks);
+    free(trace->sizes);
     free(trace->threads);
     free(trace->sites);
     free(trace->boundaries);

@@ -194,6 +194,59 @@ static void moves_are_one_event(void **state)
     assert_int_equal(world.image.account.peak.best, 150);
 }
 
+static void sizes_are_counted(void **state)
+{
+    const struct sizes *sizes = &world.image.sizes;
+    static const uint64_t of_size[] = {0, 1, 2, 3, 4, 255, 256, 1ull << 40};
+    for (size_t i = 0; i < 8; i++) {
+        put(0, MT_OP_SIZE | (of_size[i] >> 24) << 4);
+        put_alloc(0, 0x1000 * (i + 1), of_size[i] & 0xffffff);
+    }
+    take(0);
+    const uint64_t *counts = sizes->counts[MT_DOMAIN_MALLOC];
+    static const int wanted[] = {[0] = 1, [1] = 1, [2] = 2, [3] = 1, [8] = 1, [9] = 1, [41] = 1};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        assert_int_equal(counts[i], wanted[i]);
+    }
+    assert_int_equal(sizes->counts[MT_DOMAIN_OBJ][2], 0);
+}
+
+static void put_free(int ring, uint64_t address)
+{
+    put(ring, MT_OP_FREE | address << 16);
+}
+
+static void temporary_blocks(void **state)
+{
+    const uint64_t *temporary = &world.image.sizes.temporary[MT_DOMAIN_MALLOC];
+    put_alloc(0, 0x1000, 10);
+    put_alloc(0, 0x2000, 10);
+    put_free(0, 0x1000); /* another was allocated since */
+    put_free(0, 0x2000);
+    take(0);
+    assert_int_equal(*temporary, 1);
+    put_alloc(0, 0x3000, 10);
+    put_alloc(1, 0x4000, 10);
+    take(0);
+    take(1);
+    put_free(1, 0x3000); /* by another thread */
+    put_free(0, 0x4000);
+    take(1);
+    take(0);
+    assert_int_equal(*temporary, 1);
+    put_alloc(0, 0x5000, 10);
+    put(0, MT_OP_REALLOC_BEGIN | 0x5000ull << 16);
+    put(0, MT_OP_REALLOC_END | MT_DOMAIN_MALLOC << 4 | 150 << 8);
+    put(0, 0x6000ull << 16);
+    put_alloc(1, 0x7000, 10); /* on another thread */
+    take(0);
+    take(1);
+    put_free(0, 0x6000);
+    take(0);
+    assert_int_equal(*temporary, 2);
+    assert_int_equal(world.image.sizes.counts[MT_DOMAIN_MALLOC][8], 1);
+}
+
 static void moves_are_cancelled(void **state)
 {
     put_alloc(0, 0x1000, 100);
@@ -447,6 +500,8 @@ int main(void)
         CASE(numbers_order_rings),
         CASE(rings_depend),
         CASE(moves_are_one_event),
+        CASE(sizes_are_counted),
+        CASE(temporary_blocks),
         CASE(moves_are_cancelled),
         CASE(death_in_a_move_loses_nothing),
         CASE(address_reused_during_a_move),
