@@ -32,7 +32,7 @@
 #include "trace/rows.h"
 #include "trace/writer.h"
 
-enum { WORDS = 64 };
+enum { WORDS = 128 };
 
 struct word {
     char *text;

@@ -19,6 +19,8 @@ void json_command(struct json *json, const struct trace *trace, uint32_t process
 void json_place(struct json *json, const struct report *report, uint32_t node);
 /* What the report's key has of a frame: filename and so on, or "name" if there is none. */
 void json_frame(struct json *json, const struct report *report, uint32_t node);
+/* What a row of a view is about, and its amount: the members of an object. */
+void json_row(struct json *json, const struct report *report, const struct view_row *row);
 /* "excluded": what filters left out. */
 void json_excluded(struct json *json, const struct view *view);
 

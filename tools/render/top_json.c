@@ -57,10 +57,9 @@ static void put_frames(struct json *json, const struct report *report, const str
     }
 }
 
-static void put_row(struct json *json, const struct report *report, const struct view_row *row)
+void json_row(struct json *json, const struct report *report, const struct view_row *row)
 {
     const struct trace_site *site = &report->trace.sites[row->site];
-    json_open(json, NULL, '{');
     switch (report->options.view.key) {
     case VIEW_DOMAIN:
         json_name(json, "domain", domain_names[site->domain]);
@@ -79,7 +78,6 @@ static void put_row(struct json *json, const struct report *report, const struct
         put_frames(json, report, row);
     }
     json_amount(json, &row->amount);
-    json_close(json, '}');
 }
 
 static void put_rests(struct json *json, const struct view *view)
@@ -117,8 +115,11 @@ void top_json(FILE *file, const struct report *report, const struct view *view)
     size_t shown = top_rows(report, view);
     json_begin_report(&json, report, view);
     json_open(&json, "rows", '[');
-    for (size_t i = 0; i < shown; i++)
-        put_row(&json, report, &view->rows[i]);
+    for (size_t i = 0; i < shown; i++) {
+        json_open(&json, NULL, '{');
+        json_row(&json, report, &view->rows[i]);
+        json_close(&json, '}');
+    }
     json_close(&json, ']');
     put_sums(&json, view, shown);
     json_close(&json, '}');
