@@ -1,86 +1,46 @@
 /*
- * Changes what is inside the chunks of a trace, where no checksum would tell, and
- * reads it:  fuzz_reader TRACE ROUNDS.  Runs in tests, best under sanitizers; the
- * seeds are 1 to ROUNDS, so that a failure can be had again.
+ * Fuzzer of the trace reader and the views.  The input is a trace without its
+ * framing, so that checksums are no hurdle: a chunk is a byte of kind, two of its
+ * size, and its body.  It is written as a trace, read back, and all views are made
+ * of it.
+ *
+ *     fuzz_reader with FUZZ_SEED=TRACE in the environment prints the input that the trace is of.
  */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "fuzz.h"
+#include "memtrace/format.h"
 #include "trace/chunk.h"
 #include "trace/model.h"
+#include "trace/series.h"
 #include "trace/view.h"
 #include "trace/writer.h"
 
-static uint64_t random_state;
+enum { CHUNK_HEAD = 3 };
 
-static uint32_t random_below(uint32_t limit)
+static void write_trace(int fd, const uint8_t *data, size_t size)
 {
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(random_state >> 33) % limit;
-}
-
-/* One of the changes that decoders are afraid of. */
-static void change(struct buffer *body)
-{
-    static const uint8_t bytes[] = {0, 1, 2, 0x7f, 0x80, 0xff};
-    if (!body->size)
-        return;
-    size_t at = random_below((uint32_t)body->size);
-    switch (random_below(5)) {
-    case 0:
-        body->data[at] = bytes[random_below(sizeof bytes)];
-        break;
-    case 1:
-        body->data[at] ^= (uint8_t)(1u << random_below(8));
-        break;
-    case 2:
-        body->size = at;
-        break;
-    case 3: /* a byte less */
-        memmove(body->data + at, body->data + at + 1, body->size - at - 1);
-        body->size--;
-        break;
-    default: /* the largest number */
-        for (size_t i = at; i < body->size && i < at + 9; i++)
-            body->data[i] = 0xff;
-        buffer_append(body, "\x01", 1);
-    }
-}
-
-/* Writes the trace once more; one chunk in ten is changed, left out or written twice. */
-static void rewrite(const char *from, const char *to)
-{
-    struct chunk_file file;
     struct writer writer;
-    struct buffer body = {0};
-    struct cursor cursor;
-    int kind;
-    if (chunk_open(&file, from) != TRACE_OK)
-        exit(2);
-    writer_open(&writer, open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-    while (chunk_next(&file, &kind, &cursor) == CHUNK_GOOD) {
-        uint32_t dice = random_below(48);
-        body.size = 0;
-        buffer_append(&body, cursor.at, cursor_left(&cursor));
-        if (dice < 3)
-            change(&body);
-        if (dice != 3)
-            writer_chunk(&writer, kind, &body);
-        if (dice == 4)
-            writer_chunk(&writer, kind, &body);
-        chunk_accept(&file);
+    struct buffer body;
+    writer_open(&writer, dup(fd));
+    while (size >= CHUNK_HEAD) {
+        size_t length = data[1] | (size_t)data[2] << 8;
+        length = length < size - CHUNK_HEAD ? length : size - CHUNK_HEAD;
+        body = (struct buffer){.data = (uint8_t *)data + CHUNK_HEAD, .size = length};
+        writer_chunk(&writer, data[0] % (MT_CHUNK_THIN + 3), &body);
+        data += CHUNK_HEAD + length;
+        size -= CHUNK_HEAD + length;
     }
-    chunk_close(&file);
     writer_close(&writer);
-    buffer_free(&body);
 }
 
-/* Makes all views that differ in what they walk. */
-static void look(const struct trace *trace)
+/* Moments and flags that the input chooses too, by its size and its last byte. */
+static void make_views(const struct trace *trace, size_t dice)
 {
     static const char *const moments[] = {
         "start", "peak", "end", "now", "0.5", "-0.1", "mark:m", "12:00"};
@@ -88,33 +48,66 @@ static void look(const struct trace *trace)
     for (int key = 0; key < VIEW_KEYS; key++) {
         struct view view;
         struct view_options options = {.key = (enum view_key)key, .sort = VIEW_CHURN_SIZE};
-        moment_parse(&options.moment, moments[random_below(MOMENTS)]);
-        moment_parse(&options.from, moments[random_below(MOMENTS)]);
-        options.interval = random_below(2);
-        options.cumulative = view_key_has_frames(options.key) && random_below(2);
+        moment_parse(&options.moment, moments[(dice + (size_t)key) % MOMENTS]);
+        moment_parse(&options.from, moments[dice / MOMENTS % MOMENTS]);
+        options.interval = dice & 1;
+        options.cumulative = view_key_has_frames(options.key) && dice & 2;
         view_make(&view, trace, &options);
         view_free(&view);
     }
 }
 
-int main(int argc, char **argv)
+static void make_series(const struct trace *trace, size_t dice)
 {
-    char path[] = "/tmp/memtrace-fuzz-XXXXXX";
-    unsigned read = 0, rounds = argc == 3 ? (unsigned)atoi(argv[2]) : 0;
-    if (argc != 3 || close(mkstemp(path)) < 0)
-        return 2;
-    for (random_state = 0; rounds; rounds--) {
-        uint64_t seed = rounds;
-        struct trace trace;
-        random_state = seed;
-        rewrite(argv[1], path);
-        if (trace_read(&trace, path) != TRACE_OK)
-            continue;
-        look(&trace);
-        read += trace.n_boundaries > 0;
+    struct series series = {0};
+    if (series_of_all(&series, trace)) {
+        series_window(&series, dice * 1000, dice * 100000);
+        series_thin(&series, 8 + dice % 32);
+        series_slope(&series, dice);
+    }
+    series_free(&series);
+    for (uint32_t process = 1; process < trace->n_processes && process < 4; process++) {
+        if (series_of_process(&series, trace, process))
+            series_thin(&series, 16);
+        series_free(&series);
+    }
+}
+
+static int print_seed(const char *path)
+{
+    struct chunk_file file;
+    struct cursor body;
+    int kind;
+    if (chunk_open(&file, path) != TRACE_OK)
+        return 1;
+    while (chunk_next(&file, &kind, &body) == CHUNK_GOOD) {
+        size_t size = cursor_left(&body);
+        uint8_t head[CHUNK_HEAD] = {(uint8_t)kind, (uint8_t)size, (uint8_t)(size >> 8)};
+        fwrite(head, 1, sizeof head, stdout);
+        fwrite(body.at, 1, size & 0xffff, stdout);
+        chunk_accept(&file);
+    }
+    chunk_close(&file);
+    return fflush(stdout);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char path[64];
+    struct trace trace;
+    const char *seed = getenv("FUZZ_SEED");
+    if (seed)
+        exit(print_seed(seed));
+    int fd = memfd_create("trace", MFD_CLOEXEC);
+    if (fd < 0)
+        abort();
+    write_trace(fd, data, size);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (trace_read(&trace, path) == TRACE_OK) {
+        make_views(&trace, size + data[size - 1]);
+        make_series(&trace, data[size - 1]);
         trace_free(&trace);
     }
-    unlink(path);
-    printf("%u had something to show\n", read);
-    return read == 0;
+    close(fd);
+    return 0;
 }

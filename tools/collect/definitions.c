@@ -205,22 +205,35 @@ static void put_site(struct buffer *body, const struct definitions *d, uint32_t 
     PUT(body, site->process, site->thread, site->domain, site->node, 0);
 }
 
-static void flush_kind(struct definitions *d, struct writer *writer, uint32_t kind, uint32_t count,
-    void (*put)(struct buffer *body, const struct definitions *d, uint32_t id))
+#define PIECE_MAX (16u << 20) /* of a chunk; with the largest definition far below MT_CHUNK_MAX */
+
+typedef void put_definition(struct buffer *body, const struct definitions *d, uint32_t id);
+
+/* One chunk: as many as fit, from the first that is not written. */
+static void flush_piece(struct definitions *d, struct writer *writer, uint32_t kind, uint32_t count,
+    put_definition *put)
 {
-    struct buffer body = {0};
-    if (count == d->written[kind]) {
-        return;
+    struct buffer body = {0}, records = {0};
+    uint32_t end = d->written[kind];
+    while (end < count && records.size < PIECE_MAX) {
+        put(&records, d, end++);
     }
-    buffer_varint(&body, count - d->written[kind]);
-    for (uint32_t id = d->written[kind]; id < count; id++) {
-        put(&body, d, id);
-    }
-    d->flush = (struct flush){writer_sequence(writer), kind, count};
+    buffer_varint(&body, end - d->written[kind]);
+    buffer_append(&body, records.data, records.size);
+    buffer_free(&records);
+    d->flush = (struct flush){writer_sequence(writer), kind, end};
     atomic_signal_fence(memory_order_seq_cst);
     writer_chunk(writer, (int)kind, &body);
     buffer_free(&body);
-    d->written[kind] = count;
+    d->written[kind] = end;
+}
+
+static void flush_kind(struct definitions *d, struct writer *writer, uint32_t kind, uint32_t count,
+    put_definition *put)
+{
+    while (d->written[kind] < count) {
+        flush_piece(d, writer, kind, count, put);
+    }
 }
 
 void definitions_flush(struct definitions *d, struct writer *writer)

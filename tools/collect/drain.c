@@ -11,6 +11,8 @@
 #include "collect/text.h"
 
 #define PREFETCH_WORDS 17 /* odd: events have mostly two words, the address in the second */
+#define TEXT_MAX (16u << 20) /* of scratch text; beyond, the record that uses it has none */
+#define SPACE (1ull << 47)   /* a program's addresses lie below it, and so do its sizes */
 
 struct drain {
     struct collector *collector;
@@ -43,17 +45,17 @@ static void define_code(struct drain *drain, uint32_t code)
 {
     struct ring *ring = drain->ring;
     struct definitions *definitions = &drain->accounts->definitions;
-    uint64_t w0 = word(ring, 1), w1 = word(ring, 2), table = word(ring, 3);
-    uint64_t file = (uint32_t)w1, name = w1 >> 32;
+    uint64_t w0 = word(ring, 1), w1 = word(ring, 2);
+    uint64_t file = (uint32_t)w1, name = w1 >> 32, table = word(ring, 3);
     ring->codes = memory_grow(ring->codes, &ring->codes_capacity, code + 1, sizeof(*ring->codes));
     struct ring_code *entry = &ring->codes[code];
     pylines_free(&entry->lines);
-    if (file + name + table == ring->text.size) {
-        const uint8_t *text = ring->text.data;
+    if (table <= ring->text.size && file + name + table == ring->text.size) {
+        const uint8_t *text = ring->text.size ? ring->text.data : (const uint8_t *)"";
         struct function_record function = {
             text_define(definitions, text, (uint32_t)file, w0 >> 40 & 0xff),
             text_define(definitions, text + file, (uint32_t)name, w0 >> 48 & 0xff),
-            (uint32_t)w0,
+            (uint32_t)w0 & INT32_MAX,
         };
         entry->function = definitions_function(definitions, &function);
         pylines_decode(&entry->lines, (enum mt_lines)(w0 >> 32 & 0xff), text + file + name, table,
@@ -140,6 +142,13 @@ static inline void count_temporary(struct ring *ring, uint64_t address)
     }
 }
 
+/* What is no domain of blocks is native memory: somebody has written into the ring. */
+static inline uint32_t domain_of(uint64_t w0)
+{
+    uint32_t domain = w0 >> 4 & 7;
+    return domain < MT_DOMAIN_MALLOC ? domain : MT_DOMAIN_MALLOC;
+}
+
 static inline struct block read_block(struct drain *drain)
 {
     struct ring *ring = drain->ring;
@@ -147,7 +156,7 @@ static inline struct block read_block(struct drain *drain)
     struct block block = {
         .address = w1 >> 19 << 3,
         .size = (w0 >> 8 & 0xffffff) | ring->size_high << 24,
-        .cell = cell_of(drain, w1 & (MT_NODE_LIMIT - 1), w0 >> 4 & 7),
+        .cell = cell_of(drain, w1 & (MT_NODE_LIMIT - 1), domain_of(w0)),
     };
     ring->size_high = 0;
     return block;
@@ -157,10 +166,13 @@ static inline void allocate(struct drain *drain)
 {
     struct image *image = drain->ring->image;
     struct block block = read_block(drain), old;
+    if (!block.address) {
+        return; /* nobody's block: damage */
+    }
     if (!heapmap_put(&image->blocks, &block, &old)) {
         count_duplicate(drain, &old);
     }
-    count_size(drain->ring, word(drain->ring, 0) >> 4 & 7, &block);
+    count_size(drain->ring, domain_of(word(drain->ring, 0)), &block);
     accounts_add(drain->accounts, &image->account, block.cell, block.size, drain->ring->time_us);
 }
 
@@ -212,10 +224,11 @@ static void end_move(struct drain *drain)
     if (paused && !old.cell) {
         return; /* it was not recorded, nor is it now */
     }
+    block.address = block.address ? block.address : 8; /* no address is damage */
     if (!heapmap_put(&image->blocks, &block, &replaced)) {
         count_duplicate(drain, &replaced);
     }
-    count_size(ring, word(ring, 0) >> 4 & 7, &block);
+    count_size(ring, domain_of(word(ring, 0)), &block);
     if (old.cell) {
         accounts_move(drain->accounts, &image->account, old.cell, old.size, block.cell, block.size,
             ring->time_us);
@@ -285,24 +298,32 @@ static void piece_gone(void *context, uint32_t cell, uint64_t bytes, int ranges)
 
 #define PAGE 4096ull
 
+/* The pages that a record is about; empty where no address space has such. */
+static struct range read_range(const struct ring *ring)
+{
+    uint64_t start = word(ring, 1), size = word(ring, 2);
+    bool is_sane = start < SPACE && size < SPACE - start;
+    return (struct range){start, start + (is_sane ? (size + PAGE - 1) & ~(PAGE - 1) : 0), 0};
+}
+
 static void map_memory(struct drain *drain, uint32_t node, uint32_t flags)
 {
     struct ring *ring = drain->ring;
-    uint64_t start = word(ring, 1), size = (word(ring, 2) + PAGE - 1) & ~(PAGE - 1);
     uint32_t domain = flags & MT_MAP_ARENA ? MT_DOMAIN_ARENA : MT_DOMAIN_MMAP;
-    struct range range = {start, start + size, cell_of(drain, node, domain)};
-    if (size) {
-        rangemap_remove(&ring->image->maps, start, start + size, piece_gone, drain);
+    struct range range = read_range(ring);
+    range.cell = cell_of(drain, node, domain);
+    if (range.end > range.start) {
+        rangemap_remove(&ring->image->maps, range.start, range.end, piece_gone, drain);
         rangemap_add(&ring->image->maps, &range);
-        accounts_add(drain->accounts, &ring->image->account, range.cell, size, ring->time_us);
+        accounts_add(drain->accounts, &ring->image->account, range.cell, range.end - range.start,
+            ring->time_us);
     }
 }
 
 static void unmap_memory(struct drain *drain)
 {
-    struct ring *ring = drain->ring;
-    uint64_t start = word(ring, 1), size = (word(ring, 2) + PAGE - 1) & ~(PAGE - 1);
-    rangemap_remove(&ring->image->maps, start, start + size, piece_gone, drain);
+    struct range range = read_range(drain->ring);
+    rangemap_remove(&drain->ring->image->maps, range.start, range.end, piece_gone, drain);
 }
 
 /* ---- order ---- */
@@ -393,7 +414,7 @@ static uint32_t take_name(struct drain *drain)
 {
     struct buffer *text = &drain->ring->text;
     uint32_t name = definitions_string(&drain->accounts->definitions,
-        text->data ? text->data : (uint8_t *)"", (uint32_t)text->size);
+        text->size ? text->data : (uint8_t *)"", (uint32_t)text->size);
     text->size = 0;
     return name;
 }
@@ -410,6 +431,19 @@ static uint32_t own_node(struct definitions *definitions)
 
 enum { WAITS = 0 }; /* no words taken: the event must wait for another ring */
 
+#define DAMAGE UINT64_MAX /* all words taken: there is no telling where the next event begins */
+
+static uint64_t take_text(struct ring *ring, uint32_t size)
+{
+    if (size > ring->mask * 8) {
+        return DAMAGE;
+    }
+    if (ring->text.size + size <= TEXT_MAX) {
+        buffer_append(&ring->text, &ring->words[(ring->tail + 1) & ring->mask], size);
+    }
+    return 1 + (size + 7) / 8;
+}
+
 static uint64_t take_meta(struct drain *drain)
 {
     struct ring *ring = drain->ring;
@@ -417,8 +451,7 @@ static uint64_t take_meta(struct drain *drain)
     uint32_t a = w >> 12 & 0xfffff, b = (uint32_t)(w >> 32);
     switch ((enum mt_meta)(w >> 4 & 0xff)) {
     case MT_META_BYTES:
-        buffer_append(&ring->text, &ring->words[(ring->tail + 1) & ring->mask], a);
-        return 1 + (a + 7) / 8;
+        return take_text(ring, a);
     case MT_META_CODE:
         define_code(drain, a);
         return 4;
@@ -531,19 +564,31 @@ static inline uint64_t take_event(struct drain *drain)
         image->duplicate_allocations += !cancel_move(drain->accounts, ring);
         return 1;
     case MT_OP_SIZE:
-        ring->size_high = w0 >> 4;
+        ring->size_high = w0 >> 4 < SPACE >> 24 ? w0 >> 4 : 0;
         return 1;
     case MT_OP_TIME:
-        ring->time_us = w0 >> 4;
+        ring->time_us = w0 >> 4 < ring->now_us ? w0 >> 4 : ring->now_us;
         return 1;
     case MT_OP_NODE:
         define_node(drain);
         return 2;
     case MT_OP_META:
         return take_meta(drain);
-    default: /* damage: there is no telling where the next event begins */
-        image->gap_events++;
-        return UINT64_MAX;
+    default:
+        return DAMAGE;
+    }
+}
+
+/* A process whose first record is not what it is: a hostile or a damaged one. */
+static void introduce(struct drain *drain)
+{
+    uint64_t w = word(drain->ring, 0);
+    uint32_t meta = w >> 4 & 0xff;
+    bool is_introduced =
+        (w & 15) == MT_OP_META && (meta == MT_META_BYTES || meta == MT_META_PROCESS);
+    if (!is_introduced) {
+        drain->ring->text.size = 0;
+        drain->events->process(drain->collector, drain->ring, 0, 0);
     }
 }
 
@@ -553,13 +598,22 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
     struct drain drain = {collector, accounts, ring, events};
     uint64_t start = ring->tail;
     uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+    if (head - ring->tail > ring->mask + 1) { /* nobody can have written so much */
+        ring->image->gap_events++;
+        ring->tail = head;
+        return 1;
+    }
     while (ring->tail < head && ring->tail - start < limit) {
+        if (__builtin_expect(!ring->image->announced, 0)) {
+            introduce(&drain);
+        }
         /* Whatever this word will turn out to be: where it has an address, it has it there. */
         heapmap_prefetch(&ring->image->blocks, word(ring, PREFETCH_WORDS) >> 19 << 3);
         uint64_t taken = take_event(&drain);
         if (taken == WAITS) {
             break;
         }
+        ring->image->gap_events += taken == DAMAGE;
         ring->tail = taken < head - ring->tail ? ring->tail + taken : head;
         ring->again = false;
     }

@@ -31,6 +31,7 @@ struct ring {
     int tid;
     uint32_t thread; /* id in the trace */
     uint64_t time_us;
+    uint64_t now_us;    /* of the collector: no event is of a later time */
     uint64_t size_high; /* from SIZE, for the next event */
     struct buffer text; /* scratch, from BYTES */
     uint32_t own;       /* between OWN 1 and OWN 0 the trace's node of "<memtrace>", else 0 */

@@ -117,13 +117,15 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
     struct image *image = ring->image;
     struct definitions *definitions = &collector->accounts.definitions;
     uint32_t path = (uint32_t)(w1 >> 32), size = (uint32_t)ring->text.size;
-    if (image->announced || path > size) {
+    if (image->announced) {
         return;
     }
+    path = path <= size ? path : size;
     struct image *parent =
         image->parent_number ? images_find(collector, image->parent_number) : NULL;
+    const uint8_t *text = size ? ring->text.data : (const uint8_t *)"";
     uint32_t command = size - path;
-    if (command && ring->text.data[size - 1] == 0) {
+    if (command && text[size - 1] == 0) {
         command--;
     }
     struct process_record record = {
@@ -131,10 +133,10 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
         .parent = parent ? parent->process : process_of_pid(collector, (int)(uint32_t)w0),
         .start_us = image->start_us,
         .origin = image->parent_number ? MT_ORIGIN_FORK : MT_ORIGIN_EXEC,
-        .path = definitions_string(definitions, ring->text.data, path),
-        .command = definitions_string(definitions, ring->text.data + path, command),
+        .path = definitions_string(definitions, text, path),
+        .command = definitions_string(definitions, text + path, command),
         .python = define_python(definitions, (uint32_t)w1),
-        .traced = (int)(w0 >> 32),
+        .traced = w0 >> 32 <= MT_PYTHON_UNKNOWN ? (int)(w0 >> 32) : MT_PYTHON_UNKNOWN,
     };
     define_process(collector, image, &record);
     collector->untraced_python |= record.traced == MT_PYTHON_UNKNOWN;
@@ -144,6 +146,7 @@ static uint32_t on_thread(struct collector *collector, struct ring *ring, int ti
 {
     struct image *image = ring->image;
     struct definitions *definitions = &collector->accounts.definitions;
+    tid = tid > 0 ? tid : 0; /* a trace has no negative ones */
     if (ring->thread && ring->tid == tid) {
         return ring->thread;
     }

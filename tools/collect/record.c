@@ -48,7 +48,9 @@ static void put_rows(struct collector *collector, struct buffer *body, struct ro
     int values, void (*fill)(struct row *, struct cell *, const void *), const void *context)
 {
     struct cell *cells = collector->accounts.cells;
-    qsort_r(rows->cells, rows->count, sizeof(*rows->cells), by_site, cells);
+    if (rows->count) {
+        qsort_r(rows->cells, rows->count, sizeof(*rows->cells), by_site, cells);
+    }
     rows->rows = memory_grow(rows->rows, &rows->capacity, rows->count, sizeof(*rows->rows));
     for (size_t i = 0; i < rows->count; i++) {
         struct cell *cell = &cells[rows->cells[i]];

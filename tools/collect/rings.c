@@ -31,7 +31,7 @@ static bool open_ring(struct collector *collector, uint32_t slot)
     ring->shared = shared;
     ring->slot = slot;
     ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
-    ring->mask = shared->words - 1;
+    ring->mask = collector->shared.ring_bytes / 8 - 1; /* not what the program may write there */
     ring->time_us = session_clock(collector);
     ring->image =
         image ? image : images_make(collector, shared->pid, shared->image, shared->parent_image);
@@ -85,6 +85,7 @@ uint64_t rings_drain(struct collector *collector, const struct image *only)
         if (!ring || (only && ring->image != only)) {
             continue;
         }
+        ring->now_us = collector->now_us;
         uint64_t taken =
             drain_ring(collector, &collector->accounts, ring, &images_events, BATCH_WORDS);
         if (taken) {
@@ -117,7 +118,7 @@ uint64_t session_agent_bytes(const struct collector *collector, const struct ima
         const struct ring *ring = collector->rings[slot];
         if (ring && ring->image == image) {
             uint64_t data = atomic_load_explicit(&ring->shared->head, memory_order_relaxed) * 8;
-            uint64_t whole = ring->shared->words * 8;
+            uint64_t whole = (ring->mask + 1) * 8;
             bytes += MT_RING_HEADER + (data < whole ? data : whole) +
                      atomic_load_explicit(&ring->shared->agent_bytes, memory_order_relaxed);
         }

@@ -99,11 +99,13 @@ static int start(void **state)
     said[0] = 0;
     accounts_init(&world.accounts);
     account_init(&world.image.account);
+    world.image.announced = true;
     for (int i = 0; i < RINGS; i++) {
         world.rings[i] = (struct ring){.shared = &world.shared[i],
             .words = world.words[i],
             .mask = WORDS - 1,
             .image = &world.image,
+            .now_us = UINT64_MAX,
             .thread = 1};
     }
     return 0;
@@ -492,12 +494,46 @@ static void dead_rings_are_not_waited_for(void **state)
     assert_string_equal(said, "mark 0 ;");
 }
 
+/* Each of these was written by somebody who had no business there. */
+static void hostile_words_are_damage(void **state)
+{
+    world.shared[0].head = 1ull << 40; /* more than a ring can hold */
+    take(0);
+    assert_int_equal(world.image.gap_events, 1);
+    assert_int_equal(world.rings[0].tail, 1ull << 40);
+    put_text(1, "text");
+    put_meta(1, MT_META_CODE, 0, 0);
+    put(1, 7);
+    put(1, 8ull << 32 | 8);
+    put(1, 4 - 16ull); /* the three together wrap around to the size of the text */
+    take(1);
+    assert_int_equal(world.rings[1].codes[0].function, 0);
+    put_meta(2, MT_META_BYTES, 0xfffff, 0); /* more than a ring holds */
+    take(2);
+    assert_int_equal(world.image.gap_events, 2);
+}
+
+static void addresses_that_cannot_be_are_nobodys(void **state)
+{
+    put_alloc(0, 0, 100);
+    put_meta(0, MT_META_MAP, 1, 1);
+    put(0, UINT64_MAX - 4095);
+    put(0, 8192);
+    put(0, MT_SEQ_NONE);
+    take(0);
+    assert_int_equal(world.accounts.all.now.native, 0);
+    assert_int_equal(world.accounts.all.now.mapped, 0);
+    assert_int_equal(world.image.maps.count, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(numbers_order_rings),
+        CASE(hostile_words_are_damage),
+        CASE(addresses_that_cannot_be_are_nobodys),
         CASE(rings_depend),
         CASE(moves_are_one_event),
         CASE(sizes_are_counted),
