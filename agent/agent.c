@@ -6,6 +6,7 @@
 
 #include "hooks.h"
 #include "module.h"
+#include "native.h"
 #include "python.h"
 #include "selfcheck.h"
 #include "session.h"
@@ -21,6 +22,7 @@ void hooks_start(void)
     thread_self.depth++;
     hooks_map_resolve();
     hooks_malloc_resolve();
+    native_setup();
     python_find();
     session_attach();
     thread_self.depth--;

@@ -58,15 +58,13 @@ void hooks_malloc_resolve(void)
     nested_setup((const void *)next.malloc);
 }
 
-#define CALLER __builtin_return_address(0)
-
 /* The first call sets everything up. */
-static inline enum entry enter(struct nested *outer, const void *caller)
+static inline enum entry enter(struct nested *outer, struct caller caller)
 {
     if (__builtin_expect(!next.malloc, 0)) {
         hooks_start();
     }
-    return nested_or_outermost(outer, caller);
+    return nested_or_outermost(outer, (const void *)caller.address);
 }
 
 /* What the call of a real function is put between. */
@@ -75,20 +73,21 @@ static inline void begin(void)
     trace_below(BELOW_NATIVE);
 }
 
-static inline void *end(void *address, size_t size, enum entry entry, const struct nested *outer)
+static inline void *end(void *address, size_t size, struct caller caller, enum entry entry,
+    const struct nested *outer)
 {
     trace_below(BELOW_NOTHING);
-    trace_alloc(address, size, MT_DOMAIN_MALLOC);
+    trace_native_alloc(address, size, caller);
     nested_or_outermost_leave(entry, outer);
     return address;
 }
 
 /* The interpreter reaches malloc through our hooks; where it does not, they may be gone. */
-static inline bool comes_from_python(enum entry entry, const void *caller)
+static inline bool comes_from_python(enum entry entry, struct caller caller)
 {
     return entry == ENTRY_OUTERMOST
         && __builtin_expect(
-            (uintptr_t)caller - python.text_start < python.text_end - python.text_start, 0);
+            caller.address - python.text_start < python.text_end - python.text_start, 0);
 }
 
 static __attribute__((noinline)) void look_for_hooks(const void *address)
@@ -100,71 +99,77 @@ static __attribute__((noinline)) void look_for_hooks(const void *address)
 
 void *malloc(size_t size)
 {
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
+    enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
         return next.malloc(size);
     }
     begin();
     void *address = next.malloc(size);
-    if (comes_from_python(entry, CALLER)) {
+    if (comes_from_python(entry, caller)) {
         look_for_hooks(address);
     }
-    return end(address, size, entry, &outer);
+    return end(address, size, caller, entry, &outer);
 }
 
 void *calloc(size_t count, size_t size)
 {
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
+    enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
         return next.calloc(count, size);
     }
     begin();
     void *address = next.calloc(count, size);
-    if (comes_from_python(entry, CALLER)) {
+    if (comes_from_python(entry, caller)) {
         look_for_hooks(address);
     }
-    return end(address, count * size, entry, &outer);
+    return end(address, count * size, caller, entry, &outer);
 }
 
-static inline void *move(void *old, size_t size, enum entry entry, const struct nested *outer)
+static inline void *move(void *old, size_t size, struct caller caller, enum entry entry,
+    const struct nested *outer)
 {
     if (old && size == 0) { /* frees; some allocators return a block all the same */
         trace_free(old);
         begin();
-        return end(next.realloc(old, 0), 0, entry, outer);
+        return end(next.realloc(old, 0), 0, caller, entry, outer);
     }
     trace_move_begin(old);
     begin();
     void *address = next.realloc(old, size);
     trace_below(BELOW_NOTHING);
-    trace_move_end(old, address, size, MT_DOMAIN_MALLOC);
+    trace_native_move_end(old, address, size, caller);
     nested_or_outermost_leave(entry, outer);
     return address;
 }
 
 void *realloc(void *old, size_t size)
 {
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
-    return entry == ENTRY_NONE ? next.realloc(old, size) : move(old, size, entry, &outer);
+    enum entry entry = enter(&outer, caller);
+    return entry == ENTRY_NONE ? next.realloc(old, size) : move(old, size, caller, entry, &outer);
 }
 
 void *reallocarray(void *old, size_t count, size_t size)
 {
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
     size_t total;
     if (__builtin_mul_overflow(count, size, &total)) {
         errno = ENOMEM;
         return NULL;
     }
-    enum entry entry = enter(&outer, CALLER);
-    return entry == ENTRY_NONE ? next.realloc(old, total) : move(old, total, entry, &outer);
+    enum entry entry = enter(&outer, caller);
+    return entry == ENTRY_NONE ? next.realloc(old, total) : move(old, total, caller, entry, &outer);
 }
 
-static inline void release(void *address, const void *caller)
+static inline void release(void *address, struct caller caller)
 {
+    native_note_free(caller);
     struct nested outer;
     enum entry entry = address ? enter(&outer, caller) : ENTRY_NONE;
     if (entry == ENTRY_NONE) {
@@ -182,77 +187,82 @@ static inline void release(void *address, const void *caller)
 
 void free(void *address)
 {
-    release(address, CALLER);
+    release(address, NATIVE_CALLER);
 }
 
 void cfree(void *address)
 {
-    release(address, CALLER);
+    release(address, NATIVE_CALLER);
 }
 
 void free_sized(void *address, size_t size)
 {
-    release(address, CALLER);
+    release(address, NATIVE_CALLER);
 }
 
 void free_aligned_sized(void *address, size_t alignment, size_t size)
 {
-    release(address, CALLER);
+    release(address, NATIVE_CALLER);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size)
 {
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
+    enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
         return next.posix_memalign(out, alignment, size);
     }
     begin();
     int status = next.posix_memalign(out, alignment, size);
-    end(status == 0 ? *out : NULL, size, entry, &outer);
+    end(status == 0 ? *out : NULL, size, caller, entry, &outer);
     return status;
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
+    enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
         return next.aligned_alloc(alignment, size);
     }
     begin();
-    return end(next.aligned_alloc(alignment, size), size, entry, &outer);
+    return end(next.aligned_alloc(alignment, size), size, caller, entry, &outer);
 }
 
 void *memalign(size_t alignment, size_t size)
 {
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
+    enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
         return next.memalign(alignment, size);
     }
     begin();
-    return end(next.memalign(alignment, size), size, entry, &outer);
+    return end(next.memalign(alignment, size), size, caller, entry, &outer);
 }
 
 void *valloc(size_t size)
 {
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
+    enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
         return next.valloc(size);
     }
     begin();
-    return end(next.valloc(size), size, entry, &outer);
+    return end(next.valloc(size), size, caller, entry, &outer);
 }
 
 void *pvalloc(size_t size)
 {
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
+    enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
         return next.pvalloc(size);
     }
     begin();
-    return end(next.pvalloc(size), size, entry, &outer);
+    return end(next.pvalloc(size), size, caller, entry, &outer);
 }

@@ -33,8 +33,6 @@ void hooks_map_resolve(void)
     next.mremap = (void *(*)(void *, size_t, size_t, int, ...))elfsym_next("mremap");
 }
 
-#define CALLER __builtin_return_address(0)
-
 static inline enum entry enter(struct nested *outer, const void *caller)
 {
     if (__builtin_expect(!next.mmap, 0)) {
@@ -49,10 +47,10 @@ static enum mt_map_flags kind_of(int flags)
 }
 
 static inline void *map(void *address, size_t size, int protection, int flags, int fd,
-    off64_t offset, const void *caller)
+    off64_t offset, struct caller caller)
 {
     struct nested outer;
-    enum entry entry = enter(&outer, caller);
+    enum entry entry = enter(&outer, (const void *)caller.address);
     if (entry == ENTRY_NONE) {
         return next.mmap(address, size, protection, flags, fd, offset);
     }
@@ -60,7 +58,7 @@ static inline void *map(void *address, size_t size, int protection, int flags, i
     void *mapped = next.mmap(address, size, protection, flags, fd, offset);
     trace_below(BELOW_NOTHING);
     if (mapped != MAP_FAILED) {
-        trace_map(mapped, size, kind_of(flags));
+        trace_map(mapped, size, kind_of(flags), &caller);
     }
     nested_or_outermost_leave(entry, &outer);
     return mapped;
@@ -68,18 +66,18 @@ static inline void *map(void *address, size_t size, int protection, int flags, i
 
 void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
 {
-    return map(address, size, protection, flags, fd, offset, CALLER);
+    return map(address, size, protection, flags, fd, offset, NATIVE_CALLER);
 }
 
 void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
 {
-    return map(address, size, protection, flags, fd, offset, CALLER);
+    return map(address, size, protection, flags, fd, offset, NATIVE_CALLER);
 }
 
 int munmap(void *address, size_t size)
 {
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
+    enum entry entry = enter(&outer, __builtin_return_address(0));
     if (entry == ENTRY_NONE) {
         return next.munmap(address, size);
     }
@@ -102,8 +100,9 @@ void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
         wanted = va_arg(more, void *);
         va_end(more);
     }
+    struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = enter(&outer, CALLER);
+    enum entry entry = enter(&outer, (const void *)caller.address);
     if (entry == ENTRY_NONE) {
         return next.mremap(old, old_size, new_size, flags, wanted);
     }
@@ -112,7 +111,7 @@ void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
     void *mapped = next.mremap(old, old_size, new_size, flags, wanted);
     trace_below(BELOW_NOTHING);
     int failed = mapped == MAP_FAILED;
-    trace_map(failed ? old : mapped, failed ? old_size : new_size, MT_MAP_ANONYMOUS);
+    trace_map(failed ? old : mapped, failed ? old_size : new_size, MT_MAP_ANONYMOUS, &caller);
     nested_or_outermost_leave(entry, &outer);
     return mapped;
 }

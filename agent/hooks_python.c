@@ -196,7 +196,7 @@ static void *arena_alloc(void *context, size_t size)
     void *address = arenas_below.alloc(arenas_below.context, size);
     trace_below(BELOW_NOTHING);
     if (address && session_live.on) {
-        trace_map(address, size, MT_MAP_ARENA);
+        trace_map(address, size, MT_MAP_ARENA, NULL);
     }
     trace_below(below);
     thread_self.depth = depth;

@@ -93,6 +93,7 @@ __attribute__((noinline)) void intern_reset(struct thread *thread)
     }
     thread->n_nodes = 1;
     thread->n_overflow = thread->codes_used = thread->n_codes = 0;
+    thread->native.n_modules = thread->native.last_number = thread->native.unloads = 0;
     thread->depth = 0;
     ring_meta(thread, MT_META_RESET, 0, 0, NULL, 0);
 }

@@ -71,6 +71,11 @@ long sys_readlink(const char *path, char *buffer, size_t size)
     return call6(SYS_readlinkat, AT_FDCWD, (long)path, (long)buffer, (long)size, 0, 0);
 }
 
+long sys_current_directory(char *buffer, size_t size)
+{
+    return call6(SYS_getcwd, (long)buffer, (long)size, 0, 0, 0, 0);
+}
+
 long sys_close(int fd)
 {
     return call6(SYS_close, fd, 0, 0, 0, 0, 0);

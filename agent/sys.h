@@ -15,6 +15,7 @@ long sys_open(const char *path, int flags, int mode);
 long sys_read(int fd, void *buffer, size_t size);
 long sys_write(int fd, const void *bytes, size_t size);
 long sys_readlink(const char *path, char *buffer, size_t size);
+long sys_current_directory(char *buffer, size_t size); /* bytes with the NUL */
 long sys_close(int fd);
 long sys_allocate_file(int fd, size_t size);
 void *sys_map(void *address, size_t size, int flags, int fd, size_t offset); /* NULL on failure */

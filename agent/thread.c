@@ -9,6 +9,7 @@
 
 #include "elfsym.h"
 #include "intern.h"
+#include "native.h"
 #include "pystack.h"
 #include "python.h"
 #include "ring.h"
@@ -191,6 +192,7 @@ void thread_forget_all(void)
             ring_destroy(thread);
             intern_discard(thread);
             pystack_discard(thread);
+            native_discard(thread);
             sys_unmap(thread, sizeof(*thread));
         }
         atomic_store(&pool[i], NULL);

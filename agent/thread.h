@@ -37,6 +37,28 @@ struct code {
 #endif
 };
 
+/* Who called the allocator, by his return address (native.c). */
+struct native_site {
+    uintptr_t address;
+    uint32_t parent, node; /* the Python stack's, and the caller's on top of it */
+};
+
+struct native_module; /* an object that was announced */
+
+#define NATIVE_SITES 256u
+#define NATIVE_FRAMES 64u
+
+struct native {
+    uint32_t unloads; /* native_unloads when last looked at */
+    uint32_t n_modules, modules_capacity, last_number;
+    struct native_module *modules; /* by address */
+    struct native_site sites[NATIVE_SITES];
+    struct native_frame {
+        uintptr_t address;
+        uint32_t size; /* of a frame of the C++ runtime, to be stepped out of; else 0 */
+    } frames[NATIVE_FRAMES];
+};
+
 #define THREAD_HINTS 512u
 
 struct thread {
@@ -63,6 +85,7 @@ struct thread {
     uintptr_t *fresh; /* frames not yet in the cache, innermost first */
     uint32_t fresh_capacity;
     uint32_t hints[THREAD_HINTS]; /* frame → its level, to be checked */
+    struct native native;
     _Atomic uint32_t taken;
     int tid;
 };

@@ -68,6 +68,21 @@ static inline uint32_t current_node(struct thread *thread, bool with_gil)
     return node;
 }
 
+/* With the native caller on top, if there is one. */
+static inline uint32_t node_of(struct thread *thread, bool with_gil, const struct caller *caller)
+{
+    uint32_t node = current_node(thread, with_gil);
+    if (!caller) {
+        return node;
+    }
+    uint32_t on_top = native_node(thread, node, *caller);
+    if (__builtin_expect(on_top == NATIVE_FULL, 0)) {
+        intern_reset(thread);
+        on_top = native_node(thread, current_node(thread, with_gil), *caller);
+    }
+    return on_top == NATIVE_FULL ? node : on_top;
+}
+
 static inline uint64_t *put_time(struct thread *thread, uint64_t *out)
 {
     uint64_t now = atomic_load_explicit(&session.control->clock_us, memory_order_relaxed);
@@ -141,15 +156,26 @@ static inline bool has_gil(enum mt_domain domain)
     return domain == MT_DOMAIN_OBJ || domain == MT_DOMAIN_MEM;
 }
 
-void trace_alloc(const void *address, size_t size, enum mt_domain domain)
+static inline void put_alloc(
+    const void *address, size_t size, enum mt_domain domain, const struct caller *caller)
 {
     struct thread *thread = address && !is_paused() ? own_thread() : NULL;
     if (!thread) {
         return;
     }
-    uint32_t node = current_node(thread, has_gil(domain));
+    uint32_t node = node_of(thread, has_gil(domain), caller);
     put_block(thread, MT_OP_ALLOC, MT_OP_ALLOC_SEQ, (uintptr_t)address, size, domain, node);
     done_with(thread);
+}
+
+void trace_alloc(const void *address, size_t size, enum mt_domain domain)
+{
+    put_alloc(address, size, domain, NULL);
+}
+
+void trace_native_alloc(const void *address, size_t size, struct caller caller)
+{
+    put_alloc(address, size, MT_DOMAIN_MALLOC, &caller);
 }
 
 void trace_free(const void *address)
@@ -182,8 +208,8 @@ static void cancel_move(struct thread *thread)
     }
 }
 
-void trace_move_end(
-    const void *old, const void *address, size_t size, enum mt_domain domain)
+static inline void put_move_end(const void *old, const void *address, size_t size,
+    enum mt_domain domain, const struct caller *caller)
 {
     bool paused = is_paused();
     struct thread *thread = old || (address && !paused) ? own_thread() : NULL;
@@ -191,7 +217,7 @@ void trace_move_end(
         return;
     }
     if (address) {
-        uint32_t node = current_node(thread, has_gil(domain));
+        uint32_t node = node_of(thread, has_gil(domain), caller);
         enum mt_op op = old ? MT_OP_REALLOC_END : MT_OP_ALLOC;
         enum mt_op op_seq = old ? MT_OP_REALLOC_END_SEQ : MT_OP_ALLOC_SEQ;
         domain |= paused && old ? MT_DOMAIN_PAUSED : 0;
@@ -202,14 +228,27 @@ void trace_move_end(
     done_with(thread);
 }
 
-void trace_map(const void *address, size_t size, enum mt_map_flags flags)
+void trace_move_end(
+    const void *old, const void *address, size_t size, enum mt_domain domain)
+{
+    put_move_end(old, address, size, domain, NULL);
+}
+
+void trace_native_move_end(
+    const void *old, const void *address, size_t size, struct caller caller)
+{
+    put_move_end(old, address, size, MT_DOMAIN_MALLOC, &caller);
+}
+
+void trace_map(
+    const void *address, size_t size, enum mt_map_flags flags, const struct caller *caller)
 {
     bool wanted = !is_paused() || flags & MT_MAP_ARENA; /* arenas hold what was allocated before */
     struct thread *thread = wanted ? own_thread() : NULL;
     if (!thread) {
         return;
     }
-    uint32_t node = current_node(thread, false);
+    uint32_t node = node_of(thread, false, caller);
     uint64_t *out = ring_reserve(thread, EVENT_WORDS);
     if (out) {
         out[0] = MT_OP_META | (uint64_t)MT_META_MAP << 4 | (uint64_t)node << 12

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "memtrace/ring.h"
+#include "native.h"
 #include "session.h"
 #include "thread.h"
 
@@ -59,7 +60,13 @@ void trace_move_begin(const void *old);
 void trace_move_end(
     const void *old, const void *address, size_t size, enum mt_domain domain);
 
-void trace_map(const void *address, size_t size, enum mt_map_flags flags);
+/* The same for the malloc family: with who called it. */
+void trace_native_alloc(const void *address, size_t size, struct caller caller);
+void trace_native_move_end(
+    const void *old, const void *address, size_t size, struct caller caller);
+/* Without a caller for arenas. */
+void trace_map(
+    const void *address, size_t size, enum mt_map_flags flags, const struct caller *caller);
 void trace_unmap(const void *address, size_t size);
 /* Writes the time if it has moved; false when tracing is off. */
 bool trace_time(struct thread *thread);

@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 3u
+#define MT_RING_VERSION 4u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -110,6 +110,9 @@ struct mt_ring {
  *   NODE          w0 = op | node << 4 | parent << 24 | 0
  *                 w1 = code | (instruction & 0xffffffff) << 32
  *                 (instruction: bytes from the start of the code, -1 before the first)
+ *                 A native caller, on top of its parent: w1 = MT_NATIVE | address << 32 |
+ *                 module << 16 | address >> 32.  The address is where it is returned to; module 0
+ *                 is code of no loaded object
  *   META          w0 = op | enum mt_meta << 4 | a << 12 (20 bits) | b << 32
  *
  * Order.  Events of one ring happened in the ring's order.  An event of the
@@ -118,7 +121,7 @@ struct mt_ring {
  * events happened.  Events without a number are only written while the process
  * has one thread.  A ring's first record is DEPEND on every older ring.
  *
- * Definitions (nodes, codes) hold for one ring, from their record on, until RESET.
+ * Definitions (nodes, codes, modules) hold for one ring, from their record on, until RESET.
  */
 enum mt_op {
     MT_OP_NONE = 0, /* never written: a zero word is damage */
@@ -165,7 +168,13 @@ enum mt_meta {
     MT_META_ASK = 17,      /* b = a question.  Answers: live bytes of the image, its peak */
     MT_META_OWN = 18,      /* a = 1: what this ring allocates from here on is memtrace's own, and
                               its stack is one frame, "<memtrace>"; until a = 0 */
+    MT_META_MODULE = 19,   /* a = module, from 1 up, b = bytes of its build id; 3 words: what its
+                              addresses are displaced by, its start, bytes of its path.  The scratch
+                              text holds path and build id.  No path: the program itself */
 };
+
+#define MT_NATIVE 0x80000000u /* in the first word half of a NODE: no code, but a native caller */
+#define MT_MODULE_LIMIT (1u << 15)
 
 /* Words after CODE: w0 = first line | enum mt_lines << 32 | kinds of text << 40 (8 bits each:
    file, name: bytes per character, 1, 2 or 4; 0 is UTF-8 already);

@@ -81,7 +81,9 @@ static void define_node(struct drain *drain)
         node.function = ring->codes[code].function;
         node.line = line > 0 ? (uint32_t)line : 0;
     }
-    ring->nodes[id] = definitions_node(&drain->accounts->definitions, &node);
+    ring->nodes[id] = code & MT_NATIVE
+                          ? node.parent
+                          : definitions_node(&drain->accounts->definitions, &node);
     memset(&ring->sites[4 * id], 0, 4 * sizeof(*ring->sites));
 }
 
@@ -512,6 +514,9 @@ static uint64_t take_meta(struct drain *drain)
     case MT_META_ASK:
         drain->events->ask(drain->collector, ring, b);
         return 1;
+    case MT_META_MODULE:
+        ring->text.size = 0;
+        return 4;
     case MT_META_OWN:
         ring->own = a ? own_node(&drain->accounts->definitions) : 0;
         return 1;
