@@ -150,7 +150,7 @@ static void explain_no_mark(const struct trace *trace, const char *name)
     free(text);
 }
 
-static void explain_moment(const struct trace *trace, const struct moment *moment,
+void explain_moment(const struct trace *trace, const struct moment *moment,
     const struct instant *instant, enum moment_error error)
 {
     switch (error) {

@@ -21,5 +21,8 @@ void json_moments(struct json *json, const struct view *view);
 void explain_view(const struct report *report, const struct view *view, enum view_error error);
 /* Says why a view is empty when it is the options' doing. */
 void explain_empty(const struct view *view);
+/* The message for a moment that was not found. */
+void explain_moment(const struct trace *trace, const struct moment *moment,
+    const struct instant *instant, enum moment_error error);
 
 #endif

@@ -222,6 +222,22 @@ static error_t parse(int key, char *text, struct argp_state *state)
 
 const struct argp report_argp = {.options = options, .parser = parse};
 
+void report_argp_without(struct report_argp *made, const char *const *left_out)
+{
+    struct argp_option *to = made->options;
+    for (const struct argp_option *from = options; from->name; from++) {
+        const char *const *name = left_out;
+        while (*name && strcmp(*name, from->name) != 0)
+            name++;
+        if (!*name)
+            *to++ = *from;
+    }
+    *to = (struct argp_option){0};
+    made->argp = (struct argp){.options = made->options, .parser = parse};
+}
+
+_Static_assert(sizeof options <= sizeof((struct report_argp *)0)->options, "more room is needed");
+
 void report_defaults(struct report_options *chosen)
 {
     memset(chosen, 0, sizeof *chosen);

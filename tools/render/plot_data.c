@@ -284,7 +284,7 @@ static void json_process(struct json *json, const struct trace *trace, uint32_t 
     json_close(json, '}');
 }
 
-static void json_command(struct json *json, const struct trace *trace)
+static void json_words(struct json *json, const struct trace *trace)
 {
     const struct trace_string *command =
         &trace->strings[trace->n_processes > 1 ? trace->processes[1].command : 0];
@@ -319,7 +319,7 @@ void plot_json(FILE *out, const struct report *report, const struct plot_options
     json_open(&json, NULL, '{');
     json_number(&json, "schema", 1);
     json_name(&json, "trace", trace->path);
-    json_command(&json, trace);
+    json_words(&json, trace);
     json_peak(&json, trace);
     if (meta.memory_limit)
         json_number(&json, "memory_limit", (int64_t)meta.memory_limit);

@@ -42,6 +42,12 @@ struct report {
 
 /* The parser of the options above, a child of each command's; its input is the options. */
 extern const struct argp report_argp;
+/* The same without some options, by name, the last one NULL: what has no meaning in a report. */
+struct report_argp {
+    struct argp_option options[40];
+    struct argp argp;
+};
+void report_argp_without(struct report_argp *made, const char *const *left_out);
 void report_defaults(struct report_options *options);
 /* Reads the trace; false after a message. */
 bool report_open(struct report *report);

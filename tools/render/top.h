@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "render/csv.h"
+#include "render/json.h"
 #include "render/report.h"
 #include "trace/view.h"
 
@@ -29,6 +31,17 @@ void print_place(FILE *file, const struct report *report, uint32_t node);
 /* The same of a key that has frames, for a frame. */
 void print_node_name(FILE *file, const struct report *report, uint32_t node);
 void print_row_name(FILE *file, const struct report *report, const struct view_row *row);
+
+/* The source line of a row and the line that allocates for it, if there are any. */
+void print_row_source(FILE *file, const struct report *report, const struct view_row *row);
+/* Most recent call last; of a stack deeper than --frames the most recent ones. */
+void print_traceback(FILE *file, const struct report *report, uint32_t leaf);
+
+/* What a row is about, as members of an object and as fields; a traceback, most recent last. */
+void json_row_name(struct json *json, const struct report *report, const struct view_row *row);
+void json_traceback(struct json *json, const struct report *report, uint32_t leaf);
+void csv_row_name(struct csv *csv, const struct report *report, const struct view_row *row);
+void csv_rest_name(struct csv *csv, enum view_key key, enum view_rest rest);
 
 /* First lines of a text report about a view: file, command, moment, totals; then cautions. */
 void print_heading(FILE *file, const struct report *report, const struct view *view);

@@ -59,7 +59,7 @@ static void put_thread(struct csv *csv, const struct report *report, const struc
     csv_text(csv, report->trace.strings[thread->name].data);
 }
 
-static void put_row(struct csv *csv, const struct report *report, const struct view_row *row)
+void csv_row_name(struct csv *csv, const struct report *report, const struct view_row *row)
 {
     const struct trace_site *site = &report->trace.sites[row->site];
     switch (report->options.view.key) {
@@ -81,8 +81,15 @@ static void put_row(struct csv *csv, const struct report *report, const struct v
     default:
         csv_frame(csv, report, row->node);
     }
-    csv_amount(csv, &row->amount);
-    csv_end_line(csv);
+}
+
+void csv_rest_name(struct csv *csv, enum view_key key, enum view_rest rest)
+{
+    if (key == VIEW_CALLER) {
+        csv_text(csv, "");
+        csv_number(csv, 0);
+    }
+    csv_text(csv, top_rest_names[rest]);
 }
 
 void top_csv(FILE *file, const struct report *report, const struct view *view)
@@ -92,16 +99,15 @@ void top_csv(FILE *file, const struct report *report, const struct view *view)
     csv_key_columns(&csv, view->options->key);
     csv_amount_columns(&csv);
     csv_end_line(&csv);
-    for (size_t i = 0; i < shown; i++)
-        put_row(&csv, report, &view->rows[i]);
+    for (size_t i = 0; i < shown; i++) {
+        csv_row_name(&csv, report, &view->rows[i]);
+        csv_amount(&csv, &view->rows[i].amount);
+        csv_end_line(&csv);
+    }
     for (int i = 0; i < VIEW_RESTS; i++) {
         if (!view->rest[i].count && !view->rest[i].allocations)
             continue;
-        if (view->options->key == VIEW_CALLER) {
-            csv_text(&csv, "");
-            csv_number(&csv, 0);
-        }
-        csv_text(&csv, top_rest_names[i]);
+        csv_rest_name(&csv, view->options->key, (enum view_rest)i);
         csv_amount(&csv, &view->rest[i]);
         csv_end_line(&csv);
     }

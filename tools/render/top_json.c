@@ -15,8 +15,7 @@ static void put_frame(struct json *json, const struct report *report, uint32_t n
     json_close(json, '}');
 }
 
-/* Most recent last. */
-static void put_traceback(struct json *json, const struct report *report, uint32_t leaf)
+void json_traceback(struct json *json, const struct report *report, uint32_t leaf)
 {
     const struct trace_node *nodes = report->trace.nodes;
     size_t depth = 0;
@@ -46,7 +45,7 @@ static void put_thread(struct json *json, const struct trace *trace, const struc
 static void put_frames(struct json *json, const struct report *report, const struct view_row *row)
 {
     if (row->node && report->options.view.key == VIEW_TRACEBACK) {
-        put_traceback(json, report, row->node);
+        json_traceback(json, report, row->node);
         return;
     }
     json_frame(json, report, row->node);
@@ -57,7 +56,7 @@ static void put_frames(struct json *json, const struct report *report, const str
     }
 }
 
-void json_row(struct json *json, const struct report *report, const struct view_row *row)
+void json_row_name(struct json *json, const struct report *report, const struct view_row *row)
 {
     const struct trace_site *site = &report->trace.sites[row->site];
     switch (report->options.view.key) {
@@ -77,6 +76,11 @@ void json_row(struct json *json, const struct report *report, const struct view_
     default:
         put_frames(json, report, row);
     }
+}
+
+void json_row(struct json *json, const struct report *report, const struct view_row *row)
+{
+    json_row_name(json, report, row);
     json_amount(json, &row->amount);
 }
 

@@ -83,8 +83,7 @@ static void print_note(FILE *file, const struct source_text *source)
         fprintf(file, "    (%s)", source->note);
 }
 
-/* The source line of a row and the line that allocates for it, if there are any. */
-static void print_row_source(FILE *file, const struct report *report, const struct view_row *row)
+void print_row_source(FILE *file, const struct report *report, const struct view_row *row)
 {
     struct source_text source = {0};
     if (row->node)
@@ -131,8 +130,7 @@ static void print_frame(FILE *file, const struct report *report, uint32_t node)
     }
 }
 
-/* Most recent call last; of a stack deeper than --frames the most recent ones. */
-static void print_traceback(FILE *file, const struct report *report, uint32_t leaf)
+void print_traceback(FILE *file, const struct report *report, uint32_t leaf)
 {
     const struct trace_node *nodes = report->trace.nodes;
     uint32_t stack[256];

@@ -118,7 +118,14 @@ static void add_rest(struct view *view, uint32_t site, const struct view_amount 
     const struct trace_site *at = &view->trace->sites[site];
     const struct trace_process *process = &view->trace->processes[at->process];
     bool python = at->node || process->traced != MT_PYTHON_NONE || process->python;
-    view_amount_add(&view->rest[python ? VIEW_IMPORTS : VIEW_NATIVE_CODE], amount);
+    enum view_rest rest = python ? VIEW_IMPORTS : VIEW_NATIVE_CODE;
+    view_amount_add(&view->rest[rest], amount);
+    view->rest_of_site[site] = (uint8_t)(rest + 1);
+}
+
+int view_rest_of_site(const struct view *view, uint32_t site)
+{
+    return (int)view->rest_of_site[site] - 1;
 }
 
 /* Blocks without a frame have no module: what is Python's own is start-up, the rest native. */
@@ -335,6 +342,7 @@ static void make_rows(struct view *view)
     if (options->key == VIEW_CALLER)
         maker.callers = callers_find(view->trace, options->mine, options->n_mine, &view->arena);
     maker.row_of_site = arena_need(&view->arena, view->trace->n_sites * sizeof(uint32_t));
+    view->rest_of_site = arena_need(&view->arena, view->trace->n_sites);
     add_sites(&maker);
     sort_rows(view);
     if (options->key == VIEW_CALLER && !options->cumulative)

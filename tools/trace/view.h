@@ -71,6 +71,7 @@ struct view {
     struct view_row *rows; /* sorted, biggest first; none is all zero in its metric */
     size_t n_rows;
     uint32_t *row_of_site; /* 1 + the row that a site is in, 0 for none; not when cumulative */
+    uint8_t *rest_of_site; /* see view_rest_of_site */
     struct view_amount rest[VIEW_RESTS]; /* what is in no row, of keys that are about places */
     struct view_amount total;            /* rows and rest; each block once */
     struct view_amount excluded;         /* live memory that a filter left out */
@@ -117,6 +118,8 @@ int view_compare_stacks(const struct trace *trace, uint32_t a, uint32_t b);
 bool view_sorts_churn(enum view_sort sort);
 /* True if the key can be used with `cumulative`. */
 bool view_key_has_frames(enum view_key key);
+/* The rest that a site is in, -1 if it is in none. */
+int view_rest_of_site(const struct view *view, uint32_t site);
 /* Amounts of rows from `first` on, together. */
 struct view_amount view_sum(const struct view *view, size_t first);
 /* Text of a source line as recorded in the trace, NULL if it is not there. */

@@ -1,0 +1,180 @@
+/*
+ * One pass over the boundaries with a running sum for each row and interval of
+ * births (cohorts.h).  Runs in reports.
+ */
+#include "trace/cohorts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_ROW UINT32_MAX
+#define SEVERAL UINT32_MAX
+
+struct walk {
+    struct cohorts *cohorts;
+    const struct view *view;
+    const struct trace *trace;
+    uint64_t age_us;
+    uint32_t *row_of_site;
+    uint32_t *birth_of;  /* by ordinal of a boundary: the index of its interval */
+    uint32_t *owner;     /* by row: the process that all its sites are of, SEVERAL, 0 for none */
+    size_t *limits;      /* by process: how many boundaries count */
+    size_t n_boundaries; /* that count for anybody */
+};
+
+static void add(int64_t *sum, int64_t change)
+{
+    *sum = (int64_t)((uint64_t)*sum + (uint64_t)change);
+}
+
+/* Intervals begin at the retained boundaries of all processes. */
+static void number_births(struct walk *walk)
+{
+    const struct trace *trace = walk->trace;
+    struct cohorts *cohorts = walk->cohorts;
+    walk->birth_of =
+        arena_need(&cohorts->arena, (trace->n_boundaries + 1) * sizeof *walk->birth_of);
+    cohorts->births_us =
+        arena_need(&cohorts->arena, (trace->n_boundaries + 1) * sizeof *cohorts->births_us);
+    cohorts->n_births = 1; /* from the start on */
+    for (size_t i = 0; i < trace->n_boundaries; i++) {
+        const struct trace_boundary *boundary = &trace->boundaries[i];
+        if (i && !boundary->dropped && !boundary->process)
+            cohorts->births_us[cohorts->n_births++] = boundary->time_us;
+        walk->birth_of[i] = (uint32_t)cohorts->n_births - 1;
+    }
+}
+
+static void find_limits(struct walk *walk)
+{
+    const struct trace *trace = walk->trace;
+    const struct instant *at = &walk->view->at;
+    walk->limits = arena_need(&walk->cohorts->arena, trace->n_processes * sizeof *walk->limits);
+    for (uint32_t p = 1; p < trace->n_processes; p++) {
+        if (!walk->view->processes[p])
+            continue;
+        walk->limits[p] = moment_end_of(trace, p);
+        if (at->kind != MOMENT_END && at->limit < walk->limits[p])
+            walk->limits[p] = at->limit;
+        if (walk->limits[p] > walk->n_boundaries)
+            walk->n_boundaries = walk->limits[p];
+    }
+}
+
+/* Sites of rows, and of rests behind the rows. */
+static void map_sites(struct walk *walk, size_t limit)
+{
+    const struct view *view = walk->view;
+    struct cohorts *cohorts = walk->cohorts;
+    size_t rows = limit && limit < view->n_rows ? limit : view->n_rows;
+    cohorts->n_rows = rows + VIEW_RESTS;
+    cohorts->rows = arena_need(&cohorts->arena, cohorts->n_rows * sizeof *cohorts->rows);
+    walk->owner = arena_need(&cohorts->arena, cohorts->n_rows * sizeof *walk->owner);
+    walk->row_of_site =
+        arena_need(&cohorts->arena, walk->trace->n_sites * sizeof *walk->row_of_site);
+    for (uint32_t i = 0; i < walk->trace->n_sites; i++) {
+        uint32_t rank = view->row_of_site[i], process = walk->trace->sites[i].process;
+        int rest = view_rest_of_site(view, i);
+        size_t row = rest >= 0 ? rows + (size_t)rest : rank && rank <= rows ? rank - 1 : NO_ROW;
+        walk->row_of_site[i] = (uint32_t)row;
+        if (row == NO_ROW)
+            continue;
+        uint32_t *owner = &walk->owner[row];
+        *owner = *owner && *owner != process ? SEVERAL : process;
+    }
+}
+
+static void add_rows(struct walk *walk, size_t i)
+{
+    const struct trace_boundary *boundary = &walk->trace->boundaries[i];
+    for (size_t k = 0; k < boundary->count; k++) {
+        const struct trace_row *row = &boundary->rows[k];
+        uint32_t to = walk->row_of_site[row->site];
+        /* What a process held is given back after its end: that counts unless it is the row's. */
+        if (to == NO_ROW || (walk->owner[to] != SEVERAL && i >= walk->limits[walk->owner[to]]))
+            continue;
+        struct cohort *cohort = &walk->cohorts->rows[to].births[walk->birth_of[row->birth]];
+        add(&cohort->size, row->bytes);
+        add(&cohort->count, row->blocks);
+        add(&cohort->allocated, row->allocated_bytes);
+        add(&cohort->allocations, row->allocations);
+    }
+}
+
+static void add_point(struct walk *walk, struct cohort_row *row, uint64_t time_us)
+{
+    const struct cohorts *cohorts = walk->cohorts;
+    struct cohort_point point = {.time_us = time_us};
+    if (row->n_points && row->points[row->n_points - 1].time_us > time_us)
+        return; /* a damaged trace goes back */
+    for (size_t b = 0; b < cohorts->n_births; b++) {
+        add(&point.size, row->births[b].size);
+        add(&point.count, row->births[b].count);
+        bool ended = b + 1 < cohorts->n_births && cohorts->births_us[b + 1] <= time_us;
+        if (!ended || time_us - cohorts->births_us[b + 1] < walk->age_us)
+            continue;
+        add(&point.old_size, row->births[b].size);
+        add(&point.old_count, row->births[b].count);
+    }
+    row->points[row->n_points++] = point;
+}
+
+/* A boundary of all is a point of every row that has not ended; that of one process of its rows. */
+static void add_points(struct walk *walk, size_t i)
+{
+    const struct trace_boundary *boundary = &walk->trace->boundaries[i];
+    for (size_t r = 0; r < walk->cohorts->n_rows; r++) {
+        uint32_t owner = walk->owner[r];
+        size_t limit = owner == SEVERAL ? walk->n_boundaries : walk->limits[owner];
+        if (owner && i < limit && (!boundary->process || boundary->process == owner))
+            add_point(walk, &walk->cohorts->rows[r], boundary->time_us);
+    }
+}
+
+void cohorts_make(struct cohorts *cohorts, const struct view *view, size_t limit, uint64_t age_us)
+{
+    struct walk walk = {.cohorts = cohorts, .view = view, .trace = view->trace, .age_us = age_us};
+    *cohorts = (struct cohorts){0};
+    number_births(&walk);
+    find_limits(&walk);
+    map_sites(&walk, limit);
+    for (size_t r = 0; r < cohorts->n_rows; r++) {
+        struct cohort_row *row = &cohorts->rows[r];
+        row->births = arena_need(&cohorts->arena, cohorts->n_births * sizeof *row->births);
+        row->points = arena_need(&cohorts->arena, (walk.n_boundaries + 1) * sizeof *row->points);
+    }
+    for (size_t i = 0; i < walk.n_boundaries; i++) {
+        add_rows(&walk, i);
+        if (!walk.trace->boundaries[i].dropped)
+            add_points(&walk, i);
+    }
+}
+
+void cohorts_free(struct cohorts *cohorts)
+{
+    arena_free(&cohorts->arena);
+    *cohorts = (struct cohorts){0};
+}
+
+struct births births_make(const struct view *view, struct arena *arena)
+{
+    struct cohorts cohorts = {0};
+    struct walk walk = {.cohorts = &cohorts, .view = view, .trace = view->trace};
+    number_births(&walk);
+    find_limits(&walk);
+    struct births births = {.count = cohorts.n_births};
+    births.times_us = arena_need(arena, births.count * sizeof *births.times_us);
+    births.sizes = arena_need(arena, births.count * sizeof *births.sizes);
+    memcpy(births.times_us, cohorts.births_us, births.count * sizeof *births.times_us);
+    for (size_t i = 0; i < walk.n_boundaries; i++) {
+        const struct trace_boundary *boundary = &walk.trace->boundaries[i];
+        for (size_t k = 0; k < boundary->count; k++) {
+            const struct trace_row *row = &boundary->rows[k];
+            bool counts = view->row_of_site[row->site] || view_rest_of_site(view, row->site) >= 0;
+            if (counts && i < walk.limits[walk.trace->sites[row->site].process])
+                add(&births.sizes[walk.birth_of[row->birth]], row->bytes);
+        }
+    }
+    arena_free(&cohorts.arena);
+    return births;
+}
