@@ -51,11 +51,15 @@ static struct mt_control *map_control(void)
     if (!session_path(path, MT_CONTROL_NAME)) {
         return NULL;
     }
-    long fd = sys_open(path, O_RDWR | O_NOFOLLOW, 0);
+    long fd = sys_open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) {
         return NULL;
     }
-    struct mt_control *control = sys_map(NULL, sizeof(*control), MAP_SHARED, (int)fd, 0);
+    /* Where a session has been another user may have put something of the same name. */
+    struct mt_control *control = NULL;
+    if (sys_file_is_ours((int)fd, sizeof(*control))) {
+        control = sys_map(NULL, sizeof(*control), MAP_SHARED, (int)fd, 0);
+    }
     sys_close((int)fd);
     return control;
 }

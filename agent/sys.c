@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -95,6 +96,14 @@ long sys_allocate_file(int fd, size_t size)
         return -EFBIG;
     }
     return call6(SYS_fallocate, fd, 0, 0, (long)size, 0, 0);
+}
+
+bool sys_file_is_ours(int fd, size_t size)
+{
+    struct stat status;
+    return call6(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 && S_ISREG(status.st_mode)
+        && status.st_uid == (uid_t)call6(SYS_geteuid, 0, 0, 0, 0, 0, 0)
+        && (size_t)status.st_size >= size;
 }
 
 static void *map(void *address, size_t size, int protection, int flags, int fd, size_t offset)

@@ -48,6 +48,8 @@ static const char *why(int error)
         return "is being recovered already";
     case ENOENT:
         return "holds nothing that could be recovered; removed";
+    case EPERM:
+        return "is no directory of yours; who ran the program can recover it";
     case EPROTO:
         return "was left by another version of memtrace, or is no session";
     default:

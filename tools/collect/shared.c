@@ -120,15 +120,24 @@ struct mt_control *shared_map_living(const char *directory)
     return control;
 }
 
+static bool is_own_directory(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid();
+}
+
 int shared_adopt(struct shared *shared, const char *directory)
 {
     *shared = (struct shared){0};
+    if (access(directory, F_OK) == 0 && !is_own_directory(directory)) {
+        return EPERM; /* what is in there would be believed */
+    }
     snprintf(shared->directory, sizeof(shared->directory), "%s", directory);
     shared->control = map_control(directory);
     if (!shared->control) {
         return errno;
     }
-    shared->ring_bytes = shared->control->ring_bytes;
+    shared->ring_bytes = RING_BYTES;
     if (collector_lives(shared->control)) {
         shared_unmap_control(shared->control);
         return EBUSY;
@@ -139,15 +148,13 @@ int shared_adopt(struct shared *shared, const char *directory)
 static void each_below(const char *parent, void (*each)(void *, const char *), void *context)
 {
     char prefix[64], path[SHARED_PATH_MAX];
-    struct stat status;
     struct dirent *entry;
     DIR *directory = opendir(parent);
     snprintf(prefix, sizeof(prefix), "memtrace-%d-", (int)getuid());
     while (directory && (entry = readdir(directory))) {
         int length = snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name);
         if (length > 0 && (size_t)length < sizeof(path) &&
-            strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && lstat(path, &status) == 0 &&
-            S_ISDIR(status.st_mode) && status.st_uid == getuid()) {
+            strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && is_own_directory(path)) {
             each(context, path);
         }
     }
