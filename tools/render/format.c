@@ -12,9 +12,9 @@ static const char *const unit_names[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 enum { LAST_UNIT = 4 };
 
 /* The unit that a size is printed in: at most four digits, five in the last. */
-static int unit_of(int64_t bytes, enum units units)
+static int unit_of(double bytes, enum units units)
 {
-    double value = fabs((double)bytes);
+    double value = fabs(bytes);
     int unit = 0;
     if (units == UNITS_B)
         return 0;
@@ -31,7 +31,7 @@ static int unit_of_total(int64_t bytes, enum units units)
 {
     int unit = 0;
     if (units != UNITS_AUTO)
-        return unit_of(bytes, units);
+        return unit_of((double)bytes, units);
     for (double value = fabs((double)bytes); unit < LAST_UNIT && value >= 1024; value /= 1024)
         unit++;
     return unit;
@@ -42,13 +42,23 @@ static double in_unit(int64_t bytes, int unit)
     return ldexp((double)bytes, -10 * unit);
 }
 
-char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)
+static char *format_bytes(char buffer[FORMAT_SIZE], double bytes, enum units units)
 {
     int unit = unit_of(bytes, units);
-    double value = in_unit(bytes, unit);
+    double value = ldexp(bytes, -10 * unit);
     int decimals = unit && (fabs(value) < 100 || units == UNITS_KIB);
     snprintf(buffer, FORMAT_SIZE, "%.*f %s", decimals, value, unit_names[unit]);
     return buffer;
+}
+
+char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)
+{
+    return format_bytes(buffer, (double)bytes, units);
+}
+
+char *format_average(char buffer[FORMAT_SIZE], int64_t bytes, int64_t count, enum units units)
+{
+    return format_bytes(buffer, count ? (double)bytes / (double)count : 0, units);
 }
 
 char *format_total(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)

@@ -15,6 +15,8 @@ enum { FORMAT_SIZE = 40 };
 
 /* As tracemalloc prints a size: 3368 B, 30.5 MiB, 2048 KiB. */
 char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units);
+/* The mean of so many blocks; 0 B of none. */
+char *format_average(char buffer[FORMAT_SIZE], int64_t bytes, int64_t count, enum units units);
 /* The same with a decimal always, but for bytes: 194.7 MiB.  For totals. */
 char *format_total(char buffer[FORMAT_SIZE], int64_t bytes, enum units units);
 /* As format_total, but without the unit's name where it is that of `total`. */

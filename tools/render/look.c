@@ -25,7 +25,8 @@ struct look look_of(FILE *file)
 
 const char *look_paint(const struct look *look, enum paint paint)
 {
-    static const char *const escapes[] = {"", "\x1b[2m", "\x1b[1m", "\x1b[33m", "\x1b[31m"};
+    static const char *const escapes[] = {
+        "", "\x1b[2m", "\x1b[1m", "\x1b[33m", "\x1b[31m", "\x1b[32m"};
     return look->colours ? escapes[paint] : "";
 }
 

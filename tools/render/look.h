@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum paint { PAINT_NONE, PAINT_DIM, PAINT_BOLD, PAINT_WARM, PAINT_HOT };
+enum paint { PAINT_NONE, PAINT_DIM, PAINT_BOLD, PAINT_WARM, PAINT_HOT, PAINT_GOOD };
 
 struct look {
     bool colours; /* NO_COLOR is respected */

@@ -63,7 +63,7 @@ static void print_live(FILE *file, const struct report *report, const struct vie
             amount->count == 1 ? "" : "s");
     else
         fprintf(file, "  count=%" PRId64 ", average=%s", amount->count,
-            format_size(average, amount->count ? amount->size / amount->count : 0, units));
+            format_average(average, amount->size, amount->count, units));
 }
 
 static void print_churn(FILE *file, const struct report *report, const struct view *view,

@@ -259,6 +259,8 @@ static int compare_rows(const void *a, const void *b, void *context)
     const struct view_row *left = a, *right = b;
     if (left->metric != right->metric)
         return left->metric > right->metric ? -1 : 1;
+    if (left->amount.count != right->amount.count)
+        return left->amount.count > right->amount.count ? -1 : 1;
     int order = view_compare_stacks(context, left->node, right->node);
     return order ? order : left->site < right->site ? -1 : left->site > right->site;
 }

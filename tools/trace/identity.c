@@ -1,0 +1,174 @@
+/*
+ * Words for rows (identity.h).  Runs in views.  Files are named below the
+ * directory of the run, or below that of their library.
+ */
+#include "trace/identity.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "trace/callers.h"
+#include "trace/meta.h"
+#include "trace/modules.h"
+#include "trace/writer.h"
+
+struct identities {
+    const struct view *view;
+    bool moved;
+    struct meta meta;
+    struct modules *modules;
+    struct buffer words;
+};
+
+struct identities *identities_new(const struct view *view, bool moved)
+{
+    struct identities *identities = calloc(1, sizeof *identities);
+    enum view_key key = view->options->key;
+    if (!identities)
+        abort();
+    identities->view = view;
+    identities->moved = moved;
+    meta_read(&identities->meta, view->trace);
+    if (key == VIEW_MODULE || key == VIEW_PACKAGE)
+        identities->modules = modules_new(view->trace);
+    return identities;
+}
+
+void identities_free(struct identities *identities)
+{
+    modules_free(identities->modules);
+    buffer_free(&identities->words);
+    free(identities);
+}
+
+static void put(struct identities *identities, const char *text, size_t size)
+{
+    buffer_append(&identities->words, text, size);
+    buffer_append(&identities->words, "", 1);
+}
+
+static void put_number(struct identities *identities, uint64_t number)
+{
+    buffer_append(&identities->words, &number, sizeof number);
+}
+
+static void put_file(struct identities *identities, const char *name)
+{
+    const char *part = callers_library_part(name), *cwd = identities->meta.cwd;
+    size_t size = strlen(cwd);
+    while (size > 1 && cwd[size - 1] == '/')
+        size--;
+    if (part == name && size > 1 && strncmp(name, cwd, size) == 0 && name[size] == '/')
+        part = name + size + 1;
+    put(identities, part, strlen(part));
+}
+
+/* The text of a line without the blanks around it; false if it is not known. */
+static bool put_source(struct identities *identities, uint32_t file, uint32_t line)
+{
+    const char *text = view_source(identities->view->trace, file, line);
+    if (!text)
+        return false;
+    text += strspn(text, " \t\f");
+    size_t size = strlen(text);
+    while (size && strchr(" \t\r\n\f", text[size - 1]))
+        size--;
+    put(identities, text, size);
+    return size > 0;
+}
+
+static void put_line(struct identities *identities, uint32_t node)
+{
+    const struct trace *trace = identities->view->trace;
+    const struct trace_node *at = &trace->nodes[node];
+    const struct trace_function *function = &trace->functions[at->function];
+    bool named = identities->moved || identities->view->options->key == VIEW_TRACEBACK;
+    put_file(identities, trace->strings[function->file].data);
+    if (named)
+        put(identities, trace->strings[function->name].data, trace->strings[function->name].size);
+    if (!identities->moved || !put_source(identities, function->file, at->line))
+        put_number(identities, at->line);
+}
+
+static void put_function(struct identities *identities, uint32_t node)
+{
+    const struct trace *trace = identities->view->trace;
+    const struct trace_function *function = &trace->functions[trace->nodes[node].function];
+    put_file(identities, trace->strings[function->file].data);
+    if (identities->view->options->key == VIEW_FUNCTION)
+        put(identities, trace->strings[function->name].data, trace->strings[function->name].size);
+}
+
+static void put_frames(struct identities *identities, uint32_t node)
+{
+    const struct trace *trace = identities->view->trace;
+    switch (identities->view->options->key) {
+    case VIEW_FILENAME:
+    case VIEW_FUNCTION:
+        put_function(identities, node);
+        break;
+    case VIEW_MODULE:
+    case VIEW_PACKAGE: {
+        const struct module *module = modules_of_file(
+            identities->modules, trace->functions[trace->nodes[node].function].file);
+        bool whole = identities->view->options->key == VIEW_MODULE;
+        const char *name = whole ? module->module_name : module->package_name;
+        put(identities, name, strlen(name));
+        break;
+    }
+    case VIEW_TRACEBACK:
+        for (; node; node = trace->nodes[node].parent)
+            put_line(identities, node);
+        break;
+    default:
+        put_line(identities, node);
+        break;
+    }
+}
+
+/* The arguments of a process, without the directories that they are in. */
+static void put_command(struct identities *identities, const struct trace_string *command)
+{
+    const char *end = command->data + command->size;
+    for (const char *word = command->data; word < end; word += strlen(word) + 1) {
+        const char *slash = strrchr(word, '/');
+        slash = slash && slash[1] ? slash + 1 : word;
+        put(identities, slash, strlen(slash));
+    }
+}
+
+/* Numbers of processes and threads differ from run to run; commands and names do not. */
+static void put_other(struct identities *identities, const struct trace_site *site)
+{
+    const struct trace *trace = identities->view->trace;
+    const struct trace_string *command = &trace->strings[trace->processes[site->process].command];
+    const struct trace_string *name = &trace->strings[trace->threads[site->thread].name];
+    switch (identities->view->options->key) {
+    case VIEW_DOMAIN:
+        put_number(identities, (uint64_t)site->domain);
+        break;
+    case VIEW_NATIVE_FRAME:
+        put_number(identities, site->native);
+        break;
+    case VIEW_THREAD:
+        put(identities, name->data, name->size);
+        put_command(identities, command);
+        break;
+    default:
+        put_command(identities, command);
+        break;
+    }
+}
+
+const char *identity_of_row(struct identities *identities, const struct view_row *row, size_t *size)
+{
+    identities->words.size = 0;
+    if (row->node)
+        put_frames(identities, row->node);
+    else if (view_key_has_frames(identities->view->options->key))
+        put(identities, "", 0);
+    else
+        put_other(identities, &identities->view->trace->sites[row->site]);
+    *size = identities->words.size;
+    return (const char *)identities->words.data;
+}
