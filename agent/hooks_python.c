@@ -43,8 +43,11 @@ static inline void note_end(void)
     }
 }
 
-/* The debug layer puts two words before each block (CPython, Objects/obmalloc.c). */
+/* The debug layer puts two words before each block: its size; the domain's letter and seven of the
+   same byte (CPython, Objects/obmalloc.c). */
 #define DEBUG_BYTES (2 * sizeof(size_t))
+#define DEBUG_RAW 0xfdfdfdfdfdfdfd72ull
+#define PAGE_MASK 4095u
 
 /* Hooks go missing a few times while an interpreter starts, never later in numbers. */
 #define UNHOOKED 16
@@ -58,11 +61,19 @@ void python_note_unhooked(const void *address)
     }
 }
 
+/* An allocator without headers may have two blocks as near as that.  At the start of a page what
+   is before need not be readable, and the noted address is proof enough. */
+static bool has_debug_layer(uintptr_t address)
+{
+    return !(address & PAGE_MASK) || peek64(address - sizeof(uint64_t)) == DEBUG_RAW;
+}
+
 /* What was recorded for a raw block that the interpreter calls `address`: it is that no more. */
 static const void *recorded_as(const void *address)
 {
     for (uint32_t i = 0; i < n_unhooked; i++) {
-        if ((uintptr_t)address - DEBUG_BYTES == unhooked_blocks[i]) {
+        if ((uintptr_t)address - DEBUG_BYTES == unhooked_blocks[i]
+            && has_debug_layer((uintptr_t)address)) {
             unhooked_blocks[i] = 0;
             return (const char *)address - DEBUG_BYTES;
         }
