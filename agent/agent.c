@@ -2,8 +2,6 @@
  * The agent's beginning and end.  In the host: the constructor before main, the
  * destructor at exit; but the first malloc may come before either.
  */
-#include <pthread.h>
-
 #include "hooks.h"
 #include "module.h"
 #include "native.h"
@@ -16,6 +14,12 @@
 /* So that `memtrace` can tell that an agent of its own version was loaded. */
 __attribute__((visibility("default"))) extern const uint32_t memtrace_agent_version;
 const uint32_t memtrace_agent_version = MT_RING_VERSION;
+
+/* What pthread_atfork calls; weak, as a C library without it must not keep its programs from
+   running with us in them. */
+extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *)
+    __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
 
 void hooks_start(void)
 {
@@ -41,10 +45,15 @@ __attribute__((constructor)) static void start(void)
     if (!session.wanted) {
         return;
     }
-    pthread_atfork(NULL, NULL, child_of_fork);
+    __register_atfork(NULL, NULL, child_of_fork, &__dso_handle);
     thread_setup();
     if (python.present && !python.known) {
         sys_complain("this version of Python is not known: native allocations only", NULL);
+    }
+    if (!hooks_malloc_is_first()) {
+        sys_complain("this program brings a malloc of its own: what that does not ask another "
+                     "one for is not traced",
+            NULL);
     }
     python_hook();
     module_offer();

@@ -99,6 +99,11 @@ void session_attach(void)
     if (!control) {
         return; /* the session is over: a program that outlived it is left in peace */
     }
+    if (!elfsym_find("gnu_get_libc_version")) {
+        sys_complain("a program of another C library than glibc: it is not traced", NULL);
+        sys_unmap(control, sizeof(*control));
+        return;
+    }
     if (!control_fits(control)) {
         sys_complain("the agent and `memtrace` are of different versions: nothing is traced; "
                      "install one of them again",
