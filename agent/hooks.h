@@ -4,11 +4,15 @@
 #ifndef AGENT_HOOKS_H
 #define AGENT_HOOKS_H
 
+#include <stdbool.h>
+
 /* Finds the functions that ours stand before, joins the session and finds the interpreter.
    Runs in the first interposed call or in the constructor, whichever comes first. */
 void hooks_start(void);
 
 void hooks_malloc_resolve(void);
 void hooks_map_resolve(void);
+/* False where the program, or what is preloaded before us, has a malloc of its own. */
+bool hooks_malloc_is_first(void);
 
 #endif

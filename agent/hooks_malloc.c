@@ -3,7 +3,8 @@
  * constructors and after its destructors.
  *
  * The real functions are those of the next object that has them: the C
- * library's or an allocator preloaded behind us.
+ * library's or an allocator preloaded behind us.  A program that defines malloc
+ * itself stands before us, and only what it asks the next one for is seen.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -44,6 +45,23 @@ static struct {
     void *(*pvalloc)(size_t);
 } next;
 
+/* The program's own, which stand before ours; NULL where it has none. */
+static struct {
+    void *(*realloc)(void *, size_t);
+    void (*free)(void *);
+} programs;
+
+static void *of_the_program(const char *name)
+{
+    void *first = elfsym_find(name);
+    return first == elfsym_next(name) ? NULL : first;
+}
+
+bool hooks_malloc_is_first(void)
+{
+    return !of_the_program("malloc");
+}
+
 void hooks_malloc_resolve(void)
 {
     next.calloc = (void *(*)(size_t, size_t))elfsym_next("calloc");
@@ -54,16 +72,23 @@ void hooks_malloc_resolve(void)
     next.memalign = (void *(*)(size_t, size_t))elfsym_next("memalign");
     next.valloc = (void *(*)(size_t))elfsym_next("valloc");
     next.pvalloc = (void *(*)(size_t))elfsym_next("pvalloc");
+    programs.realloc = (void *(*)(void *, size_t))of_the_program("realloc");
+    programs.free = (void (*)(void *))of_the_program("free");
     next.malloc = (void *(*)(size_t))elfsym_next("malloc");
     nested_setup((const void *)next.malloc);
 }
 
 /* The first call sets everything up. */
-static inline enum entry enter(struct nested *outer, struct caller caller)
+static inline void set_up(void)
 {
     if (__builtin_expect(!next.malloc, 0)) {
         hooks_start();
     }
+}
+
+static inline enum entry enter(struct nested *outer, struct caller caller)
+{
+    set_up();
     return nested_or_outermost(outer, (const void *)caller.address);
 }
 
@@ -163,6 +188,10 @@ void *reallocarray(void *old, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
+    set_up();
+    if (programs.realloc) { /* the C library's asks the one that comes first */
+        return programs.realloc(old, total);
+    }
     enum entry entry = enter(&outer, caller);
     return entry == ENTRY_NONE ? next.realloc(old, total) : move(old, total, caller, entry, &outer);
 }
@@ -190,19 +219,30 @@ void free(void *address)
     release(address, NATIVE_CALLER);
 }
 
+/* Other names for free: the C library's, where it has them, call the one that comes first. */
+static inline void release_first(void *address, struct caller caller)
+{
+    set_up();
+    if (programs.free) {
+        programs.free(address);
+    } else {
+        release(address, caller);
+    }
+}
+
 void cfree(void *address)
 {
-    release(address, NATIVE_CALLER);
+    release_first(address, NATIVE_CALLER);
 }
 
 void free_sized(void *address, size_t size)
 {
-    release(address, NATIVE_CALLER);
+    release_first(address, NATIVE_CALLER);
 }
 
 void free_aligned_sized(void *address, size_t alignment, size_t size)
 {
-    release(address, NATIVE_CALLER);
+    release_first(address, NATIVE_CALLER);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size)

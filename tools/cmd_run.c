@@ -350,7 +350,7 @@ static int finish(
     double seconds = (double)session_clock(collector) / 1e6;
     struct outcome outcome = outcome_of(collector, usage, seconds);
     int status = collector->main_status;
-    bool silent = !run->why_untraced && collector->n_images == 0;
+    bool silent = !run->why_untraced && !collector->shared.was_joined;
     char *end = end_json(&outcome, status);
     int error = session_seal(collector, end);
     free(end);

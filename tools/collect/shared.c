@@ -263,6 +263,7 @@ void shared_close(struct shared *shared)
     char path[SHARED_PATH_MAX + 32];
     uint32_t slots = atomic_load(&shared->control->slots_used);
     atomic_store(&shared->control->state, MT_STATE_CLOSED);
+    shared->was_joined = atomic_load(&shared->control->images_used) > 0;
     for (uint32_t slot = 0; slot < slots && slot < MT_SLOTS; slot++) {
         shared_remove_ring(shared, slot);
     }

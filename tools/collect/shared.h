@@ -16,6 +16,7 @@ struct shared {
     char directory[SHARED_PATH_MAX]; /* 0700 */
     struct mt_control *control;
     uint64_t ring_bytes;
+    bool was_joined; /* once it is closed: whether an agent had found it */
 };
 
 /* Makes the directory (in /dev/shm, else in the temporary directory) and the control file;
