@@ -1,0 +1,219 @@
+"""Other allocators, other preloaded libraries, other C libraries: the program runs as it does
+without us, and what it keeps is known to the byte."""
+import glob
+import json
+import shutil
+
+import pytest
+import support
+
+ALLOCATORS = {
+    "jemalloc": ("libjemalloc.so.2", "libjemalloc2"),
+    "tcmalloc": ("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
+    "mimalloc": ("libmimalloc.so.2", "libmimalloc2.0"),
+}
+OWN_MALLOC = "memtrace: this program brings a malloc of its own"
+
+
+def library(name, package):
+    found = sorted(glob.glob("/usr/lib/*-linux-gnu/" + name) + glob.glob("/usr/lib*/" + name))
+    if not found:
+        pytest.skip("no %s here: Debian's package %s" % (name, package))
+    return found[0]
+
+
+def of_allocator(name):
+    return library(*ALLOCATORS[name])
+
+
+def compiled(directory, *options, compiler="gcc", source="family.c"):
+    if not shutil.which(compiler):
+        pytest.skip("no %s here" % compiler)
+    program = directory / "program"
+    made = support.execute([compiler, "-O1", "-w", "-fno-builtin", "-D_GNU_SOURCE", "-I",
+                            support.ROOT / "include", support.PROGRAMS / source, "-o", program,
+                            "-pthread", *options])
+    assert made.status == 0, made
+    return program
+
+
+def same(traced, program, **variables):
+    """Runs it bare and traced, with the same result; what it printed, and its trace."""
+    environment = support.clean_environment(**variables)
+    bare = support.execute([program], env=environment)
+    result = traced.run(program, options=["-q"], status=bare.status, env=environment)
+    assert result.out == bare.out and bare.status == 5, (bare, result)
+    return [int(n) for n in result.out.split()], result
+
+
+def kept(traced, trace):
+    total = traced.report("top", trace, "--from", "mark:before", "--to", "mark:after")["total"]
+    return [total["size"], total["count"]]
+
+
+# ---- C programs ----
+
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_preloaded(traced_plain, name):
+    program = compiled(traced_plain.directory)
+    (size, count, wrong), result = same(traced_plain, program, LD_PRELOAD=of_allocator(name))
+    traced_plain.assert_sound(result.trace)
+    assert wrong == 0 and kept(traced_plain, result.trace) == [size, count]
+    assert not result.err
+
+
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_linked(traced_plain, name):
+    program = compiled(traced_plain.directory, "-Wl,--no-as-needed", of_allocator(name))
+    (size, count, wrong), result = same(traced_plain, program)
+    traced_plain.assert_sound(result.trace)
+    assert wrong == 0 and kept(traced_plain, result.trace) == [size, count]
+    assert not result.err
+
+
+@pytest.mark.parametrize("preloaded", [None] + list(ALLOCATORS))
+def test_own_malloc_that_asks_the_next(traced_plain, preloaded):
+    program = compiled(traced_plain.directory, "-DFORWARDS")
+    variables = {"LD_PRELOAD": of_allocator(preloaded)} if preloaded else {}
+    (size, count, wrong), result = same(traced_plain, program, **variables)
+    traced_plain.assert_sound(result.trace)
+    assert wrong == 0 and kept(traced_plain, result.trace) == [size, count]
+    assert result.message.startswith(OWN_MALLOC) and result.message.count("\n") == 1
+
+
+def test_own_malloc(traced_plain):
+    """A pool that we cannot see: also functions that it does not define find their blocks there."""
+    program = compiled(traced_plain.directory, "-DPOOL")
+    (size, _, wrong), result = same(traced_plain, program)
+    traced_plain.assert_sound(result.trace)
+    assert size > 10**7 and wrong == 0 and kept(traced_plain, result.trace) == [0, 0]
+    assert result.message.startswith(OWN_MALLOC) and result.message.count("\n") == 1
+
+
+def test_own_malloc_in_a_child(traced_plain):
+    """It is said once for a program, not for its forks."""
+    program = compiled(traced_plain.directory, "-DPOOL")
+    result = traced_plain.run("sh", "-c", '"$0"; (exit 3) || "$0"', program, options=["-q"],
+                              status=5)
+    assert result.message.count(OWN_MALLOC) == 2
+
+
+# ---- Python ----
+
+@pytest.mark.parametrize("debug", [False, True], ids=["plain", "debug"])
+@pytest.mark.parametrize("name", [None] + list(ALLOCATORS))
+def test_python(traced, name, debug):
+    path = support.PROGRAMS / "family.py"
+    variables = {"LD_PRELOAD": of_allocator(name)} if name else {}
+    if debug:
+        variables["PYTHONMALLOC"] = "malloc_debug" if name == "tcmalloc" else "debug"
+    environment = support.clean_environment(**variables)
+    bare = support.execute([traced.python.path, path], env=environment)
+    result = traced.run(path, options=["-q"], env=environment)
+    assert bare.status == 0 and (result.out, result.err) == (bare.out, bare.err), (bare, result)
+    traced.assert_sound(result.trace)
+    expected = json.loads(result.out.splitlines()[1].decode())
+    marked = {line.rsplit("# ", 1)[1]: n for n, line in enumerate(path.read_text().split("\n"), 1)
+              if "  # " in line}
+    native, python = ({row["lineno"]: (row["size"], row["count"]) for row in traced.rows(
+        result.trace, "--at", "end", "--domain", domain, "--include", path)}
+        for domain in ("native", "python"))
+    assert {kind: native.get(marked[kind], (0, 0)) for kind in marked if kind != "bytes"} == {
+        kind: (expected.get(kind, 0), 50 if kind in expected else 0)
+        for kind in marked if kind != "bytes"}
+    assert python[marked["bytes"]] == (expected["bytes"], 50)
+
+
+# ---- libraries that are preloaded already ----
+
+FILES = r"""
+import os
+with open("made", "w") as out:
+    out.write("x" * 100000)
+    os.fsync(out.fileno())
+print(os.getuid(), [os.path.basename(p) for p in os.environ["LD_PRELOAD"].split(":")
+                    if "libmemtrace" not in p])
+held = bytearray(123456)  # kept
+"""
+
+
+def test_eatmydata(traced_once):
+    preload = library("libeatmydata.so", "libeatmydata1")
+    environment = support.clean_environment(LD_PRELOAD=preload)
+    result = traced_once.script(FILES, options=["-q"], env=environment)
+    assert not result.err and result.out.endswith(b"['libeatmydata.so']\n"), result
+    traced_once.assert_sound(result.trace)
+    assert traced_once.at(result.trace, "kept")[0] > 123456
+
+
+@pytest.mark.parametrize("outside", [True, False], ids=["around", "within"])
+def test_fakeroot(traced_once, outside):
+    if not shutil.which("fakeroot"):
+        pytest.skip("no fakeroot here: Debian's package of that name")
+    (traced_once.directory / "script1.py").write_text(FILES + (
+        "os.chown('made', 12, 34)\nstatus = os.stat('made')\n"
+        "print(status.st_uid, status.st_gid)\n"))
+    words, trace = traced_once.command(options=["-q"])
+    program = [traced_once.python.path, "script1.py"]
+    words = ["fakeroot"] + words + program if outside else words + ["fakeroot"] + program
+    result = support.execute(words, cwd=str(traced_once.directory))
+    assert result.status == 0 and not result.err, result
+    assert result.out.splitlines()[0].startswith(b"0 ['libfakeroot"), result
+    assert result.out.splitlines()[1] == b"12 34"
+    traced_once.assert_sound(trace)
+    assert traced_once.at(trace, "kept")[0] > 123456
+
+
+# ---- libraries that do not ask us, C libraries that we do not know ----
+
+DEEP = r"""
+import ctypes, os, sys
+mode = os.RTLD_DEEPBIND if sys.argv[1] == "deep" else os.RTLD_LOCAL
+library = ctypes.CDLL(os.path.abspath("libdeep.so"), mode=mode | os.RTLD_NOW)
+library.give.restype = ctypes.c_void_p
+library.take.argtypes = [ctypes.c_void_p]
+for n in range(1000):
+    library.take(library.give(n))
+held = [library.give(1000) for n in range(10)]  # kept
+print(len(held))
+"""
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["normal", "deep"])
+def test_deepbind(traced_once, deep):
+    """What a library gets that was loaded with RTLD_DEEPBIND passes us by, and does no harm."""
+    source = traced_once.directory / "deep.c"
+    source.write_text("#include <stdlib.h>\nvoid *give(int n) { return malloc(n); }\n"
+                      "void take(void *block) { free(block); }\n")
+    if not shutil.which("gcc"):
+        pytest.skip("no gcc here")
+    made = support.execute(["gcc", "-shared", "-fPIC", source, "-o",
+                            traced_once.directory / "libdeep.so"])
+    assert made.status == 0, made
+    result = traced_once.script(DEEP, "deep" if deep else "normal", options=["-q"])
+    assert result.out == b"10\n" and not result.err, result
+    traced_once.assert_sound(result.trace)
+    path = traced_once.directory / "script1.py"
+    line = DEEP.split("\n").index([x for x in DEEP.split("\n") if "# kept" in x][0]) + 1
+    rows = {row["lineno"]: (row["size"], row["count"]) for row in traced_once.rows(
+        result.trace, "--at", "end", "--domain", "native", "--include", path)}
+    assert rows.get(line, (0, 0)) == ((0, 0) if deep else (10000, 10))
+
+
+MUSL = "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 7; }\n"
+
+
+@pytest.mark.parametrize("child", [False, True], ids=["main", "child"])
+def test_musl(traced_plain, child):
+    """It runs as it does bare, and one line says that it is not traced."""
+    if not shutil.which("musl-gcc"):
+        pytest.skip("no musl-gcc here: Debian's package musl-tools")
+    source = traced_plain.directory / "musl.c"
+    source.write_text(MUSL)
+    program = traced_plain.directory / "musl"
+    made = support.execute(["musl-gcc", source, "-o", program])
+    assert made.status == 0, made
+    words = ["sh", "-c", '"$0"; exit $?', program] if child else [program]
+    result = traced_plain.run(*words, options=["-q"], status=7)
+    assert result.out == b"hello\n", result
+    assert result.message.count("\n") == 1 and "C library" in result.message, result
