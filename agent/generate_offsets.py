@@ -31,6 +31,8 @@ FIELDS = [
         (10, 10, "2 /* PY_INSTR_LASTI_UNITS */"), (11, 15, "3 /* PY_INSTR_POINTER */")),
     ("lines_kind", None, (8, 9, "1 /* MT_LINES_LNOTAB */"), (10, 10, "2 /* MT_LINES_310 */"),
         (11, 15, "3 /* MT_LINES_LOCATIONS */")),
+    ("mark_kind", 0, (8, 10, "1 /* PY_MARK_TRACE_LINES */"), (11, 13, "2 /* PY_MARK_STACK */"),
+        (14, 15, "3 /* PY_MARK_OWNER */")),
     ("owner_shim", 255, (12, 13, "FRAME_OWNED_BY_CSTACK"),
         (14, 15, "FRAME_OWNED_BY_INTERPRETER")),
     ("owner_generator", 255, (11, 15, "FRAME_OWNED_BY_GENERATOR")),

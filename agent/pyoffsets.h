@@ -22,6 +22,20 @@ enum py_instr_kind {
     PY_INSTR_POINTER = 3      /* address of an instruction; the code starts at code_adaptive */
 };
 
+/* Where an activation can be marked (pystack.c).  What follows holds for frames that a thread owns,
+   not for those of generators. */
+enum py_mark_kind {
+    PY_MARK_NONE = 0,
+    PY_MARK_TRACE_LINES = 1, /* the byte at frame_trace_lines: each new frame sets it to 1, any
+                                other value but 0 means the same; not where frame_gen is set */
+    PY_MARK_STACK =
+        2,            /* a running frame's int at frame_stacktop: each start and each return into
+                         it sets -1, all negative values mean the same.  Of a suspended one, which
+                         called the frame above from Python code: the slot of frame_localsplus that
+                         frame_stacktop counts: what it called was there, what that returns will be */
+    PY_MARK_OWNER = 3 /* the byte after frame_owner: a push sets it to 0, nothing reads it */
+};
+
 /*
  * Offsets are bytes from the start of the object, PY_NO_OFFSET where there is
  * none.  "pointer", "int" and so on is what lies there.
@@ -38,6 +52,7 @@ struct pyoffsets {
     uint16_t version;        /* 0x030d is 3.13 */
     uint8_t instr_kind;      /* enum py_instr_kind */
     uint8_t lines_kind;      /* enum mt_lines (memtrace/ring.h) */
+    uint8_t mark_kind;       /* enum py_mark_kind */
     uint8_t owner_shim;      /* PY_NO_OWNER if frames of the C stack do not show */
     uint8_t owner_generator; /* PY_NO_OWNER before 3.11 */
     uint8_t code_tag_mask;   /* bits of *frame_code that are not of the pointer; 0 before 3.14 */

@@ -9,6 +9,13 @@
  * checking, the next frame is taken from the cache and then compared with the
  * one that was read, so that no load has to wait for the one before.
  *
+ * A check need not go down to the root.  Each activation that was read is marked,
+ * in a place that every push of a frame resets and that nothing reads while the
+ * frame is there: as long as the mark stands it is the same activation, and what is below it
+ * cannot have moved.  Where the marks are, see enum py_mark_kind.  They are
+ * not trusted while a trace function is set: a debugger's jump moves a frame in
+ * the middle of the stack.
+ *
  * Frames that Python does not show (C-stack shims, frames still being set up)
  * are levels too, with the node of the level below.
  */
@@ -21,9 +28,22 @@
 
 #define LEVELS_START 128u
 #define SHIM 1u /* instruction of a level that is a shim: nothing else may be read there */
+#define OWNER_THREAD 0u
+#define FIRST_BYTE 2u /* 1 is what 3.8 to 3.10 have there, 0 what 3.14 has */
+
+/* Each cache knows its own marks from those of others over the same frames. */
+static void choose_marks(struct thread *thread)
+{
+    static _Atomic uint32_t used;
+    uint32_t number = atomic_fetch_add(&used, 1);
+    thread->mark_byte = number < UINT8_MAX - FIRST_BYTE ? (uint8_t)(FIRST_BYTE + number) : 0;
+    thread->mark_top = -2 - (int32_t)(number % INT32_MAX / 2);
+    thread->mark_slot = (uintptr_t)thread | 1;
+}
 
 bool pystack_setup(struct thread *thread)
 {
+    choose_marks(thread);
     thread->levels_capacity = thread->fresh_capacity = LEVELS_START;
     thread->levels = sys_map_private(LEVELS_START * sizeof(struct level));
     thread->fresh = sys_map_private(LEVELS_START * sizeof(uintptr_t));
@@ -60,6 +80,14 @@ static uint32_t hint_of(uintptr_t frame)
     return (uint32_t)(frame >> 4 ^ frame >> 13) % THREAD_HINTS;
 }
 
+/* What a check goes by, and what it found. */
+struct checked {
+    struct thread *thread;
+    bool trusted;    /* marks are */
+    uintptr_t above; /* the frame above the one that the check begins with, 0 for the innermost */
+    uint32_t first;  /* found: the level with the mark, from which on marks may be missing */
+};
+
 /* The cached level of a frame, or -1. */
 static int32_t find_level(const struct thread *thread, uintptr_t frame)
 {
@@ -70,6 +98,110 @@ static int32_t find_level(const struct thread *thread, uintptr_t frame)
     uint32_t hint = thread->hints[hint_of(frame)];
     return hint < depth && thread->levels[hint].frame == frame ? (int32_t)hint : -1;
 }
+
+/* ---- marks ---- */
+
+static inline bool is_called_from(const struct pyoffsets *py, uintptr_t frame, uintptr_t above)
+{
+    return above && peek8(frame + py->frame_owner) == OWNER_THREAD &&
+           peek8(above + py->frame_owner) == OWNER_THREAD &&
+           (py->frame_is_entry == PY_NO_OFFSET || !peek8(above + py->frame_is_entry));
+}
+
+/* The slot above a suspended frame's values, where what it called had been; 0 if the frame above
+   was not called from there. */
+static inline uintptr_t dead_slot(
+    const struct pyoffsets *py, uintptr_t frame, int32_t stacktop, uintptr_t above)
+{
+    uintptr_t slot = frame + py->frame_localsplus + 8 * (uintptr_t)stacktop;
+    return is_called_from(py, frame, above) && slot + 8 <= above ? slot : 0;
+}
+
+static inline bool is_marked(const struct thread *thread, uintptr_t frame, uintptr_t above)
+{
+    const struct pyoffsets *py = &python.offsets;
+    switch (py->mark_kind) {
+    case PY_MARK_STACK: {
+        int32_t stacktop = (int32_t)peek32(frame + py->frame_stacktop);
+        if (stacktop < 0) {
+            return stacktop == thread->mark_top;
+        }
+        uintptr_t slot = dead_slot(py, frame, stacktop, above);
+        return slot && peek64(slot) == thread->mark_slot;
+    }
+    case PY_MARK_TRACE_LINES:
+        return peek8(frame + py->frame_trace_lines) == thread->mark_byte;
+    case PY_MARK_OWNER:
+        return peek8(frame + py->frame_owner) == OWNER_THREAD &&
+               peek8(frame + py->frame_owner + 1) == thread->mark_byte;
+    default:
+        return false;
+    }
+}
+
+static inline void mark_suspended(
+    struct thread *thread, uintptr_t frame, int32_t stacktop, uintptr_t above)
+{
+    uintptr_t slot = dead_slot(&python.offsets, frame, stacktop, above);
+    if (slot) {
+        poke64(slot, thread->mark_slot);
+    }
+}
+
+/* The frame was read just now, and is complete. */
+static inline void mark(struct thread *thread, uintptr_t frame, uintptr_t above)
+{
+    const struct pyoffsets *py = &python.offsets;
+    switch (py->mark_kind) {
+    case PY_MARK_STACK: {
+        int32_t stacktop = (int32_t)peek32(frame + py->frame_stacktop);
+        if (stacktop >= 0) {
+            mark_suspended(thread, frame, stacktop, above);
+        } else if (peek8(frame + py->frame_owner) == OWNER_THREAD) {
+            poke32(frame + py->frame_stacktop, (uint32_t)thread->mark_top);
+        }
+        break;
+    }
+    case PY_MARK_TRACE_LINES:
+        if (peek8(frame + py->frame_trace_lines) && !peek64(frame + py->frame_gen)) {
+            poke8(frame + py->frame_trace_lines, thread->mark_byte);
+        }
+        break;
+    case PY_MARK_OWNER:
+        if (peek8(frame + py->frame_owner) == OWNER_THREAD) {
+            poke8(frame + py->frame_owner + 1, thread->mark_byte);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* Shims and incomplete frames have no node of their own. */
+static inline bool is_shown(const struct thread *thread, const struct level *level)
+{
+    return level->node != (level > thread->levels ? level[-1].node : 0);
+}
+
+/* Marks the levels from `first` up to the innermost one. */
+static void mark_levels(struct thread *thread, uint32_t first)
+{
+    for (uint32_t i = first; i < thread->depth; i++) {
+        const struct level *level = &thread->levels[i];
+        if (is_shown(thread, level)) {
+            mark(thread, level->frame, i + 1 < thread->depth ? level[1].frame : 0);
+        }
+    }
+}
+
+static inline bool may_mark(const struct thread *thread, uintptr_t state)
+{
+    const struct pyoffsets *py = &python.offsets;
+    return (thread->mark_byte || py->mark_kind == PY_MARK_STACK) &&
+           peek64(state + (uintptr_t)py->tstate_tracefunc) == 0;
+}
+
+/* ---- looking for what changed ---- */
 
 /* What a level of each kind of interpreter compares: with code that dies known (intern_bury), an
    instruction's address says which code it is in; an offset does not. */
@@ -83,27 +215,32 @@ static inline bool unchanged(const struct pyoffsets *py, const struct level *lev
            peek64(level->frame + py->frame_code) == level->code;
 }
 
-static inline int32_t check_levels(const struct thread *thread, int32_t from, bool pointers)
+static inline int32_t check_levels(struct checked *checked, int32_t from, bool pointers)
 {
     const struct pyoffsets *py = &python.offsets;
+    const struct thread *thread = checked->thread;
+    uintptr_t above = checked->above;
     for (const struct level *level = &thread->levels[from];; level--) {
         uintptr_t below = level > thread->levels ? level[-1].frame : 0;
         if (!unchanged(py, level, pointers) ||
             __builtin_expect(peek64(level->frame + py->frame_back) != below, 0)) {
             return (int32_t)(level - thread->levels);
         }
-        if (level == thread->levels) {
+        if (level == thread->levels || (checked->trusted && is_shown(thread, level) &&
+                                           is_marked(thread, level->frame, above))) {
+            checked->first = (uint32_t)(level - thread->levels);
             return -1;
         }
+        above = level->frame;
     }
 }
 
-/* Checks from a level whose frame is on the stack down to the root.  Returns the first level
-   that changed, or above the one it should hang on; -1 if all is as it was. */
-static inline int32_t check_down(const struct thread *thread, int32_t from)
+/* Checks from a level whose frame is on the stack down to a mark, or to the root.  Returns the
+   first level that changed, or above the one it should hang on; -1 if all is as it was. */
+static inline int32_t check_down(struct checked *checked, int32_t from)
 {
-    return python.offsets.instr_kind == PY_INSTR_POINTER ? check_levels(thread, from, true)
-                                                         : check_levels(thread, from, false);
+    return python.offsets.instr_kind == PY_INSTR_POINTER ? check_levels(checked, from, true)
+                                                         : check_levels(checked, from, false);
 }
 
 static bool add_fresh(struct thread *thread, uint32_t *n, uintptr_t frame)
@@ -122,12 +259,15 @@ static bool add_fresh(struct thread *thread, uint32_t *n, uintptr_t frame)
 }
 
 /* Collects the frames above what is still valid; returns the number of valid levels. */
-static uint32_t collect(struct thread *thread, uintptr_t frame, uint32_t *n)
+static uint32_t collect(struct checked *checked, uintptr_t frame, uint32_t *n)
 {
+    struct thread *thread = checked->thread;
+    checked->above = 0;
+    checked->first = 0;
     while (frame) {
         int32_t level = find_level(thread, frame);
         if (level >= 0) {
-            int32_t changed = check_down(thread, level);
+            int32_t changed = check_down(checked, level);
             if (changed < 0) {
                 return (uint32_t)level + 1;
             }
@@ -141,6 +281,7 @@ static uint32_t collect(struct thread *thread, uintptr_t frame, uint32_t *n)
         if (!add_fresh(thread, n, frame)) {
             return 0;
         }
+        checked->above = frame;
         frame = peek64(frame + python.offsets.frame_back);
     }
     return 0;
@@ -160,17 +301,22 @@ static bool is_incomplete(
 }
 
 /* Bytes from the start of the code. */
-static uint32_t offset_of(
-    const struct pyoffsets *py, const struct level *level, const struct code *code)
+static inline uint32_t offset_of(const struct pyoffsets *py, uintptr_t instruction, uintptr_t base)
 {
     switch (py->instr_kind) {
     case PY_INSTR_POINTER:
-        return (uint32_t)(level->instruction - code->base);
+        return (uint32_t)(instruction - base);
     case PY_INSTR_LASTI_UNITS:
-        return (int32_t)level->instruction < 0 ? UINT32_MAX : (uint32_t)level->instruction * 2;
+        return (int32_t)instruction < 0 ? UINT32_MAX : (uint32_t)instruction * 2;
     default:
-        return (uint32_t)level->instruction;
+        return (uint32_t)instruction;
     }
+}
+
+static inline uintptr_t read_instruction(const struct pyoffsets *py, uintptr_t frame)
+{
+    return py->instr_kind == PY_INSTR_POINTER ? peek64(frame + py->frame_instr)
+                                              : peek32(frame + py->frame_instr);
 }
 
 /* Reads a frame into a level above the one with node `parent`. */
@@ -181,13 +327,14 @@ static void read_level(struct thread *thread, struct level *level, uintptr_t fra
     if (is_shim(frame)) {
         return;
     }
-    level->instruction = py->instr_kind == PY_INSTR_POINTER ? peek64(frame + py->frame_instr)
-                                                            : peek32(frame + py->frame_instr);
+    level->instruction = read_instruction(py, frame);
     level->code = peek64(frame + py->frame_code) & ~(uintptr_t)py->code_tag_mask;
     const struct code *code = level->code ? intern_code(thread, level->code) : NULL;
     if (code && !is_incomplete(py, level, code)) {
         level->code_id = code->id;
-        level->node = intern_node(thread, parent, code->id, offset_of(py, level, code));
+        level->base = code->base;
+        level->node =
+            intern_node(thread, parent, code->id, offset_of(py, level->instruction, code->base));
     }
 }
 
@@ -223,20 +370,52 @@ static uint32_t push_fresh(struct thread *thread, uint32_t depth, uint32_t n)
     return node;
 }
 
-static __attribute__((noinline)) uint32_t walk(struct thread *thread, uintptr_t frame)
+static __attribute__((noinline)) uint32_t walk(struct thread *thread, uintptr_t frame, bool trusted)
 {
-    uint32_t n = 0, depth = collect(thread, frame, &n);
+    struct checked checked = {.thread = thread, .trusted = trusted};
+    uint32_t n = 0, depth = collect(&checked, frame, &n);
     if (n && intern_is_full(thread, n)) {
         /* A full walk again: what was valid is not any more. */
         intern_reset(thread);
         n = 0;
-        depth = collect(thread, frame, &n);
+        depth = collect(&checked, frame, &n);
     }
-    return push_fresh(thread, depth, n);
+    uint32_t node = push_fresh(thread, depth, n);
+    if (trusted) {
+        mark_levels(thread, checked.first);
+    }
+    return node;
+}
+
+/* The innermost activation is the one that was last seen: it may have moved on, no more. */
+static inline bool step(struct thread *thread, uintptr_t frame, uint32_t *node)
+{
+    const struct pyoffsets *py = &python.offsets;
+    struct level *level = &thread->levels[thread->depth - 1];
+    if (level->frame != frame || !is_shown(thread, level) || !is_marked(thread, frame, 0)) {
+        return false;
+    }
+    uintptr_t instruction = read_instruction(py, frame);
+    if (instruction != level->instruction) {
+        if (intern_is_full(thread, 1)) {
+            return false;
+        }
+        uint32_t parent = thread->depth > 1 ? level[-1].node : 0;
+        uint32_t moved =
+            intern_node(thread, parent, level->code_id, offset_of(py, instruction, level->base));
+        if (moved == parent) {
+            return false;
+        }
+        level->instruction = instruction;
+        level->node = moved;
+    }
+    *node = level->node;
+    return true;
 }
 
 uint32_t pystack_node(struct thread *thread, uintptr_t state)
 {
+    uint32_t node;
     if (!state) {
         return 0;
     }
@@ -244,10 +423,9 @@ uint32_t pystack_node(struct thread *thread, uintptr_t state)
         intern_bury(thread);
     }
     uintptr_t frame = top_frame(state);
-    uint32_t depth = thread->depth;
-    if (depth && thread->levels[depth - 1].frame == frame &&
-        check_down(thread, (int32_t)depth - 1) < 0) {
-        return thread->levels[depth - 1].node;
+    bool trusted = may_mark(thread, state);
+    if (trusted && thread->depth && step(thread, frame, &node)) {
+        return node;
     }
-    return walk(thread, frame);
+    return walk(thread, frame, trusted);
 }

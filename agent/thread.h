@@ -15,7 +15,7 @@
 
 /* One level of the Python stack as last seen, root first (pystack.c). */
 struct level {
-    uintptr_t frame, instruction, code;
+    uintptr_t frame, instruction, code, base; /* base: as of struct code */
     uint32_t node, code_id;
 };
 
@@ -70,10 +70,13 @@ struct thread {
     uint64_t lost_events, lost_bytes; /* of the gap that lasts */
     bool impatient;                   /* a signal handler's: what it waits for may wait for it */
     bool in_gap;                      /* there was no room for too long: do not wait any more */
-    uint32_t questions; /* asked so far */
+    uint32_t questions;               /* asked so far */
     /* the cached stack */
     struct level *levels;
     uint32_t depth, levels_capacity;
+    uint8_t mark_byte;  /* this cache's marks on activations, 0 if there are too many caches */
+    int32_t mark_top;   /* negative */
+    uint64_t mark_slot; /* the address of no object */
     uint64_t deaths_seen;
     /* the trie and the codes of this ring */
     struct node *nodes;
@@ -100,9 +103,9 @@ enum below {
 struct thread_local_state {
     struct thread *thread;
     struct thread *other; /* for signal handlers that interrupt the agent (nested.c) */
-    uint32_t depth; /* > 0: inside a hook, or the agent is at work */
+    uint32_t depth;       /* > 0: inside a hook, or the agent is at work */
     enum below below;
-    bool ended;     /* the thread's destructor has run */
+    bool ended; /* the thread's destructor has run */
 };
 extern __thread struct thread_local_state thread_self
     __attribute__((tls_model("initial-exec"), visibility("hidden")));

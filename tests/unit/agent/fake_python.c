@@ -131,6 +131,8 @@ static struct fake_frame *innermost(const struct fake_python *fake)
     return fake->stack->depth ? &fake->stack->frames[fake->stack->depth - 1] : NULL;
 }
 
+static void put_trace(struct fake_python *fake);
+
 static void put_top(struct fake_python *fake)
 {
     const struct pyoffsets *py = &python.offsets;
@@ -142,6 +144,7 @@ static void put_top(struct fake_python *fake)
     } else {
         put64(fake->state, py->tstate_frame, top);
     }
+    put_trace(fake);
 }
 
 /* What a caller does with its value stack: the slot of the callable is dead, then it holds what
@@ -251,13 +254,35 @@ bool fake_step(struct fake_python *fake, int32_t offset)
     return frame && fake_jump(fake, fake->stack->depth - 1, offset);
 }
 
+/* Only a trace function can make a frame jump that is not the innermost, and its own frames are
+   those above. */
+static void put_trace(struct fake_python *fake)
+{
+    uint64_t traced = 0;
+    for (uint32_t i = 0; i < FAKE_STACKS; i++) {
+        struct fake_stack *stack = &fake->stacks[i];
+        if (stack->depth <= stack->jumped) {
+            stack->jumped = 0;
+        }
+        traced |= stack->jumped;
+    }
+    put64(fake->state, python.offsets.tstate_tracefunc, traced);
+}
+
 bool fake_jump(struct fake_python *fake, uint32_t level, int32_t offset)
 {
-    struct fake_frame *frame = &fake->stack->frames[level];
-    if (level >= fake->stack->depth || !frame->code) {
+    struct fake_stack *stack = fake->stack;
+    struct fake_frame *frame = &stack->frames[level];
+    if (level >= stack->depth || !frame->code) {
         return false;
     }
-    frame->offset = offset & ~1;
+    if (level + 1 < stack->depth && (!stack->jumped || level + 1 < stack->jumped)) {
+        stack->jumped = level + 1;
+        put_trace(fake);
+    }
+    int32_t first = (int32_t)first_traceable(frame->code);
+    offset &= ~1;
+    frame->offset = frame->offset >= first && offset < first ? first : offset; /* never back */
     put_instruction(frame);
     return true;
 }
@@ -340,6 +365,7 @@ static void choose_version(uint16_t version)
     if (published) {
         python.offsets.tstate_cframe = PY_NO_OFFSET;
         python.offsets.tstate_frame = 72;
+        python.offsets.tstate_tracefunc = 88;
     }
     frame_bytes = python.offsets.instr_kind == PY_INSTR_POINTER ? 112 : 400;
 }

@@ -34,6 +34,7 @@ struct fake_stack {
     uint8_t *c_saved;       /* ... so that it is copied when they switch */
     uint32_t c_marks[4096]; /* c_used before each shim */
     uint32_t n_shims;
+    uint32_t jumped; /* a trace function is set until the stack is no deeper, 0: none is */
 };
 
 struct fake_python {
@@ -57,7 +58,8 @@ bool fake_step(struct fake_python *fake, int32_t offset); /* the innermost frame
 bool fake_resume(struct fake_python *fake, uint32_t generator);
 bool fake_yield(struct fake_python *fake);
 void fake_switch(struct fake_python *fake, uint32_t stack);
-/* A debugger's jump: a frame that is not the innermost moves. */
+/* A debugger's jump: a frame that is not the innermost moves; a trace function is set from then on
+   until the frames above it are gone. */
 bool fake_jump(struct fake_python *fake, uint32_t level, int32_t offset);
 /* Frees a code that no frame uses and makes another one at its address. */
 bool fake_replace_code(struct fake_python *fake, uint32_t code);
