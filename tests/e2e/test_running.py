@@ -130,3 +130,34 @@ def test_source_lines_in_any_encoding(traced_once, encoding, declared):
     ascii_top = support.execute([traced_once.memtrace, "top", trace],
                                 env=support.clean_environment(LANG="C", LC_ALL="C"))
     assert expected.encode("ascii", "backslashreplace") in ascii_top.out, ascii_top
+
+
+def test_running_traces_are_listed_and_kept(running):
+    """list says so; rm leaves them alone unless it is forced to."""
+    running.step(1000)
+    support.wait_for(running.kept, "a boundary")
+    directory = os.path.dirname(str(running.trace))
+
+    def state():
+        done = support.execute([running.traced.memtrace, "list", "--format", "json", directory])
+        return {os.path.basename(trace["trace"]): trace["state"]
+                for trace in support.json.loads(done.out)["traces"]}[os.path.basename(str(running.trace))]
+
+    assert state() == "running"
+    done = running.report("rm")
+    assert done.status == 1 and b"still being written; --force" in done.err
+    assert os.path.exists(running.trace)
+    running.end()
+    assert state() == "sealed"
+    done = running.report("rm", "--older-than", "1h")
+    assert done.status == 0 and os.path.exists(running.trace)
+    done = running.report("rm")
+    assert done.status == 0 and not os.path.exists(running.trace)
+
+
+def test_running_traces_can_be_removed(running):
+    running.step(1000)
+    support.wait_for(running.kept, "a boundary")
+    assert running.report("rm", "--force").status == 0
+    assert not os.path.exists(running.trace)
+    running.end()

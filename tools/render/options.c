@@ -36,7 +36,8 @@ static const struct argp_option options[] = {
     {"from", OPTION_FROM, "MOMENT", 0, "Only what was allocated after this moment", 1},
     {"to", OPTION_TO, "MOMENT", 0, "... and is live at this one: the same as --at", 1},
     {"key", OPTION_KEY, "KEY", 0,
-        "Group by caller (the default, but of tree), lineno, filename, function, module, package, traceback, "
+        "Group by caller (the default, but of tree), lineno, filename, function, module, package, "
+        "traceback, "
         "domain, thread, process or native-frame",
         1},
     {"sort", OPTION_SORT, "METRIC", 0,
@@ -63,8 +64,7 @@ static const struct argp_option options[] = {
     {0},
 };
 
-/* The index of `text` in `choices`; an error with all of them if it is none. */
-static int choose(struct argp_state *state, const char *what, const char *text,
+int report_choose(struct argp_state *state, const char *what, const char *text,
     const char *const *choices, int count)
 {
     char list[256] = "";
@@ -158,16 +158,17 @@ static error_t parse_look(int key, char *text, struct argp_state *state)
         chosen->frames = parse_number(state, "frames", text);
         return 0;
     case OPTION_PATHS:
-        chosen->paths = PATHS_SHORT + (unsigned)choose(state, "style of paths", text, styles, 3);
+        chosen->paths =
+            PATHS_SHORT + (unsigned)report_choose(state, "style of paths", text, styles, 3);
         return 0;
     case OPTION_SOURCE:
         add_source_map(state, chosen, text);
         return 0;
     case OPTION_UNITS:
-        chosen->units = (enum units)choose(state, "unit", text, units, 3);
+        chosen->units = (enum units)report_choose(state, "unit", text, units, 3);
         return 0;
     case OPTION_FORMAT:
-        chosen->format = (enum report_format)choose(state, "format", text, formats, 3);
+        chosen->format = (enum report_format)report_choose(state, "format", text, formats, 3);
         return 0;
     case 'o':
         chosen->output = text;
@@ -197,10 +198,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
         view->interval = true;
         return 0;
     case OPTION_KEY:
-        view->key = (enum view_key)choose(state, "key", text, view_key_names, VIEW_KEYS);
+        view->key = (enum view_key)report_choose(state, "key", text, view_key_names, VIEW_KEYS);
         return 0;
     case OPTION_SORT:
-        view->sort = (enum view_sort)choose(state, "metric", text, view_sort_names, VIEW_SORTS);
+        view->sort =
+            (enum view_sort)report_choose(state, "metric", text, view_sort_names, VIEW_SORTS);
         return 0;
     case OPTION_CUMULATIVE:
         view->cumulative = true;
