@@ -8,14 +8,23 @@
 #include "collect/memory.h"
 
 #define START 4096u
+#define WINDOW 16u
+#define DOUBLED (1u << 16) /* up to here tables double; then they grow by a quarter, for their room
+                              counts for the limit that the program is under */
 
 /* Blocks that are neighbours in memory are neighbours here: each kibibyte of addresses has a
    window of 16 slots (four cache lines) at a place of its own.  Programs allocate and free in runs;
    with a hash of the whole address each of them would be a miss. */
-static uint64_t home(const struct heapmap *map, uint64_t address)
+static inline uint64_t home(const struct heapmap *map, uint64_t address)
 {
-    uint64_t window = (address >> 10) * 0x9e3779b97f4a7c15ull >> map->shift;
-    return (window + (address >> 6 & 15)) & (map->capacity - 1);
+    uint64_t hash = (address >> 10) * 0x9e3779b97f4a7c15ull;
+    uint64_t window = (uint64_t)((unsigned __int128)hash * (map->capacity - WINDOW) >> 64);
+    return window + (address >> 6 & (WINDOW - 1));
+}
+
+static inline uint64_t after(const struct heapmap *map, uint64_t at)
+{
+    return at + 1 < map->capacity ? at + 1 : 0;
 }
 
 void heapmap_prefetch(const struct heapmap *map, uint64_t address)
@@ -25,23 +34,30 @@ void heapmap_prefetch(const struct heapmap *map, uint64_t address)
     }
 }
 
+/* More slots where blocks fill most of them; the same where it is slots that blocks have left. */
+static uint64_t grown(const struct heapmap *map)
+{
+    if (!map->capacity) {
+        return START;
+    }
+    if (map->capacity < DOUBLED) {
+        return map->blocks * 2 > map->capacity ? map->capacity * 2 : map->capacity;
+    }
+    return map->blocks * 10 > map->capacity * 7 ? map->capacity + map->capacity / 4 : map->capacity;
+}
+
 /* The new table is whole before it takes the old one's place: a collector can be killed here. */
 static void make_anew(struct heapmap *map)
 {
     struct heapmap anew = *map;
-    if (!map->capacity) {
-        anew.capacity = START;
-    } else if (map->blocks * 2 > map->capacity) {
-        anew.capacity = map->capacity * 2;
-    }
+    anew.capacity = grown(map);
     anew.used = map->blocks;
-    anew.shift = 64 - (unsigned)__builtin_ctzll(anew.capacity);
     anew.entries = memory_zeroed(anew.capacity, sizeof(*anew.entries));
     for (uint64_t i = 0; i < map->capacity; i++) {
         if (map->entries[i].cell) {
             uint64_t at = home(&anew, map->entries[i].address);
             while (anew.entries[at].address) {
-                at = (at + 1) & (anew.capacity - 1);
+                at = after(&anew, at);
             }
             anew.entries[at] = map->entries[i];
         }
@@ -85,9 +101,9 @@ static uint32_t put_size(struct heapmap *map, const struct block *block)
 /* The slot of an address, or the unused one where it belongs. */
 static inline struct heapmap_entry *find(const struct heapmap *map, uint64_t address)
 {
-    uint64_t mask = map->capacity - 1, at = home(map, address);
+    uint64_t at = home(map, address);
     while (map->entries[at].address != address && map->entries[at].address) {
-        at = (at + 1) & mask;
+        at = after(map, at);
     }
     return &map->entries[at];
 }

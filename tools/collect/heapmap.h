@@ -29,7 +29,6 @@ struct heapmap { /* zeroed is empty */
     uint64_t capacity;
     uint64_t used; /* slots of blocks, and slots that blocks have left */
     uint64_t blocks;
-    unsigned shift;
     struct heapmap_large {
         uint64_t address, size;
     } * large; /* blocks of 4 GiB and more: few, in no order */

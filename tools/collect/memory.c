@@ -21,6 +21,7 @@
 #define STORE_ADDRESS 0x200000000000ull
 #define STORE_SIZE (1ull << 37)
 #define STORE_STEP (1ull << 20) /* reserved at least at a time */
+#define LARGE (1ull << 16)      /* from here on a block's pages are reserved for itself */
 #define CLASSES 160u            /* four for each power of two */
 #define HEAD 16u                /* bytes before a block */
 
@@ -33,7 +34,7 @@ struct store {
 
 struct head {
     uint64_t class; /* of this block */
-    uint64_t next;  /* while it is free */
+    uint64_t next;  /* while it is free; the bytes asked for while it is not */
 };
 
 static struct store *store;
@@ -89,7 +90,7 @@ static bool in_store(const void *memory)
    is full for good: memory is the C library's from then on, and a kill cannot be recovered. */
 static bool reserve(uint64_t start, uint64_t end)
 {
-    bool is_large = end - start >= STORE_STEP;
+    bool is_large = end - start >= LARGE;
     if (end <= store->reserved && !is_large) {
         return true;
     }
@@ -137,6 +138,7 @@ static void *store_zeroed(uint64_t bytes)
         memset(head, 0, HEAD + bytes);
     }
     head->class = class;
+    head->next = bytes;
     return (uint8_t *)head + HEAD;
 }
 
@@ -145,24 +147,39 @@ static struct head *head_of(void *memory)
     return (struct head *)((uint8_t *)memory - HEAD);
 }
 
+/* Of a large block only the first page stays: shared memory counts for the limit that the program
+   is under.  Whoever takes the block reserves its pages again. */
+static void give_back_pages(const struct head *head)
+{
+    uint64_t start = (uint64_t)((const uint8_t *)head - (uint8_t *)store);
+    uint64_t end = (start + class_size((uint32_t)head->class)) & ~4095ull;
+    uint64_t from = (start + sizeof(*head) + 4095) & ~4095ull;
+    if (end - start >= 2 * LARGE) { /* whatever has this class is large: classes are 5/4 apart */
+        fallocate(store_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+            (off_t)(end - from));
+    }
+}
+
 static void store_free(void *memory)
 {
     struct head *head = head_of(memory);
+    give_back_pages(head);
     head->next = store->free[head->class];
     store->free[head->class] = (uint64_t)((uint8_t *)head - (uint8_t *)store);
 }
 
 static void *store_resize(void *memory, size_t size)
 {
-    uint64_t room = memory ? class_size((uint32_t)head_of(memory)->class) - HEAD : 0;
-    uint64_t start = memory ? (uint64_t)((uint8_t *)memory - (uint8_t *)store) : 0;
-    if (memory && size <= room && reserve(start, start + size)) {
+    struct head *head = memory ? head_of(memory) : NULL;
+    uint64_t room = head ? class_size((uint32_t)head->class) - HEAD : 0;
+    uint64_t old = head ? head->next : 0;
+    uint64_t start = head ? (uint64_t)((uint8_t *)head - (uint8_t *)store) : 0;
+    if (head && size <= room && reserve(start, start + HEAD + size)) {
+        head->next = size;
         return memory;
     }
-    uint64_t there = store->reserved - start; /* of a block used in part; the file may end there */
-    uint64_t old = room < there ? room : there;
     void *moved = store_zeroed(size);
-    if (memory) {
+    if (head) {
         memcpy(moved, memory, old < size ? old : size);
         store_free(memory);
     }

@@ -42,13 +42,18 @@ struct series_peak series_peak(const struct trace *trace, uint32_t process)
     return (struct series_peak){true, peak->time_us, peak->python, peak->native};
 }
 
+static uint64_t mix(uint64_t a, uint64_t b, double part)
+{
+    double value = (double)a + part * ((double)b - (double)a) + 0.5;
+    return value >= 0x1p63 ? INT64_MAX : value > 0 ? (uint64_t)value : 0;
+}
+
 struct trace_sample series_between(
     const struct trace_sample *a, const struct trace_sample *b, uint64_t time_us)
 {
     double part = (double)(time_us - a->time_us) / (double)(b->time_us - a->time_us);
     struct trace_sample sample = {.time_us = time_us};
-#define MIX(field)                                                                                 \
-    sample.field = (uint64_t)((double)a->field + part * ((double)b->field - (double)a->field) + 0.5)
+#define MIX(field) sample.field = mix(a->field, b->field, part)
     MIX(rss);
     MIX(python);
     MIX(native);
