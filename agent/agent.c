@@ -10,6 +10,7 @@
 #include "session.h"
 #include "sys.h"
 #include "thread.h"
+#include "trace.h"
 
 /* So that `memtrace` can tell that an agent of its own version was loaded. */
 __attribute__((visibility("default"))) extern const uint32_t memtrace_agent_version;
@@ -32,6 +33,19 @@ void hooks_start(void)
     thread_self.depth--;
 }
 
+static void before_fork(void)
+{
+    if (trace_enter()) { /* not from a signal handler that interrupted a hook */
+        trace_fork();
+        trace_leave();
+    }
+}
+
+static void after_fork(void)
+{
+    thread_self.fork = 0;
+}
+
 static void child_of_fork(void)
 {
     thread_self.depth++;
@@ -45,7 +59,7 @@ __attribute__((constructor)) static void start(void)
     if (!session.wanted) {
         return;
     }
-    __register_atfork(NULL, NULL, child_of_fork, &__dso_handle);
+    __register_atfork(before_fork, after_fork, child_of_fork, &__dso_handle);
     thread_setup();
     if (python.present && !python.known) {
         sys_complain("this version of Python is not known: native allocations only", NULL);

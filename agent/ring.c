@@ -82,6 +82,7 @@ bool ring_create(struct thread *thread)
     ring->pid = session.pid;
     ring->image = session.image;
     ring->parent_image = session.parent_image;
+    ring->fork = session.parent_fork;
     ring->words = bytes / 8;
     thread->ring = ring;
     thread->words = (uint64_t *)((uint8_t *)ring + MT_RING_HEADER);

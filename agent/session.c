@@ -5,6 +5,7 @@
 #include "session.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -148,6 +149,9 @@ void session_forked(void)
     }
     thread_forget_all();
     session.parent_image = session.image;
+    session.parent_fork = thread_self.fork;
+    thread_self.fork = 0;
+    atomic_store(&session.forks, 0);
     session.image = atomic_fetch_add(&session.control->images_used, 1) + 1;
     session.pid = sys_pid();
     session.many_threads = false;

@@ -14,6 +14,8 @@
 struct session {
     struct mt_control *control;
     uint32_t image, parent_image;
+    uint32_t parent_fork;  /* which fork of the parent made this image, 0: not known */
+    _Atomic uint32_t forks; /* of this image */
     int pid;
     bool is_forked;        /* and then: where its parent's ring stood */
     uint64_t forked_at[2]; /* slot, position */

@@ -65,12 +65,23 @@ bool thread_depend_on_others(struct thread *thread)
     return true;
 }
 
+void thread_tell_of_fork(const struct thread *forking)
+{
+    uint32_t used = atomic_load(&pool_used);
+    for (uint32_t i = 0; i < used && i < POOL_MAX; i++) {
+        struct thread *other = atomic_load(&pool[i]);
+        if (other && other != forking) {
+            atomic_store(&other->clock_us, THREAD_LOOK);
+        }
+    }
+}
+
 /* The first record of an image says what it is; what a fork does comes after what its parent had
    done. */
 static bool introduce(struct thread *thread)
 {
-    return python_announce(thread) &&
-           (!session.is_forked || ring_meta(thread, MT_META_DEPEND, 0, 0, session.forked_at, 2));
+    return (!session.is_forked || ring_meta(thread, MT_META_DEPEND, 0, 0, session.forked_at, 2)) &&
+           python_announce(thread);
 }
 
 static struct thread *make_thread(void)
@@ -90,6 +101,7 @@ static struct thread *make_thread(void)
         return NULL;
     }
     thread->taken = 1;
+    atomic_store(&thread->clock_us, THREAD_LOOK);
     index = atomic_fetch_add(&pool_used, 1);
     if (index >= POOL_MAX || (index == 0 && !introduce(thread)) ||
         !thread_depend_on_others(thread)) {

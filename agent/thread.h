@@ -60,13 +60,15 @@ struct native {
 };
 
 #define THREAD_HINTS 512u
+#define THREAD_LOOK UINT64_MAX /* no time of the clock */
 
 struct thread {
     /* the ring */
     uint64_t *words;
     uint64_t mask, head, limit;
     struct mt_ring *ring;
-    uint64_t clock_us;
+    _Atomic uint64_t clock_us; /* as last written; others may set what forces a look at `forks` */
+    uint32_t forks;            /* of the process, as last written */
     uint64_t lost_events, lost_bytes; /* of the gap that lasts */
     bool impatient;                   /* a signal handler's: what it waits for may wait for it */
     bool in_gap;                      /* there was no room for too long: do not wait any more */
@@ -105,7 +107,8 @@ struct thread_local_state {
     struct thread *other; /* for signal handlers that interrupt the agent (nested.c) */
     uint32_t depth;       /* > 0: inside a hook, or the agent is at work */
     enum below below;
-    bool ended; /* the thread's destructor has run */
+    bool ended;    /* the thread's destructor has run */
+    uint32_t fork; /* while this thread forks: which fork of the image it is */
 };
 extern __thread struct thread_local_state thread_self
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -120,6 +123,8 @@ void thread_release(void);
 /* Writes that what other threads have recorded so far comes before what follows; false if tracing
    is off. */
 bool thread_depend_on_others(struct thread *thread);
+/* What other threads record from now on comes after a fork. */
+void thread_tell_of_fork(const struct thread *forking);
 /* In a forked child: drops every thread's state, the rings belong to the parent. */
 void thread_forget_all(void);
 /* Number of threads that hold a state. */

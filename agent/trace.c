@@ -11,7 +11,8 @@
 #include "selfcheck.h"
 
 #define SIZE_BITS 24
-#define EVENT_WORDS 4 /* time, size, and two of the event */
+#define EVENT_WORDS 5 /* time, fork, size, and two of the event */
+#define MAP_WORDS 4
 
 static _Atomic uint32_t end_written;
 
@@ -86,9 +87,14 @@ static inline uint32_t node_of(struct thread *thread, bool with_gil, const struc
 static inline uint64_t *put_time(struct thread *thread, uint64_t *out)
 {
     uint64_t now = atomic_load_explicit(&session.control->clock_us, memory_order_relaxed);
-    if (__builtin_expect(now != thread->clock_us, 0)) {
-        thread->clock_us = now;
+    if (__builtin_expect(now != atomic_load_explicit(&thread->clock_us, memory_order_relaxed), 0)) {
+        atomic_store(&thread->clock_us, now); /* before the look at forks: none is missed */
         *out++ = MT_OP_TIME | now << 4;
+        uint32_t forks = atomic_load(&session.forks);
+        if (forks != thread->forks) {
+            thread->forks = forks;
+            *out++ = MT_OP_META | (uint64_t)MT_META_FORKED << 4 | (uint64_t)forks << 32;
+        }
     }
     return out;
 }
@@ -138,7 +144,7 @@ static inline void put_address(
 
 bool trace_time(struct thread *thread)
 {
-    uint64_t *start = ring_reserve(thread, 1);
+    uint64_t *start = ring_reserve(thread, 2);
     if (!start) {
         return false;
     }
@@ -249,14 +255,14 @@ void trace_map(
         return;
     }
     uint32_t node = node_of(thread, false, caller);
-    uint64_t *out = ring_reserve(thread, EVENT_WORDS);
+    uint64_t *out = ring_reserve(thread, MAP_WORDS);
     if (out) {
         out[0] = MT_OP_META | (uint64_t)MT_META_MAP << 4 | (uint64_t)node << 12
             | (uint64_t)flags << 32;
         out[1] = (uintptr_t)address;
         out[2] = size;
         out[3] = order_needed() ? order_take_map() : MT_SEQ_NONE;
-        ring_publish(thread, EVENT_WORDS);
+        ring_publish(thread, MAP_WORDS);
     } else {
         lost(thread, size);
     }
@@ -269,15 +275,30 @@ void trace_unmap(const void *address, size_t size)
     if (!thread) {
         return;
     }
-    uint64_t *out = ring_reserve(thread, EVENT_WORDS);
+    uint64_t *out = ring_reserve(thread, MAP_WORDS);
     if (out) {
         out[0] = MT_OP_META | (uint64_t)MT_META_UNMAP << 4;
         out[1] = (uintptr_t)address;
         out[2] = size;
         out[3] = order_needed() ? order_take_map() : MT_SEQ_NONE;
-        ring_publish(thread, EVENT_WORDS);
+        ring_publish(thread, MAP_WORDS);
     } else {
         lost(thread, 0);
+    }
+    done_with(thread);
+}
+
+void trace_fork(void)
+{
+    struct thread *thread = own_thread();
+    if (!thread) {
+        return;
+    }
+    uint32_t number = atomic_fetch_add(&session.forks, 1) + 1;
+    thread->forks = number;
+    thread_tell_of_fork(thread);
+    if (thread_depend_on_others(thread) && ring_meta(thread, MT_META_FORK, 0, number, NULL, 0)) {
+        thread_self.fork = number;
     }
     done_with(thread);
 }

@@ -70,6 +70,8 @@ void trace_map(
 void trace_unmap(const void *address, size_t size);
 /* Writes the time if it has moved; false when tracing is off. */
 bool trace_time(struct thread *thread);
+/* This thread is about to fork. */
+void trace_fork(void);
 /* The interpreter has begun to finalize. */
 void trace_end(void);
 /* In a forked child: its end is still to come. */

@@ -80,7 +80,7 @@ struct mt_ring {
     int32_t pid;
     uint32_t image;        /* number of the program image (a process is one image until it execs) */
     uint32_t parent_image; /* image that forked this one, 0 if it was started by exec */
-    uint32_t flags;
+    uint32_t fork;         /* which fork of that image made this one (MT_META_FORK); 0: not known */
     uint64_t words; /* capacity, a power of two */
     _Alignas(64) _Atomic uint64_t head;
     _Atomic uint64_t agent_bytes; /* memory of the agent that is resident in the host beside rings */
@@ -148,7 +148,8 @@ enum mt_meta {
     MT_META_THREAD = 4,    /* b = thread id: the events from here on are of that thread */
     MT_META_DEPEND = 5,    /* 2 words follow: slot, position: ring `slot` up to `position`
                               happened before what follows here */
-    MT_META_PROCESS = 6,   /* 2 words follow: MT_PROCESS_*; first record of an image */
+    MT_META_PROCESS = 6,   /* 2 words follow: MT_PROCESS_*; first record of an image, but for a
+                              DEPEND on the ring of the thread that forked it */
     MT_META_END = 7,       /* the interpreter begins to finalize: the moment "end" */
     MT_META_GAP = 8,       /* 2 words follow: events lost here, bytes of allocations lost.  What
                               moves, definitions and scratch text were begun before it is void */
@@ -171,6 +172,9 @@ enum mt_meta {
     MT_META_MODULE = 19,   /* a = module, from 1 up, b = bytes of its build id; 3 words: what its
                               addresses are displaced by, its start, bytes of its path.  The scratch
                               text holds path and build id.  No path: the program itself */
+    MT_META_FORK = 20,     /* b = which fork of this image, from 1 up: this thread forks.  What the
+                              child inherits is what is live here */
+    MT_META_FORKED = 21,   /* b: another thread has forked; what follows comes after fork b */
 };
 
 #define MT_NATIVE 0x80000000u /* in the first word half of a NODE: no code, but a native caller */
@@ -204,7 +208,8 @@ enum mt_domain {
     MT_DOMAIN_MALLOC = 3,
     MT_DOMAIN_MMAP = 4,
     MT_DOMAIN_ARENA = 5,
-    MT_DOMAINS = 6,
+    MT_DOMAIN_INHERITED = 6, /* never in a ring: what a forked process holds of its parent's */
+    MT_DOMAINS = 7,
     MT_DOMAIN_PAUSED = 8 /* in REALLOC_END: the old block may be one that was not recorded, and
                             then the new one is not either */
 };

@@ -18,7 +18,7 @@ static double seconds(void)
 
 static void put(struct heapmap *map, const void *address)
 {
-    struct block block = {(uint64_t)(uintptr_t)address, 50, 1}, old;
+    struct block block = {(uint64_t)(uintptr_t)address, 50, 1, 0}, old;
     heapmap_put(map, &block, &old);
 }
 

@@ -169,8 +169,14 @@ static void on_question(struct collector *collector, struct ring *ring, uint32_t
 {
 }
 
+static bool on_release(struct collector *collector, struct ring *ring, uint64_t address)
+{
+    return false;
+}
+
 static const struct drain_events events = {on_process, on_thread, on_end, on_reached, on_has_gap,
-    on_mark, on_region_end, on_region_end, on_question, on_question};
+    on_mark, on_region_end, on_region_end, on_question, on_question,
+    on_question, on_release};
 
 /* Room for all the words of each ring. */
 static void make_rings(const uint64_t *tape, size_t words)

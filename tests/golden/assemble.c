@@ -231,7 +231,8 @@ static void do_stack(struct word *words, int n)
 
 static void do_site(struct word *words, int n)
 {
-    static const char *const domains[] = {"raw", "mem", "obj", "malloc", "mmap", "arena", NULL};
+    static const char *const domains[] = {
+        "raw", "mem", "obj", "malloc", "mmap", "arena", "inherited", NULL};
     put(MT_CHUNK_SITES, id_of(MT_CHUNK_PROCESSES, words[2]));
     put(MT_CHUNK_SITES, id_of(MT_CHUNK_THREADS, words[3]));
     put(MT_CHUNK_SITES, (uint64_t)choice(words[4], domains));

@@ -108,6 +108,8 @@ static uint64_t *total_of(struct totals *totals, const struct cell *cell)
         return &totals->mapped;
     case MT_DOMAIN_ARENA:
         return &totals->arenas;
+    case MT_DOMAIN_INHERITED:
+        return &totals->inherited;
     default:
         return &totals->python;
     }
@@ -215,6 +217,28 @@ static void take(
 void accounts_remove(struct accounts *accounts, struct account *account, uint32_t id, uint64_t size)
 {
     take(accounts, account, drop_name(accounts, id), (int64_t)size, 1);
+}
+
+void accounts_name(struct accounts *accounts, uint32_t id)
+{
+    accounts->cells[id].refs++;
+}
+
+void accounts_hold(struct accounts *accounts, struct account *account, uint32_t id, int64_t bytes,
+    int64_t blocks, bool given)
+{
+    id = standing(accounts, id);
+    take(accounts, account, id, -bytes, -blocks);
+    if (given) {
+        accounts->cells[id].allocated_bytes += (uint64_t)bytes;
+        accounts->cells[id].allocations += (uint64_t)blocks;
+    }
+}
+
+void accounts_let_go(struct accounts *accounts, struct account *account, uint32_t id,
+    int64_t bytes, int64_t blocks)
+{
+    take(accounts, account, drop_name(accounts, id), bytes, blocks);
 }
 
 void accounts_cut(

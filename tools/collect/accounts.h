@@ -22,6 +22,7 @@
 struct totals {
     uint64_t python, native; /* live: raw, mem, obj; the malloc family */
     uint64_t mapped, arenas; /* kept apart */
+    uint64_t inherited;      /* the parent's blocks that a forked process holds: counted there */
     uint64_t blocks;         /* of python and native */
 };
 
@@ -100,6 +101,13 @@ void accounts_move(struct accounts *accounts, struct account *account, uint32_t 
 /* Bytes of a mapped range go, and with them so many ranges: 1, 0, or -1 where one was split. */
 void accounts_cut(
     struct accounts *accounts, struct account *account, uint32_t cell, uint64_t bytes, int ranges);
+/* Blocks that count elsewhere: a cell of them changes by so much, and is told whether what it was
+   ever given does.  The cell has a name (accounts_name) until accounts_let_go. */
+void accounts_name(struct accounts *accounts, uint32_t cell);
+void accounts_hold(struct accounts *accounts, struct account *account, uint32_t cell,
+    int64_t bytes, int64_t blocks, bool given);
+void accounts_let_go(struct accounts *accounts, struct account *account, uint32_t cell,
+    int64_t bytes, int64_t blocks);
 /* Tells which account belongs to a process. */
 void accounts_process(struct accounts *accounts, uint32_t process, struct account *account);
 

@@ -122,11 +122,21 @@ static bool is_after_gap(const struct drain *drain)
     return image->gap_events || drain->events->has_gap(drain->collector, image);
 }
 
+/* Live memory has changed: does a fork count it that the ring is ahead of, or behind? */
+static inline void note_forks(
+    struct accounts *accounts, const struct ring *ring, int64_t bytes, int64_t blocks)
+{
+    if (__builtin_expect(ring->forks != ring->image->forks.seen, 0)) {
+        forks_note(accounts, ring->image, ring->forks, bytes, blocks);
+    }
+}
+
 static void count_duplicate(struct drain *drain, const struct block *old)
 {
     struct image *image = drain->ring->image;
     image->duplicate_allocations += !is_after_gap(drain) && !drain->ring->again;
     accounts_remove(drain->accounts, &image->account, old->cell, old->size);
+    note_forks(drain->accounts, drain->ring, -(int64_t)old->size, -1);
 }
 
 static inline void count_size(struct ring *ring, uint32_t domain, const struct block *block)
@@ -159,6 +169,7 @@ static inline struct block read_block(struct drain *drain)
         .address = w1 >> 19 << 3,
         .size = (w0 >> 8 & 0xffffff) | ring->size_high << 24,
         .cell = cell_of(drain, w1 & (MT_NODE_LIMIT - 1), domain_of(w0)),
+        .stamp = forks_stamp(&ring->image->forks, ring->forks),
     };
     ring->size_high = 0;
     return block;
@@ -176,12 +187,14 @@ static inline void allocate(struct drain *drain)
     }
     count_size(drain->ring, domain_of(word(drain->ring, 0)), &block);
     accounts_add(drain->accounts, &image->account, block.cell, block.size, drain->ring->time_us);
+    note_forks(drain->accounts, drain->ring, (int64_t)block.size, 1);
 }
 
-static void count_unknown(const struct drain *drain)
+static void count_unknown(const struct drain *drain, uint64_t address)
 {
     struct image *image = drain->ring->image;
-    if (image_is_forked(image)) {
+    if (image_is_forked(image) &&
+        drain->events->release(drain->collector, drain->ring, address)) {
         image->inherited_frees++;
     } else if (image->was_paused) {
         image->paused_frees++;
@@ -190,15 +203,28 @@ static void count_unknown(const struct drain *drain)
     }
 }
 
-static inline void release(struct drain *drain)
+/* Takes the block at an address out of the map; false if there is none. */
+static inline bool take_block(const struct drain *drain, uint64_t address, struct block *block)
 {
     struct image *image = drain->ring->image;
+    if (!heapmap_take(&image->blocks, address, block)) {
+        count_unknown(drain, address);
+        return false;
+    }
+    if (__builtin_expect(forks_care(&image->forks, drain->ring->forks), 0)) {
+        forks_gone(image, block, drain->ring->forks);
+    }
+    return true;
+}
+
+static inline void release(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
     struct block block;
-    if (heapmap_take(&image->blocks, word(drain->ring, 0) >> 19 << 3, &block)) {
-        count_temporary(drain->ring, block.address);
-        accounts_remove(drain->accounts, &image->account, block.cell, block.size);
-    } else {
-        count_unknown(drain);
+    if (take_block(drain, word(ring, 0) >> 19 << 3, &block)) {
+        count_temporary(ring, block.address);
+        accounts_remove(drain->accounts, &ring->image->account, block.cell, block.size);
+        note_forks(drain->accounts, ring, -(int64_t)block.size, -1);
     }
 }
 
@@ -209,8 +235,7 @@ static void begin_move(struct drain *drain)
     if (ring->n_moves == PENDING_MOVES) {
         return; /* deeper than signal handlers nest; the ends without a begin are allocations */
     }
-    if (!heapmap_take(&ring->image->blocks, word(ring, 0) >> 19 << 3, &block)) {
-        count_unknown(drain);
+    if (!take_block(drain, word(ring, 0) >> 19 << 3, &block)) {
         block = (struct block){0};
     }
     ring->moves[ring->n_moves++] = block;
@@ -237,6 +262,7 @@ static void end_move(struct drain *drain)
     } else {
         accounts_add(drain->accounts, &image->account, block.cell, block.size, ring->time_us);
     }
+    note_forks(drain->accounts, ring, (int64_t)(block.size - old.size), !old.cell);
 }
 
 /* False if another block is at the old address by now. */
@@ -253,6 +279,7 @@ static bool cancel_move(struct accounts *accounts, struct ring *ring)
     }
     heapmap_put(&image->blocks, &newer, &same);
     accounts_remove(accounts, &image->account, old->cell, old->size);
+    note_forks(accounts, ring, -(int64_t)old->size, -1);
     return false;
 }
 
@@ -280,6 +307,7 @@ static void begin_anew(struct drain *drain)
         const struct block *old = &ring->moves[--ring->n_moves];
         if (old->cell) {
             accounts_remove(drain->accounts, &image->account, old->cell, old->size);
+            note_forks(drain->accounts, ring, -(int64_t)old->size, -1);
         }
     }
     ring->text.size = 0;
@@ -380,6 +408,12 @@ static bool waits_for(const struct ring *ring, uint32_t *counter, uint64_t *numb
 static bool is_empty(const struct ring *ring)
 {
     return ring->tail >= atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+}
+
+bool drain_waits_for_ring(const struct ring *ring, uint32_t *slot)
+{
+    *slot = is_empty(ring) ? 0 : (uint32_t)word(ring, 1);
+    return !is_empty(ring) && (word(ring, 0) & 0xfff) == (MT_OP_META | MT_META_DEPEND << 4);
 }
 
 uint64_t drain_hole(const struct ring *ring)
@@ -519,6 +553,13 @@ static uint64_t take_meta(struct drain *drain)
         return 4;
     case MT_META_OWN:
         ring->own = a ? own_node(&drain->accounts->definitions) : 0;
+        return 1;
+    case MT_META_FORK:
+        ring->forks = b;
+        drain->events->fork(drain->collector, ring, b);
+        return 1;
+    case MT_META_FORKED:
+        ring->forks = b;
         return 1;
     }
     return 1;

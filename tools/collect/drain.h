@@ -32,6 +32,7 @@ struct ring {
     uint32_t thread; /* id in the trace */
     uint64_t time_us;
     uint64_t now_us;    /* of the collector: no event is of a later time */
+    uint32_t forks;     /* of its process, that its events come after */
     uint64_t size_high; /* from SIZE, for the next event */
     struct buffer text; /* scratch, from BYTES */
     uint32_t own;       /* between OWN 1 and OWN 0 the trace's node of "<memtrace>", else 0 */
@@ -67,6 +68,10 @@ struct drain_events {
         struct collector *collector, struct ring *ring, uint32_t number, uint32_t question);
     void (*pause)(struct collector *collector, struct ring *ring, uint32_t question);
     void (*ask)(struct collector *collector, struct ring *ring, uint32_t question);
+    /* The thread of the ring forks; which fork of the image it is. */
+    void (*fork)(struct collector *collector, struct ring *ring, uint32_t number);
+    /* A block that the image did not allocate; false if it did not inherit it either. */
+    bool (*release)(struct collector *collector, struct ring *ring, uint64_t address);
 };
 
 /* Takes events until the ring is empty, an event must wait for another ring, or about `limit`
@@ -76,6 +81,8 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
 /* When the process of a ring is dead and nothing moves: how many numbers are missing before its
    first event, UINT64_MAX if it has none. */
 uint64_t drain_hole(const struct ring *ring);
+/* True if its first event comes after what another ring has; which one. */
+bool drain_waits_for_ring(const struct ring *ring, uint32_t *slot);
 /* What is missing never happened: lets that event go.  Of several rings the one with the smallest
    hole comes first, or the others' numbers would be passed over. */
 void drain_skip_hole(struct ring *ring);

@@ -12,6 +12,11 @@
 #define DOUBLED (1u << 16) /* up to here tables double; then they grow by a quarter, for their room
                               counts for the limit that the program is under */
 
+static inline uint64_t address_of(const struct heapmap_entry *entry)
+{
+    return entry->key >> 16;
+}
+
 /* Blocks that are neighbours in memory are neighbours here: each kibibyte of addresses has a
    window of 16 slots (four cache lines) at a place of its own.  Programs allocate and free in runs;
    with a hash of the whole address each of them would be a miss. */
@@ -55,8 +60,8 @@ static void make_anew(struct heapmap *map)
     anew.entries = memory_zeroed(anew.capacity, sizeof(*anew.entries));
     for (uint64_t i = 0; i < map->capacity; i++) {
         if (map->entries[i].cell) {
-            uint64_t at = home(&anew, map->entries[i].address);
-            while (anew.entries[at].address) {
+            uint64_t at = home(&anew, address_of(&map->entries[i]));
+            while (anew.entries[at].key) {
                 at = after(&anew, at);
             }
             anew.entries[at] = map->entries[i];
@@ -76,12 +81,17 @@ static struct heapmap_large *find_large(const struct heapmap *map, uint64_t addr
     return large;
 }
 
+static uint64_t size_of(const struct heapmap *map, const struct heapmap_entry *entry)
+{
+    return entry->size != UINT32_MAX ? entry->size : find_large(map, address_of(entry))->size;
+}
+
 static uint64_t take_size(struct heapmap *map, const struct heapmap_entry *entry)
 {
     if (entry->size != UINT32_MAX) {
         return entry->size;
     }
-    struct heapmap_large *large = find_large(map, entry->address);
+    struct heapmap_large *large = find_large(map, address_of(entry));
     uint64_t size = large->size;
     *large = map->large[--map->n_large];
     return size;
@@ -102,7 +112,7 @@ static uint32_t put_size(struct heapmap *map, const struct block *block)
 static inline struct heapmap_entry *find(const struct heapmap *map, uint64_t address)
 {
     uint64_t at = home(map, address);
-    while (map->entries[at].address != address && map->entries[at].address) {
+    while (address_of(&map->entries[at]) != address && map->entries[at].key) {
         at = after(map, at);
     }
     return &map->entries[at];
@@ -117,12 +127,45 @@ bool heapmap_put(struct heapmap *map, const struct block *block, struct block *o
     bool fresh = !entry->cell;
     if (fresh) {
         map->blocks++;
-        map->used += !entry->address;
+        map->used += !entry->key;
     } else {
-        *old = (struct block){entry->address, take_size(map, entry), entry->cell};
+        *old = (struct block){
+            block->address, take_size(map, entry), entry->cell, (uint16_t)entry->key};
     }
-    *entry = (struct heapmap_entry){block->address, put_size(map, block), block->cell};
+    *entry = (struct heapmap_entry){
+        block->address << 16 | block->stamp, put_size(map, block), block->cell};
     return fresh;
+}
+
+bool heapmap_get(const struct heapmap *map, uint64_t address, struct block *block)
+{
+    const struct heapmap_entry *entry = map->used ? find(map, address) : NULL;
+    if (!entry || !entry->cell) {
+        return false;
+    }
+    *block = (struct block){address, size_of(map, entry), entry->cell, (uint16_t)entry->key};
+    return true;
+}
+
+void heapmap_each(
+    const struct heapmap *map, void (*each)(void *, const struct block *), void *context)
+{
+    for (uint64_t i = 0; i < map->capacity; i++) {
+        const struct heapmap_entry *entry = &map->entries[i];
+        if (entry->cell) {
+            struct block block = {
+                address_of(entry), size_of(map, entry), entry->cell, (uint16_t)entry->key};
+            each(context, &block);
+        }
+    }
+}
+
+void heapmap_age(struct heapmap *map, uint32_t less)
+{
+    for (uint64_t i = 0; i < map->capacity; i++) {
+        uint64_t stamp = map->entries[i].key & 0xffff;
+        map->entries[i].key -= stamp < less ? stamp : less;
+    }
 }
 
 bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block)
@@ -131,7 +174,7 @@ bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block)
     if (!entry || !entry->cell) {
         return false;
     }
-    *block = (struct block){address, take_size(map, entry), entry->cell};
+    *block = (struct block){address, take_size(map, entry), entry->cell, (uint16_t)entry->key};
     entry->cell = 0;
     map->blocks--;
     return true;

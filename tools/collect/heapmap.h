@@ -15,14 +15,15 @@
 #include <stdint.h>
 
 struct block {
-    uint64_t address;
+    uint64_t address; /* of 48 bits */
     uint64_t size;
-    uint32_t cell; /* not 0 */
+    uint32_t cell;  /* not 0 */
+    uint16_t stamp; /* kept with it: after which fork it was allocated (forks.h) */
 };
 
 struct heapmap { /* zeroed is empty */
     struct heapmap_entry {
-        uint64_t address; /* 0: never used */
+        uint64_t key;     /* address << 16 | stamp; 0: never used */
         uint32_t size;    /* UINT32_MAX: in `large` */
         uint32_t cell;    /* 0: no block is there */
     } * entries;
@@ -40,6 +41,13 @@ struct heapmap { /* zeroed is empty */
 bool heapmap_put(struct heapmap *map, const struct block *block, struct block *old);
 /* Removes the block at address into *block; false if there is none. */
 bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block);
+/* The block at address; false if there is none. */
+bool heapmap_get(const struct heapmap *map, uint64_t address, struct block *block);
+/* Calls `each` for every block; it may not change the map. */
+void heapmap_each(
+    const struct heapmap *map, void (*each)(void *, const struct block *), void *context);
+/* Takes `less` from the stamps of all blocks; the smallest is 0. */
+void heapmap_age(struct heapmap *map, uint32_t less);
 /* A block at this address will be put or taken soon; any number will do. */
 void heapmap_prefetch(const struct heapmap *map, uint64_t address);
 void heapmap_free(struct heapmap *map);

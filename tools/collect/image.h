@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "collect/accounts.h"
+#include "collect/forks.h"
 #include "collect/heapmap.h"
 #include "collect/rangemap.h"
 #include "collect/sizes.h"
@@ -27,6 +28,7 @@ struct region { /* one that is open (regions.c) */
 
 struct image {
     uint32_t number, parent_number;
+    uint32_t parent_fork; /* which fork of the parent, 0: not known */
     int pid;
     int pidfd;      /* -1 where the kernel has none */
     int statm;      /* descriptor of its /proc/PID/statm, -1 if that is gone */
@@ -41,6 +43,7 @@ struct image {
     struct totals end; /* at the moment "end" */
     struct heapmap blocks;
     struct rangemap maps;
+    struct forks forks;
     uint32_t expected[MT_COUNTERS]; /* next number of each order counter */
     uint64_t expected_map;
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events;

@@ -20,6 +20,7 @@
 #include "collect/sampler.h"
 #include "memtrace/format.h"
 
+#define ROUNDS 100u      /* of all rings, until those of a parent are as far as a dead child needs */
 #define THREADS_MAX 512u /* of a process, by name; the others share one */
 
 struct image *images_find(struct collector *collector, uint32_t number)
@@ -53,7 +54,7 @@ static uint32_t process_of_pid(struct collector *collector, int pid)
 }
 
 struct image *images_make(
-    struct collector *collector, int pid, uint32_t number, uint32_t parent_number)
+    struct collector *collector, int pid, uint32_t number, const struct mt_ring *ring)
 {
     struct image *before = living_image_of(collector, pid);
     if (before) { /* it became this one by exec */
@@ -61,7 +62,8 @@ struct image *images_make(
     }
     struct image *image = memory_zeroed(1, sizeof(*image));
     image->number = number;
-    image->parent_number = parent_number;
+    image->parent_number = ring ? ring->parent_image : 0;
+    image->parent_fork = ring ? ring->fork : 0;
     image->pid = pid;
     image->status = MT_STATUS_UNKNOWN;
     image->was_paused = collector->shared.control->flags & MT_SESSION_PAUSED;
@@ -139,6 +141,9 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
         .traced = w0 >> 32 <= MT_PYTHON_UNKNOWN ? (int)(w0 >> 32) : MT_PYTHON_UNKNOWN,
     };
     define_process(collector, image, &record);
+    if (parent && image->parent_fork) {
+        forks_inherit(&collector->accounts, image, parent, image->parent_fork);
+    }
     collector->untraced_python |= record.traced == MT_PYTHON_UNKNOWN;
 }
 
@@ -189,6 +194,35 @@ static void on_ask(struct collector *collector, struct ring *ring, uint32_t ques
     regions_answer(ring, question, answers, 2);
 }
 
+/* Blocks that a thread is moving are in no map. */
+static void age_moves(struct collector *collector, const struct image *image, uint32_t less)
+{
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        for (uint32_t i = 0; ring && ring->image == image && i < ring->n_moves; i++) {
+            uint16_t *stamp = &ring->moves[i].stamp;
+            *stamp = *stamp > less ? (uint16_t)(*stamp - less) : 0;
+        }
+    }
+}
+
+static void on_fork(struct collector *collector, struct ring *ring, uint32_t number)
+{
+    uint32_t aged;
+    forks_begin(ring->image, number, &aged);
+    if (aged) {
+        age_moves(collector, ring->image, aged);
+    }
+}
+
+/* Where it is not known what was inherited, every unknown block may have been. */
+static bool on_release(struct collector *collector, struct ring *ring, uint64_t address)
+{
+    struct image *image = ring->image;
+    return !image->forks.parent ||
+           forks_release(&collector->accounts, image, address, ring->forks);
+}
+
 static bool on_reached(struct collector *collector, uint32_t slot, uint64_t position)
 {
     if (slot >= collector->n_slots) {
@@ -210,12 +244,12 @@ static bool on_has_gap(struct collector *collector, const struct image *image)
 }
 
 const struct drain_events images_events = {on_process, on_thread, on_end, on_reached, on_has_gap,
-    on_mark, regions_begin, regions_end, on_pause, on_ask};
+    on_mark, regions_begin, regions_end, on_pause, on_ask, on_fork, on_release};
 
 void session_adopt(struct collector *collector, int pid, const char *path, const char *command)
 {
     struct definitions *definitions = &collector->accounts.definitions;
-    struct image *image = images_make(collector, pid, UINT32_MAX, 0);
+    struct image *image = images_make(collector, pid, UINT32_MAX, NULL);
     struct process_record record = {.pid = pid,
         .start_us = image->start_us,
         .path = definitions_string(definitions, path, (uint32_t)strlen(path)),
@@ -243,15 +277,53 @@ static bool skip_hole(struct collector *collector, const struct image *image)
     return first != NULL;
 }
 
+static bool waits_for_other(const struct collector *collector, const struct image *image)
+{
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        const struct ring *ring = collector->rings[slot];
+        uint32_t other;
+        if (ring && ring->image == image && drain_waits_for_ring(ring, &other) &&
+            other < collector->n_slots && collector->rings[other] &&
+            collector->rings[other]->image != image) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a child does comes after what its parent had done: that is in the parent's rings, though
+   perhaps not in the first batch. */
+static void drain_to_the_last(struct collector *collector, const struct image *image)
+{
+    unsigned rounds = 0;
+    bool more = true;
+    while (more) {
+        while (rings_drain(collector, image)) {
+        }
+        more = (waits_for_other(collector, image) && rounds++ < ROUNDS &&
+                   rings_drain(collector, NULL)) ||
+               skip_hole(collector, image);
+    }
+}
+
+struct release {
+    struct accounts *accounts;
+    struct account *account;
+};
+
+static void release_block(void *context, const struct block *block)
+{
+    const struct release *release = context;
+    accounts_remove(release->accounts, release->account, block->cell, block->size);
+}
+
+/* The map stays: children may have inherited what is in it. */
 static void release_blocks(struct collector *collector, struct image *image)
 {
     struct accounts *accounts = &collector->accounts;
-    for (uint64_t i = 0; i < image->blocks.capacity; i++) {
-        struct block block;
-        if (heapmap_take(&image->blocks, image->blocks.entries[i].address, &block)) {
-            accounts_remove(accounts, &image->account, block.cell, block.size);
-        }
-    }
+    struct release release = {accounts, &image->account};
+    heapmap_each(&image->blocks, release_block, &release);
+    forks_let_go(accounts, image);
     for (size_t i = 0; i < image->maps.count; i++) {
         const struct range *range = &image->maps.ranges[i];
         accounts_remove(accounts, &image->account, range->cell, range->end - range->start);
@@ -264,10 +336,7 @@ void images_finish(struct collector *collector, struct image *image, int status)
         return;
     }
     image->dead = true;
-    do {
-        while (rings_drain(collector, image)) {
-        }
-    } while (skip_hole(collector, image));
+    drain_to_the_last(collector, image);
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         struct ring *ring = collector->rings[slot];
         if (ring && ring->image == image) {
@@ -294,7 +363,7 @@ void images_finish(struct collector *collector, struct image *image, int status)
             rings_close(collector, ring);
         }
     }
-    heapmap_free(&image->blocks);
+    forks_leave(image, false);
     rangemap_free(&image->maps);
     if (image->statm >= 0) {
         close(image->statm);
@@ -304,10 +373,16 @@ void images_finish(struct collector *collector, struct image *image, int status)
     }
 }
 
+#define LATE_US 10000000u /* a forked child that has not been seen by then does not count */
+
 void images_find_dead(struct collector *collector)
 {
     for (size_t i = 0; i < collector->n_images; i++) {
         struct image *image = collector->images[i];
+        if (image->finished && image->forks.n_points &&
+            collector->now_us > image->end_us + LATE_US) {
+            forks_leave(image, true);
+        }
         if (!image->finished && image->pid != collector->main_pid && process_is_dead(image)) {
             images_finish(collector, image, MT_STATUS_UNKNOWN);
         }

@@ -14,9 +14,10 @@ extern const struct drain_events images_events;
 
 /* The image of that number, NULL if there is none. */
 struct image *images_find(struct collector *collector, uint32_t number);
-/* A new one; an older one of the same process has become it by exec. */
+/* A new one, as its first ring says (NULL: no agent is in it); an older one of the same process has
+   become it by exec. */
 struct image *images_make(
-    struct collector *collector, int pid, uint32_t number, uint32_t parent_number);
+    struct collector *collector, int pid, uint32_t number, const struct mt_ring *ring);
 /* Takes what is left in its rings, records its end and closes them. */
 void images_finish(struct collector *collector, struct image *image, int status);
 /* Finishes those whose processes are gone, but for the main one. */

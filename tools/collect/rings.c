@@ -34,7 +34,7 @@ static bool open_ring(struct collector *collector, uint32_t slot)
     ring->mask = collector->shared.ring_bytes / 8 - 1; /* not what the program may write there */
     ring->time_us = session_clock(collector);
     ring->image =
-        image ? image : images_make(collector, shared->pid, shared->image, shared->parent_image);
+        image ? image : images_make(collector, shared->pid, shared->image, shared);
     collector->rings[slot] = ring;
     return true;
 }

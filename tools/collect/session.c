@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "collect/forks.h"
 #include "collect/images.h"
 #include "collect/memory.h"
 #include "collect/record.h"
@@ -136,6 +137,7 @@ void session_free(struct collector *collector)
     for (size_t i = 0; i < collector->n_images; i++) {
         memory_free(collector->images[i]->samples);
         memory_free(collector->images[i]->account.changed);
+        forks_free(collector->images[i]);
         memory_free(collector->images[i]);
     }
     memory_free(collector->images);

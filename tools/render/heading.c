@@ -75,6 +75,8 @@ static void print_totals(FILE *file, const struct report *report, const struct v
         format_part(native, view->whole.native, size, units, decimals));
     if (view->mapped)
         fprintf(file, ", %s mapped apart", format_size(mapped, view->mapped, units));
+    if (view->inherited.size)
+        fprintf(file, ", %s inherited", format_size(mapped, view->inherited.size, units));
 }
 
 static void print_peak(FILE *file, const struct report *report, const struct view *view)

@@ -18,6 +18,8 @@ struct info_counters {
 
 /* Sums over all processes. */
 struct info_counters info_count(const struct trace *trace);
+/* "processes: 5" and the tree of them. */
+void info_processes(FILE *file, const struct report *report);
 /* Number of moments that the program named. */
 size_t info_marks(const struct trace *trace);
 /* Microseconds from the session's begin to the last that the trace knows of. */

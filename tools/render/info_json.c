@@ -4,6 +4,7 @@
  */
 #include "render/info.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "render/json.h"
@@ -33,7 +34,18 @@ static void put_end(struct json *json, const struct trace_process *process)
     json_number(json, "paused_frees", (int64_t)process->paused_frees);
 }
 
-static void put_process(struct json *json, const struct trace *trace, uint32_t id)
+static void put_inherited(struct json *json, const struct inheritance *inherited)
+{
+    json_open(json, "inherited", '{');
+    json_number(json, "size", inherited->bytes);
+    json_number(json, "count", inherited->blocks);
+    json_number(json, "size_at_end", inherited->held_bytes);
+    json_number(json, "count_at_end", inherited->held_blocks);
+    json_close(json, '}');
+}
+
+static void put_process(struct json *json, const struct trace *trace, uint32_t id,
+    const struct inheritance *inherited)
 {
     static const char *const traced[] = {"none", "traced", "unknown"};
     const struct trace_process *process = &trace->processes[id];
@@ -50,6 +62,8 @@ static void put_process(struct json *json, const struct trace *trace, uint32_t i
     json_seconds(json, "start", (double)process->start_us / 1e6);
     if (process->ended)
         put_end(json, process);
+    if (inherited->blocks)
+        put_inherited(json, inherited);
     json_number(json, "samples", (int64_t)trace->timelines[id].count);
     json_close(json, '}');
 }
@@ -166,8 +180,10 @@ void info_json(FILE *file, const struct report *report)
     json_number(&json, "schema", 1);
     put_file(&json, report);
     json_open(&json, "processes", '[');
+    struct inheritance *inherited = processes_inherited(trace);
     for (uint32_t i = 1; i < trace->n_processes; i++)
-        put_process(&json, trace, i);
+        put_process(&json, trace, i, &inherited[i]);
+    free(inherited);
     json_close(&json, ']');
     put_counters(&json, trace);
     put_definitions(&json, trace);

@@ -4,77 +4,11 @@
 #include "render/info.h"
 
 #include <inttypes.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "render/escape.h"
 #include "render/running.h"
 #include "trace/processes.h"
-
-static void print_status(FILE *file, const struct trace_process *process)
-{
-    if (!process->ended)
-        fputs("its end was not seen", file);
-    else if (process->status == MT_STATUS_RUNNING)
-        fputs("it ran on", file);
-    else if (process->status == MT_STATUS_EXEC)
-        fputs("it became another program", file);
-    else if (process->status < 0)
-        fputs("exit status not known", file);
-    else if (WIFSIGNALED(process->status))
-        fprintf(file, "killed by signal %d (%s)", WTERMSIG(process->status),
-            strsignal(WTERMSIG(process->status)));
-    else
-        fprintf(file, "exit status %d", WEXITSTATUS(process->status));
-}
-
-static void print_python(FILE *file, const struct trace *trace, const struct trace_process *process)
-{
-    static const char *const traced[] = {
-        [MT_PYTHON_NONE] = "not Python",
-        [MT_PYTHON_TRACED] = "traced",
-        [MT_PYTHON_UNKNOWN] = "this version is not known: no Python frames",
-    };
-    if (process->python) {
-        fputs("Python ", file);
-        print_name(file, trace->strings[process->python].data);
-        if (process->traced != MT_PYTHON_TRACED)
-            fprintf(file, " (%s)", traced[process->traced]);
-    } else
-        fputs(traced[process->traced], file);
-}
-
-static void print_process(FILE *file, const struct report *report, uint32_t id)
-{
-    const struct trace *trace = &report->trace;
-    const struct trace_process *process = &trace->processes[id];
-    char start[FORMAT_SIZE], end[FORMAT_SIZE], rss[FORMAT_SIZE], events[FORMAT_SIZE];
-    fprintf(file, "  %d: ", process->pid);
-    print_command(file, report, id);
-    fputs("\n    ", file);
-    print_python(file, trace, process);
-    fprintf(file, ", %s ",
-        process->origin == MT_ORIGIN_FORK ? "forked"
-        : process->parent                 ? "started"
-                                          : "first");
-    if (process->parent)
-        fprintf(file, "by %d ", trace->processes[process->parent].pid);
-    fprintf(file, "at %s, ", format_time(start, process->start_us));
-    if (process->ended)
-        fprintf(file, "%s at %s, ", process->status == MT_STATUS_RUNNING ? "last seen" : "ended",
-            format_time(end, process->end_us));
-    print_status(file, process);
-    fputc('\n', file);
-    if (!process->ended)
-        return;
-    fprintf(file, "    max RSS %s, %s events, %" PRIu64 " frees of inherited blocks\n",
-        format_size(rss, (int64_t)process->max_rss, UNITS_AUTO),
-        format_count(events, (int64_t)process->events), process->inherited_frees);
-    if (process->was_paused)
-        fprintf(file, "    paused at times: %" PRIu64 " frees of blocks allocated then\n",
-            process->paused_frees);
-}
 
 static void print_counters(FILE *file, const struct trace *trace)
 {
@@ -202,9 +136,7 @@ void info_text(FILE *file, const struct report *report)
     print_labelled(file, "host", info_host(report));
     print_start(file, info_start(report));
     fprintf(file, "duration: %s\n", format_time(time, info_duration(trace)));
-    fprintf(file, "processes: %zu\n", trace->n_processes - 1);
-    for (uint32_t i = 1; i < trace->n_processes; i++)
-        print_process(file, report, i);
+    info_processes(file, report);
     print_counters(file, trace);
     print_definitions(file, trace);
     print_boundaries(file, trace);

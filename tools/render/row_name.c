@@ -57,6 +57,8 @@ void print_row_name(FILE *file, const struct report *report, const struct view_r
         fputs(domain_names[site->domain], file);
     else if (key == VIEW_THREAD)
         print_thread(file, report, site);
+    else if (key == VIEW_PROCESS && row->folded)
+        fprintf(file, "%u small processes", row->folded);
     else if (key == VIEW_PROCESS) {
         fprintf(file, "%d ", report->trace.processes[site->process].pid);
         print_command(file, report, site->process);

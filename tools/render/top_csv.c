@@ -42,12 +42,16 @@ static void put_traceback(struct csv *csv, const struct report *report, uint32_t
     put_memory(csv, &memory);
 }
 
-static void put_process(struct csv *csv, const struct report *report, uint32_t process)
+static void put_process(struct csv *csv, const struct report *report, const struct view_row *row)
 {
     struct memory memory;
-    csv_number(csv, report->trace.processes[process].pid);
+    uint32_t process = report->trace.sites[row->site].process;
+    csv_number(csv, row->folded ? 0 : report->trace.processes[process].pid);
     memory_open(&memory);
-    print_command(memory.file, report, process);
+    if (row->folded)
+        fprintf(memory.file, "%u small processes", row->folded);
+    else
+        print_command(memory.file, report, process);
     put_memory(csv, &memory);
 }
 
@@ -73,7 +77,7 @@ void csv_row_name(struct csv *csv, const struct report *report, const struct vie
         csv_number(csv, site->native);
         break;
     case VIEW_PROCESS:
-        put_process(csv, report, site->process);
+        put_process(csv, report, row);
         break;
     case VIEW_TRACEBACK:
         put_traceback(csv, report, row->node);

@@ -56,6 +56,16 @@ static void put_frames(struct json *json, const struct report *report, const str
     }
 }
 
+static void put_inherited(struct json *json, int64_t size, int64_t count)
+{
+    if (!count)
+        return;
+    json_open(json, "inherited", '{');
+    json_number(json, "size", size);
+    json_number(json, "count", count);
+    json_close(json, '}');
+}
+
 void json_row_name(struct json *json, const struct report *report, const struct view_row *row)
 {
     const struct trace_site *site = &report->trace.sites[row->site];
@@ -70,8 +80,13 @@ void json_row_name(struct json *json, const struct report *report, const struct 
         json_number(json, "native_frame", site->native);
         break;
     case VIEW_PROCESS:
+        if (row->folded) {
+            json_number(json, "small_processes", row->folded);
+            break;
+        }
         json_number(json, "pid", report->trace.processes[site->process].pid);
         json_command(json, &report->trace, site->process);
+        put_inherited(json, row->inherited, row->inherited_blocks);
         break;
     default:
         put_frames(json, report, row);
@@ -111,6 +126,7 @@ static void put_sums(struct json *json, const struct view *view, size_t shown)
     if (top_has_rests(view->options->key))
         put_rests(json, view);
     json_excluded(json, view);
+    put_inherited(json, view->inherited.size, view->inherited.count);
 }
 
 void top_json(FILE *file, const struct report *report, const struct view *view)

@@ -35,9 +35,15 @@ static double percent(int64_t part, int64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
-/* Says what a row is made of when it is not just Python's. */
-static void print_tag(FILE *file, const struct report *report, const struct view_amount *amount)
+static bool is_inherited(const struct report *report, const struct view_row *row)
 {
+    return report->trace.sites[row->site].domain == MT_DOMAIN_INHERITED;
+}
+
+/* Says what a row is made of when it is not just Python's. */
+static void print_tag(FILE *file, const struct report *report, const struct view_row *row)
+{
+    const struct view_amount *amount = &row->amount;
     enum units units = report->options.units;
     char python[FORMAT_SIZE], native[FORMAT_SIZE];
     if (report->options.view.key == VIEW_DOMAIN || amount->python == amount->size)
@@ -45,7 +51,7 @@ static void print_tag(FILE *file, const struct report *report, const struct view
     if (amount->native == amount->size)
         fputs("  native", file);
     else if (!amount->native && !amount->python)
-        fputs("  mapped", file);
+        fputs(is_inherited(report, row) ? "  inherited" : "  mapped", file);
     else
         fprintf(file, "  python %s, native %s", format_size(python, amount->python, units),
             format_size(native, amount->native, units));
@@ -156,6 +162,15 @@ void print_traceback(FILE *file, const struct report *report, uint32_t leaf)
     }
 }
 
+/* Beside what a process allocated itself. */
+static void print_inherited(FILE *file, const struct report *report, const struct view_row *row)
+{
+    char size[FORMAT_SIZE];
+    if (row->inherited)
+        fprintf(file, ", %s inherited",
+            format_size(size, row->inherited, report->options.units));
+}
+
 static void print_row(FILE *file, const struct report *report, const struct view *view, size_t i)
 {
     const struct view_row *row = &view->rows[i];
@@ -165,7 +180,8 @@ static void print_row(FILE *file, const struct report *report, const struct view
         print_churn(file, report, view, &row->amount);
     else
         print_live(file, report, view, &row->amount);
-    print_tag(file, report, &row->amount);
+    print_tag(file, report, row);
+    print_inherited(file, report, row);
     fputc('\n', file);
     if (view->options->key == VIEW_TRACEBACK)
         print_traceback(file, report, row->node);

@@ -10,7 +10,7 @@
 #include "trace/pattern.h"
 #include "trace/state.h"
 
-const char *const domain_names[MT_DOMAINS] = {"raw", "mem", "obj", "malloc", "mmap", "arena"};
+const char *const domain_names[MT_DOMAINS] = {"raw", "mem", "obj", "malloc", "mmap", "arena", "inherited"};
 
 /* What the patterns say of a stack. */
 enum { MATCH_INCLUDE = 1, MATCH_EXCLUDE = 2 };

@@ -3,9 +3,15 @@
  */
 #include "trace/processes.h"
 
-#define SMALL (1u << 20)
+#include <stdlib.h>
+#include <string.h>
 
-static uint64_t most_held(const struct trace *trace, uint32_t id)
+#include "trace/moment.h"
+
+#define SMALL (1u << 20)
+#define FOLDED_LEAST 4 /* a few are worth a line each */
+
+uint64_t process_most_held(const struct trace *trace, uint32_t id)
 {
     const struct trace_timeline *timeline = &trace->timelines[id];
     const struct trace_peak *peak = &trace->peaks[id];
@@ -23,7 +29,7 @@ bool process_is_small(const struct trace *trace, uint32_t id)
     const struct trace_process *process = &trace->processes[id];
     if (process->ended && process->status == MT_STATUS_EXEC)
         return true;
-    return process->traced == MT_PYTHON_NONE && most_held(trace, id) < SMALL;
+    return process->traced == MT_PYTHON_NONE && process_most_held(trace, id) < SMALL;
 }
 
 uint32_t process_of_interest(const struct trace *trace, const bool *selected)
@@ -41,4 +47,53 @@ uint32_t process_of_interest(const struct trace *trace, const bool *selected)
             first_large = i;
     }
     return first_large ? first_large : first;
+}
+
+size_t processes_fold(const struct trace *trace, const bool *selected, bool *folded)
+{
+    size_t small = 0;
+    for (uint32_t i = 1; i < trace->n_processes; i++) {
+        folded[i] = (!selected || selected[i]) && process_is_small(trace, i);
+        small += folded[i];
+    }
+    if (small >= FOLDED_LEAST)
+        return small;
+    memset(folded, 0, trace->n_processes * sizeof *folded);
+    return 0;
+}
+
+/* By process, the boundaries up to its own end. */
+static size_t *ends_of(const struct trace *trace)
+{
+    size_t *ends = calloc(trace->n_processes, sizeof *ends);
+    if (!ends)
+        abort();
+    for (uint32_t p = 1; p < trace->n_processes; p++)
+        if (trace->processes[p].origin == MT_ORIGIN_FORK)
+            ends[p] = moment_end_of(trace, p);
+    return ends;
+}
+
+struct inheritance *processes_inherited(const struct trace *trace)
+{
+    struct inheritance *all = calloc(trace->n_processes, sizeof *all);
+    size_t *ends = ends_of(trace);
+    if (!all)
+        abort();
+    for (size_t i = 0; i < trace->n_boundaries; i++) {
+        const struct trace_boundary *boundary = &trace->boundaries[i];
+        for (size_t k = 0; k < boundary->count; k++) {
+            const struct trace_row *row = &boundary->rows[k];
+            const struct trace_site *site = &trace->sites[row->site];
+            if (site->domain != MT_DOMAIN_INHERITED || i >= ends[site->process])
+                continue;
+            struct inheritance *one = &all[site->process];
+            one->bytes += row->allocated_bytes;
+            one->blocks += row->allocations;
+            one->held_bytes += row->bytes;
+            one->held_blocks += row->blocks;
+        }
+    }
+    free(ends);
+    return all;
 }

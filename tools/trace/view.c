@@ -9,6 +9,7 @@
 #include "trace/best.h"
 #include "trace/callers.h"
 #include "trace/group.h"
+#include "trace/processes.h"
 
 const char *const view_key_names[VIEW_KEYS] = {"caller", "lineno", "filename", "function", "module",
     "package", "traceback", "domain", "thread", "process", "native-frame"};
@@ -72,6 +73,8 @@ struct maker {
     const uint32_t *callers; /* by node */
     uint32_t *last_site;     /* by row: the site that was added last */
     uint32_t *row_of_site;   /* 1 + its row, 0 for none; the last one when cumulative */
+    bool *folded;            /* by process: VIEW_PROCESS has one row for these */
+    uint32_t n_folded;
     size_t capacity;
 };
 
@@ -156,6 +159,15 @@ static void add_cumulative(struct maker *maker, uint32_t site, const struct view
     }
 }
 
+static void add_process(struct maker *maker, uint32_t site, const struct view_amount *amount)
+{
+    uint32_t process = maker->view->trace->sites[site].process;
+    bool folded = maker->n_folded && maker->folded[process];
+    uint64_t key = folded ? 0 : process;
+    add_to_row(maker, key, 0, site, amount);
+    row_at(maker, key, 0)->folded = folded ? maker->n_folded : 0;
+}
+
 static void add_site(struct maker *maker, uint32_t site, const struct view_amount *amount)
 {
     const struct view *view = maker->view;
@@ -180,7 +192,7 @@ static void add_site(struct maker *maker, uint32_t site, const struct view_amoun
         add_to_row(maker, (uint64_t)at->process << 32 | at->thread, 0, site, amount);
         return;
     case VIEW_PROCESS:
-        add_to_row(maker, at->process, 0, site, amount);
+        add_process(maker, site, amount);
         return;
     case VIEW_NATIVE_FRAME:
         add_to_row(maker, at->native, 0, site, amount);
@@ -198,6 +210,12 @@ bool view_amount_is_zero(const struct view_amount *amount)
     return !amount->size && !amount->count && !amount->allocated && !amount->allocations;
 }
 
+static void add_inherited(struct view *view, uint32_t process, const struct view_amount *amount)
+{
+    if (view->processes[process] && !view->processes[view->trace->processes[process].parent])
+        view_amount_add(&view->inherited, amount);
+}
+
 /* What there is, whatever the key. */
 static void sum_up(struct view *view)
 {
@@ -209,6 +227,8 @@ static void sum_up(struct view *view)
             continue;
         if (trace->sites[i].domain == MT_DOMAIN_MMAP)
             add(&view->mapped, amount.size);
+        if (trace->sites[i].domain == MT_DOMAIN_INHERITED)
+            add_inherited(view, trace->sites[i].process, &amount);
         if (live && view->processes[trace->sites[i].process])
             view_amount_add(&view->whole, &amount);
         if (view->sites[i])
@@ -218,12 +238,29 @@ static void sum_up(struct view *view)
     }
 }
 
+/* What a process holds beside what it allocated. */
+static void add_beside(struct maker *maker, uint32_t site, const struct view_amount *amount)
+{
+    const struct view *view = maker->view;
+    const struct trace_site *at = &view->trace->sites[site];
+    if (view->options->key != VIEW_PROCESS || at->domain != MT_DOMAIN_INHERITED ||
+        !view->processes[at->process] || maker->folded[at->process])
+        return;
+    struct view_row *row = row_at(maker, at->process, 0);
+    add(&row->inherited, amount->size);
+    add(&row->inherited_blocks, amount->count);
+}
+
 static void add_sites(struct maker *maker)
 {
     for (uint32_t i = 1; i < maker->view->trace->n_sites; i++) {
         struct view_amount amount = view_amount_of_site(maker->view, i);
-        if (maker->view->sites[i] && !view_amount_is_zero(&amount))
+        if (view_amount_is_zero(&amount))
+            continue;
+        if (maker->view->sites[i])
             add_site(maker, i, &amount);
+        else
+            add_beside(maker, i, &amount);
     }
 }
 
@@ -337,6 +374,14 @@ static void rank_sites(struct view *view, size_t capacity)
         view->row_of_site[i] = rank[view->row_of_site[i]];
 }
 
+static void prepare_processes(struct maker *maker)
+{
+    struct view *view = maker->view;
+    size_t n = view->trace->n_processes;
+    maker->folded = arena_need(&view->arena, n * sizeof *maker->folded);
+    maker->n_folded = (uint32_t)processes_fold(view->trace, view->processes, maker->folded);
+}
+
 static void make_rows(struct view *view)
 {
     const struct view_options *options = view->options;
@@ -345,6 +390,8 @@ static void make_rows(struct view *view)
         maker.callers = callers_find(view->trace, options->mine, options->n_mine, &view->arena);
     maker.row_of_site = arena_need(&view->arena, view->trace->n_sites * sizeof(uint32_t));
     view->rest_of_site = arena_need(&view->arena, view->trace->n_sites);
+    if (options->key == VIEW_PROCESS)
+        prepare_processes(&maker);
     add_sites(&maker);
     sort_rows(view);
     if (options->key == VIEW_CALLER && !options->cumulative)

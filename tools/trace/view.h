@@ -58,6 +58,8 @@ struct view_row {
     uint32_t via;    /* VIEW_CALLER: the stack of the allocating line that contributes most,
                         0 if that is the caller's own line */
     uint32_t number; /* in the order in which rows were made */
+    uint32_t folded; /* VIEW_PROCESS: how many small processes are in this row, else 0 */
+    int64_t inherited, inherited_blocks; /* VIEW_PROCESS: what it holds of its parent's */
     int64_t metric;  /* what rows are sorted by */
     int64_t most;    /* the metric of `site` */
 };
@@ -77,6 +79,7 @@ struct view {
     struct view_amount excluded;         /* live memory that a filter left out */
     struct view_amount whole;            /* live memory of the processes selected, unfiltered */
     int64_t mapped;                      /* their mappings, not in any of these */
+    struct view_amount inherited;        /* what they hold of parents not selected, in none of these */
     bool *processes;                     /* by id: selected */
     bool *sites;                         /* by id: let through, though they may hold nothing */
     size_t n_processes;                  /* selected */

@@ -90,8 +90,18 @@ static bool on_has_gap(struct collector *collector, const struct image *image)
     return world.shared[0].lost_events || world.shared[1].lost_events;
 }
 
+static void on_fork(struct collector *collector, struct ring *ring, uint32_t number)
+{
+    say("fork", number, 0);
+}
+
+static bool on_release(struct collector *collector, struct ring *ring, uint64_t address)
+{
+    return true;
+}
+
 static const struct drain_events events = {on_process, on_thread, on_end, on_reached, on_has_gap,
-    on_mark, on_region_begin, on_region_end, on_pause, on_ask};
+    on_mark, on_region_begin, on_region_end, on_pause, on_ask, on_fork, on_release};
 
 static int start(void **state)
 {

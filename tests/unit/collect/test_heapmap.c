@@ -25,12 +25,14 @@ static void random_against_array(void **state)
         struct block block, *known = &model[slot];
         if (rand() % 2) {
             struct block fresh = {
-                address, rand() % 50 ? (uint64_t)rand() : 5ull << 32, 1 + (uint32_t)rand()};
+                address, rand() % 50 ? (uint64_t)rand() : 5ull << 32, 1 + (uint32_t)rand(),
+                (uint16_t)rand()};
             bool is_new = heapmap_put(&map, &fresh, &block);
             assert_int_equal(is_new, known->address == 0);
             if (!is_new) {
                 assert_int_equal(block.size, known->size);
                 assert_int_equal(block.cell, known->cell);
+                assert_int_equal(block.stamp, known->stamp);
             }
             live += is_new;
             *known = fresh;
@@ -40,6 +42,7 @@ static void random_against_array(void **state)
             if (found) {
                 assert_int_equal(block.size, known->size);
                 assert_int_equal(block.cell, known->cell);
+                assert_int_equal(block.stamp, known->stamp);
                 live--;
             }
             *known = (struct block){0};
