@@ -12,7 +12,7 @@ def children(info, pid):
 
 @pytest.mark.parametrize("threads", ["alone", "threads"])
 def test_in_c(traced_plain, threads):
-    """Twenty forks, each with a fork of its own, while the parent frees what they inherited."""
+    """Eight forks, each with a fork of its own, while the parent frees what they inherited."""
     program = traced_plain.directory / "inherits"
     built = support.execute(["cc", "-O1", "-w", "-fno-builtin", "-pthread",
                              "-I", support.ROOT / "include",
@@ -22,7 +22,7 @@ def test_in_c(traced_plain, threads):
     info = traced_plain.assert_sound(result.trace)
     first = info["processes"][0]
     forked = children(info, first["pid"])
-    assert len(forked) == 20 and len(info["processes"]) == 41
+    assert len(forked) == 8 and len(info["processes"]) == 17
     for number, child in enumerate(sorted(forked, key=lambda p: p["start"]), 1):
         had = child["inherited"]
         if threads == "alone":  # nothing happens between the mark and the fork

@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < n_threads; i++) {
         pthread_create(&threads[i], NULL, storm, NULL);
     }
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < 8; round++) {
         for (int i = 0; i < BLOCKS; i++) {
             blocks[i] = malloc(1000 + (size_t)i);
         }

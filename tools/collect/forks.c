@@ -207,14 +207,11 @@ static void hold(struct accounts *accounts, struct image *image, int64_t bytes, 
     accounts_hold(accounts, &image->account, image->forks.cell, bytes, blocks, inherits);
 }
 
-void forks_note(struct accounts *accounts, struct image *image, uint32_t after, int64_t bytes,
+/* What was live at forks from after `after` on is otherwise than was thought: so is what their
+   children have inherited, and theirs. */
+static void correct(struct accounts *accounts, struct forks *forks, uint32_t after, int64_t bytes,
     int64_t blocks)
 {
-    struct forks *forks = &image->forks;
-    if (after > forks->seen) {
-        note_ahead(forks, after, bytes, blocks);
-        return;
-    }
     for (size_t i = 0; i < forks->n_points; i++) {
         struct fork_point *point = &forks->points[i];
         if (point->number <= after) {
@@ -225,6 +222,20 @@ void forks_note(struct accounts *accounts, struct image *image, uint32_t after, 
         if (point->child && point->child->forks.cell) {
             hold(accounts, point->child, bytes, blocks, true);
         }
+        if (point->child) {
+            correct(accounts, &point->child->forks, 0, bytes, blocks);
+        }
+    }
+}
+
+void forks_note(struct accounts *accounts, struct image *image, uint32_t after, int64_t bytes,
+    int64_t blocks)
+{
+    struct forks *forks = &image->forks;
+    if (after > forks->seen) {
+        note_ahead(forks, after, bytes, blocks);
+    } else {
+        correct(accounts, forks, after, bytes, blocks);
     }
 }
 
