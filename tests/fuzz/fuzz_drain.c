@@ -68,9 +68,10 @@ static struct ring *make_ring(struct collector *collector, uint32_t slot)
     ring->words = (uint64_t *)((uint8_t *)ring->shared + MT_RING_HEADER);
     ring->mask = RING_BYTES / 8 - 1;
     ring->shared->words = RING_BYTES / 8;
+    ring->shared->parent_image = ring->shared->fork = number - 1;
     ring->image = images_find(collector, number);
     if (!ring->image)
-        ring->image = images_make(collector, PID + (int)number, number, number - 1);
+        ring->image = images_make(collector, PID + (int)number, number, ring->shared);
     return ring;
 }
 
@@ -132,6 +133,7 @@ static void finish(struct collector *collector)
 static void discard(struct collector *collector)
 {
     for (size_t i = 0; i < collector->n_images; i++) {
+        forks_free(collector->images[i]);
         memory_free(collector->images[i]->samples);
         memory_free(collector->images[i]->account.changed);
         memory_free(collector->images[i]);

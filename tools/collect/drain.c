@@ -631,7 +631,8 @@ static void introduce(struct drain *drain)
     uint64_t w = word(drain->ring, 0);
     uint32_t meta = w >> 4 & 0xff;
     bool is_introduced =
-        (w & 15) == MT_OP_META && (meta == MT_META_BYTES || meta == MT_META_PROCESS);
+        (w & 15) == MT_OP_META &&
+        (meta == MT_META_BYTES || meta == MT_META_PROCESS || meta == MT_META_DEPEND);
     if (!is_introduced) {
         drain->ring->text.size = 0;
         drain->events->process(drain->collector, drain->ring, 0, 0);

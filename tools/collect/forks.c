@@ -11,6 +11,7 @@
 
 #define GONE_MAX (1u << 20) /* notes for children that may never be seen */
 #define GONE_TIDY 4096u
+#define AHEAD_MAX 4096u
 
 /* ---- notes ---- */
 
@@ -143,7 +144,6 @@ static bool make_room(struct image *image, uint32_t number, uint32_t *aged)
     struct forks *forks = &image->forks;
     uint32_t oldest = forks->n_points ? forks->points[0].number : number;
     uint32_t behind = oldest - 1 - forks->base;
-    *aged = 0;
     if (number - forks->base > UINT16_MAX / 2 && behind > UINT16_MAX / 16) {
         *aged = behind;
         heapmap_age(&image->blocks, behind);
@@ -170,6 +170,10 @@ static void take_ahead(struct forks *forks, struct fork_point *point)
 void forks_begin(struct image *image, uint32_t number, uint32_t *aged)
 {
     struct forks *forks = &image->forks;
+    *aged = 0;
+    if (number <= forks->seen) {
+        return; /* damage */
+    }
     struct fork_point point = {.number = number,
         .bytes = (int64_t)live_of(image) + forks->bytes,
         .blocks = (int64_t)image->account.now.blocks + forks->blocks};
@@ -188,6 +192,9 @@ static void note_ahead(struct forks *forks, uint32_t after, int64_t bytes, int64
     size_t i = 0;
     while (i < forks->n_ahead && forks->ahead[i].after != after) {
         i++;
+    }
+    if (i == AHEAD_MAX) {
+        return; /* damage: no thread is that far ahead */
     }
     if (i == forks->n_ahead) {
         forks->ahead = memory_grow(
