@@ -32,6 +32,7 @@ typedef void object; /* PyObject */
     use(object *, PyDict_GetItemString, (object *, const char *))                                  \
     use(int, PyDict_SetItemString, (object *, const char *, object *))                             \
     use(object *, PyObject_GetAttrString, (object *, const char *))                                \
+    use(int, PyObject_SetAttrString, (object *, const char *, object *))                           \
     use(object *, PyObject_Call, (object *, object *, object *))                                   \
     use(object *, PyEval_GetBuiltins, (void))                                                      \
     use(object *, PyEval_EvalCode, (object *, object *, object *))                                 \
@@ -386,6 +387,17 @@ static bool is_installed(object *finders)
     return false;
 }
 
+/* Finders are classes or instances as a rule, and programs ask them where they are from. */
+static bool name_origin(object *finder)
+{
+    object *name = py.PyObject_GetAttrString(finder, "__name__");
+    bool done = name && py.PyObject_SetAttrString(finder, "__module__", name) == 0;
+    if (name) {
+        py.Py_DecRef(name);
+    }
+    return done;
+}
+
 /* In the interpreter that is starting: its list of finders ends with PathFinder by now. */
 static void install(void)
 {
@@ -395,7 +407,8 @@ static void install(void)
     }
     say_own(true);
     object *finder = new_module("_memtrace", finder_methods);
-    if (!finder || py.PyList_Append(finders, finder) != 0 || !add_builtin(finder)) {
+    if (!finder || !name_origin(finder) || py.PyList_Append(finders, finder) != 0 ||
+        !add_builtin(finder)) {
         py.PyErr_Clear();
     }
     if (finder) {
