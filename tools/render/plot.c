@@ -145,7 +145,8 @@ static void find_peak(struct plot *plot, const bool *selected, size_t n_selected
                 *peak = (struct series_peak){
                     true, sample->time_us, sample->python, high - sample->python};
         }
-    if (!within(plot, peak->time_us))
+    bool known = peak->python + peak->native; /* not of what was imported */
+    if (!known || !within(plot, peak->time_us))
         peak->present = plot->peak_split = false;
 }
 

@@ -1,0 +1,188 @@
+"""`memtrace export` and `import`, with the tools that are to read what they write."""
+import json
+import shutil
+import subprocess
+
+import pytest
+import support
+
+PROGRAM = """
+import memtrace, os, subprocess, sys, zlib
+class Cache:
+    def put(self, n):
+        self.blocks = [bytes(1000 + k) for k in range(n)]  # blocks
+def recurse(n):
+    return [bytearray(50000)] if n == 0 else [recurse(n - 1)]
+with memtrace.region("load it", report=False):
+    cache = Cache()
+    cache.put(500)
+with memtrace.region("recurse"):
+    deep = recurse(5)
+packer = zlib.compressobj()  # native
+child = subprocess.run([sys.executable, "-c", "x = bytes(5000000); import time; time.sleep(.3)"])
+"""
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("export")
+    made = support.Traced(directory, support.known_interpreters()[-1])
+    made.trace = made.script(PROGRAM).trace
+    return made
+
+
+def export(traced, tool, *options):
+    path = traced.directory / ("out." + tool)
+    result = support.execute([support.MEMTRACE, "export", "--to", tool, "-o", path, *options,
+                              traced.trace], cwd=str(traced.directory))
+    assert result.status == 0, result
+    return path
+
+
+def lines_of(traced, *options):
+    """{(file, line): (size, count)} as `top` has them."""
+    rows = traced.rows(traced.trace, *options)
+    return {(row.get("filename", "<unknown>"), row.get("lineno", 0)): (row["size"], row["count"])
+            for row in rows if row["count"]}
+
+
+READ_SNAPSHOT = """
+import json, sys, tracemalloc
+snapshot = tracemalloc.Snapshot.load(sys.argv[1])
+lines = [(s.traceback[0].filename, s.traceback[0].lineno, s.size, s.count)
+         for s in snapshot.statistics("lineno")]
+native = snapshot.filter_traces([tracemalloc.DomainFilter(True, 1)])
+deepest = max(len(s.traceback) for s in snapshot.statistics("traceback"))
+differences = [s.size_diff for s in snapshot.compare_to(native, "filename")]
+print(json.dumps([lines, sum(s.size for s in native.statistics("filename")), deepest,
+                  sum(differences), snapshot.traceback_limit]))
+"""
+
+
+@pytest.mark.parametrize("reader", support.known_interpreters(), ids=lambda i: i.name)
+def test_tracemalloc_loads_it(tmp_path, reader):
+    """Each interpreter reads the snapshot of its own program: to the byte what `top` says."""
+    traced = support.Traced(tmp_path, reader)
+    traced.trace = traced.script(PROGRAM).trace
+    path = export(traced, "tracemalloc")
+    result = support.execute([reader.path, "-c", READ_SNAPSHOT, path])
+    assert result.status == 0, result
+    lines, native, deepest, difference, limit = json.loads(result.out.decode())
+    assert {(f, n): (size, count) for f, n, size, count in lines} == lines_of(traced)
+    assert native == sum(size for size, _ in lines_of(traced, "--domain", "native").values())
+    assert difference == sum(line[2] for line in lines) - native
+    assert 6 < deepest <= limit
+
+
+def test_pstats_reads_it(traced):
+    import pstats
+    path = export(traced, "pstats", "--process", "script1.py")
+    stats = pstats.Stats(str(path))
+    functions = {key[2]: (key, value) for key, value in stats.stats.items()}
+    name = next(name for name in functions if name.endswith("put"))
+    key, (calls, blocks, own, all_bytes, callers) = functions[name]
+    expected = [row for row in traced.rows(traced.trace, key="function")
+                if row.get("function") == name and row["filename"] == key[0]]
+    assert key[1] == 4 and own == all_bytes == expected[0]["size"] and blocks == calls >= 500
+    assert [caller[2] for caller in callers] == ["<module>"]
+    key, (_, _, own, all_bytes, callers) = functions["recurse"]
+    assert own == all_bytes >= 50000, "a recursion counts once"
+    assert {caller[2] for caller in callers} == {"<module>", "recurse"}
+    everything = lines_of(traced, "--process", "script1.py")
+    assert stats.total_tt == sum(size for size, _ in everything.values())
+    assert stats.total_calls == sum(count for _, count in everything.values())
+
+
+def test_folded_and_speedscope_agree(traced):
+    total = sum(size for size, _ in lines_of(traced).values())
+    folded = export(traced, "folded").read_text().splitlines()
+    assert sum(int(line.rsplit(" ", 1)[1]) for line in folded) == total
+    stack = next(line for line in folded if ";recurse" in line)
+    assert stack.startswith("<module> (") and stack.count(";recurse (") == 6
+    document = json.loads(export(traced, "speedscope").read_text())
+    profile = document["profiles"][0]
+    assert profile["unit"] == "bytes" and profile["type"] == "sampled"
+    assert sum(profile["weights"]) == profile["endValue"] == total
+    assert len(profile["samples"]) == len(profile["weights"]) == len(folded)
+    frames = document["shared"]["frames"]
+    named = [";".join("%(name)s (%(file)s:%(line)d)" % frames[n] if "file" in frames[n]
+                      else frames[n]["name"] for n in sample) for sample in profile["samples"]]
+    assert sorted(named) == sorted(line.rsplit(" ", 1)[0] for line in folded)
+
+
+def test_protoc_decodes_it(traced):
+    if not shutil.which("protoc"):
+        pytest.skip("no protoc here (Debian: protobuf-compiler)")
+    data = export(traced, "pprof").read_bytes()
+    done = subprocess.run(["protoc", "--decode_raw"], input=data, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=True)
+    text = done.stdout.decode()
+    assert text.count("\n1 {") + text.startswith("1 {") == 4, "four types of values"
+    assert '6: "inuse_space"' in text and '6: "recurse"' in text
+
+
+def test_go_reads_it(traced):
+    if not shutil.which("go"):
+        pytest.skip("no go here")
+    path = export(traced, "pprof")
+    done = support.execute(["go", "tool", "pprof", "-raw", path],
+                           env=support.clean_environment(PATH="%s:/usr/bin:/bin" % shutil.which(
+                               "go").rpartition("/")[0]))
+    if done.status:
+        pytest.skip("go tool pprof does not run here: %s" % done.message)
+    samples = done.out.decode().split("Samples:")[1].split("Locations")[0]
+    values = [line.split(":")[0].split() for line in samples.splitlines()[2:]]
+    values = [list(map(int, words)) for words in values if len(words) == 4]
+    lines = lines_of(traced).values()
+    assert sum(value[3] for value in values) == sum(size for size, _ in lines)
+    assert sum(value[2] for value in values) == sum(count for _, count in lines)
+
+
+def test_mprof_and_back(traced):
+    """What `import` makes of an exported trace has the same RSS, and mprof draws the file."""
+    path = export(traced, "mprof")
+    text = path.read_text()
+    assert text.startswith("CMDLINE ") and "\nCHLD 1 " in text
+    assert "FUNC load_it " in text and "FUNC recurse " in text
+    back = traced.directory / "back.mtrace"
+    result = support.execute([support.MEMTRACE, "import", "-o", back, path])
+    assert result.status == 0 and "2 functions, 1 children" in result.message, result
+
+    def rss(trace):
+        plot = support.execute([support.MEMTRACE, "plot", "--format", "json", trace])
+        return json.loads(plot.out.decode())
+    old, new = rss(traced.trace), rss(back)
+    for before, after in zip(old["processes"], new["processes"]):
+        sizes = list(zip(before["samples"]["rss"], after["samples"]["rss"]))
+        assert sizes and len(sizes) == len(before["samples"]["rss"])
+        assert all(abs(a - b) <= 1 for a, b in sizes), "a millionth of a MiB is a byte"
+    assert len(old["processes"]) == len(new["processes"])
+    assert len(new["regions"]) == 2
+    if not shutil.which("mprof"):
+        pytest.skip("no mprof here (Debian: python3-memory-profiler)")
+    done = support.execute(["mprof", "plot", "-o", traced.directory / "mprof.png", path])
+    assert done.status == 0 and (traced.directory / "mprof.png").stat().st_size > 1000, done
+
+
+@pytest.mark.parametrize("text, words", [
+    ("MEM 1.0\n", ":1: not as mprof writes it"), ("CMDLINE x\nMEM nan 5\n", ":2: not as"),
+    ("FUNC f 1 2 3\n", ":1: not as"), ("CMDLINE x\n", "no sample in it"), ("", "no sample in it"),
+    ("MEM 1 5\nCHLD 3 -5 1\n", ":2: not as")])
+def test_import_says_what_is_wrong(tmp_path, text, words):
+    path = tmp_path / "a.dat"
+    path.write_text(text)
+    result = support.execute([support.MEMTRACE, "import", path], cwd=str(tmp_path))
+    assert result.status == 1 and words in result.message, result
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.dat"]
+
+
+def test_import_replaces_traces_alone(tmp_path):
+    path = tmp_path / "mprofile_1.dat"
+    path.write_text("MEM 12.5 1700000000.5\nMEM 13.5 1700000001.5\n")
+    for _ in range(2):
+        result = support.execute([support.MEMTRACE, "import", path], cwd=str(tmp_path))
+        assert result.status == 0, result
+    assert (tmp_path / "mprofile_1.mtrace").exists()
+    result = support.execute([support.MEMTRACE, "import", "-o", path, path], cwd=str(tmp_path))
+    assert result.status == 1 and "give another file" in result.message
+    assert path.read_text().startswith("MEM")
