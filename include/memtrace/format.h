@@ -17,7 +17,7 @@
 #define MT_TRACE_MAGIC_SIZE 8
 #define MT_TRACE_HEADER_SIZE 16
 #define MT_TRACE_MAJOR 1
-#define MT_TRACE_MINOR 0
+#define MT_TRACE_MINOR 1
 
 /* Chunk: mark u32, stored size u32, raw size u32, then `stored` bytes: one zstd frame with a
    content checksum.  Uncompressed: kind (1 byte), sequence number of the chunk from 0 (varint),
@@ -47,7 +47,7 @@ enum mt_chunk {
     MT_CHUNK_THREADS = 6,
     /* n, then n of: process, tid, name string, start time */
     MT_CHUNK_SITES = 7,
-    /* n, then n of: process, thread, domain (enum mt_domain), node, native frame (0 so far) */
+    /* n, then n of: process, thread, domain (enum mt_domain), node, native (0: not known) */
     MT_CHUNK_TIMELINE = 8,
     /* process, n, then n samples, each as svarint differences to the sample before (the first
        of a chunk to zero): time, rss, python, native, mapped (live bytes; mapped without
@@ -84,6 +84,16 @@ enum mt_chunk {
     MT_CHUNK_SIZES = 16,
     /* process, n, then for each domain below n: allocations that were temporary, m, and m counts of
        allocations: of blocks whose size has so many bits (0; 1; 2 and 3; 4 to 7; ...) */
+    MT_CHUNK_MODULES = 17,
+    /* n, then n of: path string, build id string (hexadecimal; none if it has none): objects that
+       native code was loaded from */
+    MT_CHUNK_NATIVES = 18,
+    /* n, then n of: parent native, module, address: where native code is returned to, as the
+       object's own file counts addresses; without a module as the process did.  A parent is what
+       called it */
+    MT_CHUNK_SYMBOLS = 19,
+    /* n, then n of: native, function string, how far in it the address is, file string, line (none
+       and 0 if not known): what its module's symbols said when the trace ended */
 };
 
 /* Why a process has no status: not ours to wait for; it was running when the trace ended; it became

@@ -9,7 +9,9 @@
  *   process NAME PID PARENT START exec|fork PYTHON PATH ARGUMENT...
  *   thread NAME PROCESS TID START NAME
  *   stack NAME PARENT FILE LINE FUNCTION
- *   site NAME PROCESS THREAD DOMAIN STACK
+ *   module NAME PATH BUILD_ID         native NAME PARENT MODULE ADDRESS
+ *   symbol NATIVE FUNCTION OFFSET FILE LINE
+ *   site NAME PROCESS THREAD DOMAIN STACK [NATIVE]
  *   timeline PROCESS           then: sample TIME RSS PYTHON NATIVE MAPPED ARENAS HIGH
  *   boundary KIND PROCESS TIME NAME    then: row SITE BYTES BLOCKS ALLOCATED ALLOCATIONS [BIRTH]
  *   peak PROCESS TIME PYTHON NATIVE BLOCKS    then: row SITE BYTES BLOCKS [BIRTH]
@@ -49,9 +51,9 @@ struct name { /* of an id */
 
 static struct writer writer;
 static struct name *names;
-static uint64_t counts[MT_CHUNK_END + 1];      /* ids given, by kind */
-static struct buffer bodies[MT_CHUNK_END + 1]; /* records to be written, by kind */
-static uint64_t records[MT_CHUNK_END + 1];
+static uint64_t counts[MT_CHUNK_SYMBOLS + 1];      /* ids given, by kind */
+static struct buffer bodies[MT_CHUNK_SYMBOLS + 1]; /* records to be written, by kind */
+static uint64_t records[MT_CHUNK_SYMBOLS + 1];
 static int open_kind; /* of the chunk that rows or samples go to, 0 for none */
 static struct buffer open_head;
 enum { MAX_ROWS = 100000 };
@@ -164,8 +166,17 @@ static void write_counted(int kind, const struct buffer *head)
     records[kind] = 0;
 }
 
+/* Definitions before what uses them, other chunks in the order of their numbers. */
 static void flush(void)
 {
+    for (int kind = MT_CHUNK_STRINGS; kind < MT_CHUNK_SITES; kind++)
+        if (records[kind])
+            write_counted(kind, NULL);
+    for (int kind = MT_CHUNK_MODULES; kind <= MT_CHUNK_NATIVES; kind++)
+        if (records[kind])
+            write_counted(kind, NULL);
+    if (records[MT_CHUNK_SYMBOLS])
+        write_counted(MT_CHUNK_SYMBOLS, NULL);
     for (int kind = MT_CHUNK_STRINGS; kind <= MT_CHUNK_LINES; kind++)
         if (records[kind] && kind != open_kind)
             write_counted(kind, NULL);
@@ -237,8 +248,33 @@ static void do_site(struct word *words, int n)
     put(MT_CHUNK_SITES, id_of(MT_CHUNK_THREADS, words[3]));
     put(MT_CHUNK_SITES, (uint64_t)choice(words[4], domains));
     put(MT_CHUNK_SITES, id_of(MT_CHUNK_NODES, words[5]));
-    put(MT_CHUNK_SITES, 0);
+    put(MT_CHUNK_SITES, n > 6 ? id_of(MT_CHUNK_NATIVES, words[6]) : 0);
     define(MT_CHUNK_SITES, words[1].text, words[1].size);
+}
+
+static void do_module(struct word *words, int n)
+{
+    put(MT_CHUNK_MODULES, string_of(words[2]));
+    put(MT_CHUNK_MODULES, string_of(words[3]));
+    define(MT_CHUNK_MODULES, words[1].text, words[1].size);
+}
+
+static void do_native(struct word *words, int n)
+{
+    put(MT_CHUNK_NATIVES, id_of(MT_CHUNK_NATIVES, words[2]));
+    put(MT_CHUNK_NATIVES, id_of(MT_CHUNK_MODULES, words[3]));
+    put(MT_CHUNK_NATIVES, (uint64_t)number_of(words[4]));
+    define(MT_CHUNK_NATIVES, words[1].text, words[1].size);
+}
+
+static void do_symbol(struct word *words, int n)
+{
+    put(MT_CHUNK_SYMBOLS, id_of(MT_CHUNK_NATIVES, words[1]));
+    put(MT_CHUNK_SYMBOLS, string_of(words[2]));
+    put(MT_CHUNK_SYMBOLS, (uint64_t)number_of(words[3]));
+    put(MT_CHUNK_SYMBOLS, string_of(words[4]));
+    put(MT_CHUNK_SYMBOLS, (uint64_t)number_of(words[5]));
+    records[MT_CHUNK_SYMBOLS]++;
 }
 
 static void do_timeline(struct word *words, int n)
@@ -383,7 +419,8 @@ static const struct {
     int words; /* at least */
     void (*run)(struct word *words, int n);
 } records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread}, {"stack", 6, do_stack},
-    {"site", 6, do_site}, {"timeline", 2, do_timeline}, {"sample", 8, do_sample},
+    {"site", 6, do_site}, {"module", 4, do_module}, {"native", 5, do_native},
+    {"symbol", 6, do_symbol}, {"timeline", 2, do_timeline}, {"sample", 8, do_sample},
     {"boundary", 5, do_boundary}, {"peak", 6, do_peak}, {"row", 4, do_row}, {"thin", 2, do_thin}, {"sizes", 3, do_sizes},
     {"source", 4, do_source}, {"ended", 11, do_ended}, {"chunk", 3, do_chunk},
     {"region", 9, do_region}, {"flush", 1, do_flush}};

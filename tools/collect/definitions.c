@@ -17,10 +17,12 @@ void definitions_init(struct definitions *d)
     d->strings = memory_grow(NULL, &d->strings_capacity, 1, sizeof(*d->strings));
     d->functions = memory_grow(NULL, &d->functions_capacity, 1, sizeof(*d->functions));
     d->nodes = memory_grow(NULL, &d->nodes_capacity, 1, sizeof(*d->nodes));
+    d->modules = memory_grow(NULL, &d->modules_capacity, 1, sizeof(*d->modules));
+    d->natives = memory_grow(NULL, &d->natives_capacity, 1, sizeof(*d->natives));
     d->sites = memory_grow(NULL, &d->sites_capacity, 1, sizeof(*d->sites));
     d->n_strings = d->n_functions = d->n_nodes = d->n_sites = 1;
-    d->n_processes = d->n_threads = 1;
-    for (int kind = MT_CHUNK_STRINGS; kind <= MT_CHUNK_SITES; kind++) {
+    d->n_modules = d->n_natives = d->n_processes = d->n_threads = 1;
+    for (int kind = 0; kind <= MT_CHUNK_SYMBOLS; kind++) {
         d->written[kind] = 1;
     }
     d->strings[0].bytes = memory_zeroed(1, 1);
@@ -111,17 +113,70 @@ uint32_t definitions_node(struct definitions *d, const struct node_record *node)
     return id;
 }
 
+static uint32_t hash_module(const struct module_record *module)
+{
+    return index_hash_numbers(module->path, module->build_id);
+}
+
+static bool equal_module(const void *context, uint32_t number, const void *key)
+{
+    const struct module_record *a = &((const struct definitions *)context)->modules[number];
+    const struct module_record *b = key;
+    return a->path == b->path && a->build_id == b->build_id;
+}
+
+uint32_t definitions_module(struct definitions *d, const struct module_record *module)
+{
+    uint32_t hash = hash_module(module);
+    uint32_t id = index_find(&d->module_index, hash, equal_module, d, module);
+    if (id) {
+        return id;
+    }
+    d->modules = memory_grow(d->modules, &d->modules_capacity, d->n_modules + 1ul, sizeof(*module));
+    d->modules[d->n_modules] = *module;
+    id = commit(&d->n_modules);
+    index_add(&d->module_index, hash, id);
+    return id;
+}
+
+static uint32_t hash_native(const struct native_record *native)
+{
+    return index_hash_numbers((uint64_t)native->parent << 32 | native->module, native->address);
+}
+
+static bool equal_native(const void *context, uint32_t number, const void *key)
+{
+    const struct native_record *a = &((const struct definitions *)context)->natives[number];
+    const struct native_record *b = key;
+    return a->parent == b->parent && a->module == b->module && a->address == b->address;
+}
+
+uint32_t definitions_native(struct definitions *d, const struct native_record *native)
+{
+    uint32_t hash = hash_native(native);
+    uint32_t id = index_find(&d->native_index, hash, equal_native, d, native);
+    if (id) {
+        return id;
+    }
+    d->natives = memory_grow(d->natives, &d->natives_capacity, d->n_natives + 1ul, sizeof(*native));
+    d->natives[d->n_natives] = *native;
+    id = commit(&d->n_natives);
+    index_add(&d->native_index, hash, id);
+    return id;
+}
+
 static uint32_t hash_site(const struct site_record *site)
 {
     return index_hash_numbers(
-        (uint64_t)site->node << 32 | site->thread, (uint64_t)site->process << 8 | site->domain);
+        (uint64_t)site->node << 32 | site->thread,
+        (uint64_t)site->native << 32 ^ (uint64_t)site->process << 8 ^ site->domain);
 }
 
 static bool equal_site(const void *context, uint32_t number, const void *key)
 {
     const struct site_record *a = &((const struct definitions *)context)->sites[number];
     const struct site_record *b = key;
-    return a->node == b->node && a->domain == b->domain && a->thread == b->thread &&
+    return a->node == b->node && a->native == b->native && a->domain == b->domain && a->thread == b->thread &&
            a->process == b->process;
 }
 
@@ -199,10 +254,20 @@ static void put_thread(struct buffer *body, const struct definitions *d, uint32_
     PUT(body, thread->process, thread->tid, thread->name, thread->start_us);
 }
 
+static void put_module(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    PUT(body, d->modules[id].path, d->modules[id].build_id);
+}
+
+static void put_native(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    PUT(body, d->natives[id].parent, d->natives[id].module, d->natives[id].address);
+}
+
 static void put_site(struct buffer *body, const struct definitions *d, uint32_t id)
 {
     const struct site_record *site = &d->sites[id];
-    PUT(body, site->process, site->thread, site->domain, site->node, 0);
+    PUT(body, site->process, site->thread, site->domain, site->node, site->native);
 }
 
 #define PIECE_MAX (16u << 20) /* of a chunk; with the largest definition far below MT_CHUNK_MAX */
@@ -243,6 +308,8 @@ void definitions_flush(struct definitions *d, struct writer *writer)
     flush_kind(d, writer, MT_CHUNK_NODES, d->n_nodes, put_node);
     flush_kind(d, writer, MT_CHUNK_PROCESSES, d->n_processes, put_process);
     flush_kind(d, writer, MT_CHUNK_THREADS, d->n_threads, put_thread);
+    flush_kind(d, writer, MT_CHUNK_MODULES, d->n_modules, put_module);
+    flush_kind(d, writer, MT_CHUNK_NATIVES, d->n_natives, put_native);
     flush_kind(d, writer, MT_CHUNK_SITES, d->n_sites, put_site);
 }
 
@@ -252,7 +319,8 @@ void definitions_flush(struct definitions *d, struct writer *writer)
    reason. */
 static void index_all(struct definitions *d)
 {
-    d->string_index = d->function_index = d->node_index = d->site_index = (struct index){0};
+    d->string_index = d->function_index = d->node_index = (struct index){0};
+    d->module_index = d->native_index = d->site_index = (struct index){0};
     for (uint32_t id = 1; id < d->n_strings; id++) {
         index_add(&d->string_index, index_hash(d->strings[id].bytes, d->strings[id].size), id);
     }
@@ -261,6 +329,12 @@ static void index_all(struct definitions *d)
     }
     for (uint32_t id = 1; id < d->n_nodes; id++) {
         index_add(&d->node_index, hash_node(&d->nodes[id]), id);
+    }
+    for (uint32_t id = 1; id < d->n_modules; id++) {
+        index_add(&d->module_index, hash_module(&d->modules[id]), id);
+    }
+    for (uint32_t id = 1; id < d->n_natives; id++) {
+        index_add(&d->native_index, hash_native(&d->natives[id]), id);
     }
     for (uint32_t id = 1; id < d->n_sites; id++) {
         index_add(&d->site_index, hash_site(&d->sites[id]), id);
@@ -283,12 +357,16 @@ void definitions_free(struct definitions *d)
     memory_free(d->strings);
     memory_free(d->functions);
     memory_free(d->nodes);
+    memory_free(d->modules);
+    memory_free(d->natives);
     memory_free(d->sites);
     memory_free(d->processes);
     memory_free(d->threads);
     index_free(&d->string_index);
     index_free(&d->function_index);
     index_free(&d->node_index);
+    index_free(&d->module_index);
+    index_free(&d->native_index);
     index_free(&d->site_index);
     *d = (struct definitions){0};
 }

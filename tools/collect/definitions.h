@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "collect/index.h"
+#include "memtrace/format.h"
 #include "trace/writer.h"
 
 struct string_record {
@@ -24,8 +25,15 @@ struct function_record {
 struct node_record {
     uint32_t parent, function, line;
 };
+struct module_record {
+    uint32_t path, build_id;
+};
+struct native_record {
+    uint32_t parent, module;
+    uint64_t address;
+};
 struct site_record {
-    uint32_t process, thread, domain, node;
+    uint32_t process, thread, domain, node, native;
     uint32_t cell; /* the cell of blocks that are born now, 0 if there is none yet */
 };
 
@@ -52,14 +60,16 @@ struct definitions {
     struct string_record *strings; /* [0] is the empty one, in each of these */
     struct function_record *functions;
     struct node_record *nodes;
+    struct module_record *modules;
+    struct native_record *natives;
     struct site_record *sites;
     struct process_record *processes;
     struct thread_record *threads;
-    uint32_t n_strings, n_functions, n_nodes, n_sites, n_processes, n_threads;
-    size_t strings_capacity, functions_capacity, nodes_capacity, sites_capacity, processes_capacity,
+    uint32_t n_strings, n_functions, n_nodes, n_modules, n_natives, n_sites, n_processes, n_threads;
+    size_t strings_capacity, functions_capacity, nodes_capacity, modules_capacity, natives_capacity, sites_capacity, processes_capacity,
         threads_capacity;
-    struct index string_index, function_index, node_index, site_index;
-    uint32_t written[16]; /* of each kind, by enum mt_chunk */
+    struct index string_index, function_index, node_index, module_index, native_index, site_index;
+    uint32_t written[MT_CHUNK_SYMBOLS + 1]; /* of each kind, by enum mt_chunk */
     struct flush flush;
 };
 
@@ -68,6 +78,8 @@ uint32_t definitions_string(struct definitions *definitions, const void *bytes, 
 uint32_t definitions_function(
     struct definitions *definitions, const struct function_record *function);
 uint32_t definitions_node(struct definitions *definitions, const struct node_record *node);
+uint32_t definitions_module(struct definitions *definitions, const struct module_record *module);
+uint32_t definitions_native(struct definitions *definitions, const struct native_record *native);
 uint32_t definitions_site(struct definitions *definitions, const struct site_record *site);
 uint32_t definitions_process(struct definitions *definitions, const struct process_record *process);
 uint32_t definitions_thread(

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collect/memory.h"
+#include "collect/natives.h"
 #include "collect/text.h"
 
 #define PREFETCH_WORDS 17 /* odd: events have mostly two words, the address in the second */
@@ -39,6 +40,9 @@ static void reset(struct ring *ring)
     if (ring->sites) {
         memset(ring->sites, 0, ring->sites_capacity * sizeof(*ring->sites));
     }
+    if (ring->modules) {
+        memset(ring->modules, 0, ring->modules_capacity * sizeof(*ring->modules));
+    }
 }
 
 static void define_code(struct drain *drain, uint32_t code)
@@ -64,6 +68,19 @@ static void define_code(struct drain *drain, uint32_t code)
     ring->text.size = 0;
 }
 
+static void define_python_node(
+    struct drain *drain, uint32_t id, struct node_record *node, uint64_t word)
+{
+    struct ring *ring = drain->ring;
+    uint32_t code = (uint32_t)word;
+    if (code < ring->codes_capacity) {
+        int line = pylines_line(&ring->codes[code].lines, (int32_t)(word >> 32));
+        node->function = ring->codes[code].function;
+        node->line = line > 0 ? (uint32_t)line : 0;
+    }
+    ring->nodes[id] = definitions_node(&drain->accounts->definitions, node);
+}
+
 static void define_node(struct drain *drain)
 {
     struct ring *ring = drain->ring;
@@ -76,14 +93,16 @@ static void define_node(struct drain *drain)
     if (parent < ring->nodes_capacity) {
         node.parent = ring->nodes[parent];
     }
-    if (code < ring->codes_capacity) {
-        int line = pylines_line(&ring->codes[code].lines, (int32_t)(w1 >> 32));
-        node.function = ring->codes[code].function;
-        node.line = line > 0 ? (uint32_t)line : 0;
+    ring->natives =
+        memory_grow(ring->natives, &ring->natives_capacity, id + 1, sizeof(*ring->natives));
+    ring->natives[id] = 0;
+    if (code & MT_NATIVE) {
+        uint32_t below = parent < ring->natives_capacity ? ring->natives[parent] : 0;
+        ring->nodes[id] = node.parent;
+        ring->natives[id] = natives_define(ring, &drain->accounts->definitions, below, w1);
+    } else {
+        define_python_node(drain, id, &node, w1);
     }
-    ring->nodes[id] = code & MT_NATIVE
-                          ? node.parent
-                          : definitions_node(&drain->accounts->definitions, &node);
     memset(&ring->sites[4 * id], 0, 4 * sizeof(*ring->sites));
 }
 
@@ -95,7 +114,8 @@ static uint32_t site_of(struct drain *drain, uint32_t node, uint32_t domain)
         .domain = domain,
         .node = ring->own                     ? ring->own
                 : node < ring->nodes_capacity ? ring->nodes[node]
-                                              : 0};
+                                              : 0,
+        .native = node < ring->natives_capacity && !ring->own ? ring->natives[node] : 0};
     return definitions_site(&drain->accounts->definitions, &site);
 }
 
@@ -549,7 +569,8 @@ static uint64_t take_meta(struct drain *drain)
         drain->events->ask(drain->collector, ring, b);
         return 1;
     case MT_META_MODULE:
-        ring->text.size = 0;
+        natives_define_module(ring, &drain->accounts->definitions, a, word(ring, 1),
+            (uint32_t)word(ring, 3), b);
         return 4;
     case MT_META_OWN:
         ring->own = a ? own_node(&drain->accounts->definitions) : 0;
@@ -671,6 +692,8 @@ void drain_free(struct ring *ring)
 {
     reset(ring);
     memory_free(ring->nodes);
+    memory_free(ring->natives);
+    memory_free(ring->modules);
     memory_free(ring->sites);
     memory_free(ring->codes);
     buffer_free(&ring->text);

@@ -21,6 +21,11 @@ struct ring_code {
     struct pylines lines;
 };
 
+struct ring_module {
+    uint32_t module; /* the trace's, 0: not defined */
+    uint64_t base;   /* what its addresses are displaced by */
+};
+
 struct ring {
     struct mt_ring *shared;
     uint32_t slot;
@@ -37,8 +42,11 @@ struct ring {
     struct buffer text; /* scratch, from BYTES */
     uint32_t own;       /* between OWN 1 and OWN 0 the trace's node of "<memtrace>", else 0 */
     uint32_t *nodes;    /* by the ring's node: the trace's */
+    uint32_t *natives;  /* the same of native callers, 0 for none */
     uint32_t *sites;    /* by the ring's node * 4 + domain: the trace's, 0 not asked yet */
-    size_t nodes_capacity, sites_capacity;
+    size_t nodes_capacity, natives_capacity, sites_capacity;
+    struct ring_module *modules;
+    size_t modules_capacity;
     struct ring_code *codes;
     size_t codes_capacity;
     struct block moves[PENDING_MOVES]; /* begun and not ended, the last one innermost; size is

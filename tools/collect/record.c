@@ -9,6 +9,7 @@
 #include "collect/memory.h"
 #include "collect/regions.h"
 #include "collect/sources.h"
+#include "collect/symbols.h"
 #include "memtrace/format.h"
 #include "trace/rows.h"
 
@@ -390,4 +391,5 @@ void record_last(struct collector *collector)
     regions_flush(collector);
     compact_at_last(collector);
     sources_write(collector);
+    symbols_write(collector);
 }

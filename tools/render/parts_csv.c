@@ -4,6 +4,7 @@
 #include "render/parts_csv.h"
 
 #include "render/top.h"
+#include "trace/natives.h"
 
 static const char *const columns[VIEW_KEYS][4] = {
     [VIEW_CALLER] = {"filename", "lineno", "function"},
@@ -12,7 +13,7 @@ static const char *const columns[VIEW_KEYS][4] = {
     [VIEW_FUNCTION] = {"filename", "function"},
     [VIEW_MODULE] = {"module"},
     [VIEW_PACKAGE] = {"package"},
-    [VIEW_TRACEBACK] = {"traceback"},
+    [VIEW_TRACEBACK] = {"traceback", "native_frame"},
     [VIEW_DOMAIN] = {"domain"},
     [VIEW_THREAD] = {"pid", "tid", "thread"},
     [VIEW_PROCESS] = {"pid", "command"},
@@ -41,6 +42,13 @@ void csv_amount(struct csv *csv, const struct view_amount *amount)
     csv_number(csv, amount->native);
     csv_number(csv, amount->allocated);
     csv_number(csv, amount->allocations);
+}
+
+void csv_native(struct csv *csv, const struct report *report, uint32_t native)
+{
+    enum view_key key = report->options.view.key;
+    char name[NATIVE_NAME];
+    csv_text(csv, native ? natives_name(name, sizeof name, &report->trace, native, key) : "");
 }
 
 void csv_frame(struct csv *csv, const struct report *report, uint32_t node)

@@ -12,6 +12,7 @@
 void csv_key_columns(struct csv *csv, enum view_key key);
 void csv_amount_columns(struct csv *csv);
 /* What is in them: of a key that has frames but not traceback; bytes and blocks. */
+void csv_native(struct csv *csv, const struct report *report, uint32_t native);
 void csv_frame(struct csv *csv, const struct report *report, uint32_t node);
 void csv_amount(struct csv *csv, const struct view_amount *amount);
 

@@ -8,6 +8,7 @@
 #include "render/moments.h"
 #include "render/top.h"
 #include "trace/processes.h"
+#include "trace/natives.h"
 
 void json_split(struct json *json, const struct view_amount *amount)
 {
@@ -39,6 +40,37 @@ void json_place(struct json *json, const struct report *report, uint32_t node)
     json_name(json, "filename", report_file(report, node));
     json_number(json, "lineno", report->trace.nodes[node].line);
     json_name(json, "function", report_function(report, node));
+}
+
+/* What is of one call only. */
+static void put_call(struct json *json, const struct trace *trace, const struct trace_native *at)
+{
+    if (at->function)
+        json_number(json, "offset", (int64_t)at->offset);
+    if (at->line) {
+        json_name(json, "filename", trace->strings[at->file].data);
+        json_number(json, "lineno", at->line);
+    }
+}
+
+void json_native(struct json *json, const struct report *report, uint32_t native)
+{
+    const struct trace *trace = &report->trace;
+    bool row = report->options.view.key == VIEW_NATIVE_FRAME;
+    const struct trace_native *at = &trace->natives[native];
+    const char *library = natives_library(trace, native);
+    json_open(json, "native_frame", '{');
+    if (library) {
+        json_name(json, "library", library);
+        json_name(json, "path", trace->strings[trace->modules[at->module].path].data);
+    }
+    if (at->function)
+        json_name(json, "function", natives_function(trace, native));
+    if (!row)
+        put_call(json, trace, at);
+    if (row ? library && !at->function : native != 0)
+        json_number(json, "address", (int64_t)at->address);
+    json_close(json, '}');
 }
 
 void json_frame(struct json *json, const struct report *report, uint32_t node)

@@ -18,6 +18,9 @@ void json_command(struct json *json, const struct trace *trace, uint32_t process
 /* filename, lineno and function of a node's frame. */
 void json_place(struct json *json, const struct report *report, uint32_t node);
 /* What the report's key has of a frame: filename and so on, or "name" if there is none. */
+/* "native_frame": library, function, ... of a native caller; what is not known,
+   or differs within a row, is left out. */
+void json_native(struct json *json, const struct report *report, uint32_t native);
 void json_frame(struct json *json, const struct report *report, uint32_t node);
 /* What a row of a view is about, and its amount: the members of an object. */
 void json_row(struct json *json, const struct report *report, const struct view_row *row);

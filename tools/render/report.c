@@ -36,7 +36,8 @@ static bool prepare(struct report *report)
         report->modules = modules_new(&report->trace);
     if (view->key != VIEW_NATIVE_FRAME || has_native_frames(&report->trace))
         return true;
-    message("%s: native frames were not recorded: run with --native", report->trace.path);
+    message("%s: no native frames in it: nothing called malloc, or memtrace was older then",
+        report->trace.path);
     report_close(report);
     return false;
 }

@@ -3,6 +3,7 @@
  */
 #include "render/escape.h"
 #include "render/top.h"
+#include "trace/natives.h"
 
 const char *top_no_frame(enum view_key key)
 {
@@ -30,6 +31,13 @@ static void print_thread(FILE *file, const struct report *report, const struct t
         fputc(' ', file);
         print_name(file, trace->strings[thread->name].data);
     }
+}
+
+void print_native_name(FILE *file, const struct report *report, uint32_t native)
+{
+    enum view_key key = report->options.view.key;
+    char name[NATIVE_NAME];
+    print_name(file, natives_name(name, sizeof name, &report->trace, native, key));
 }
 
 void print_node_name(FILE *file, const struct report *report, uint32_t node)
@@ -62,8 +70,10 @@ void print_row_name(FILE *file, const struct report *report, const struct view_r
     else if (key == VIEW_PROCESS) {
         fprintf(file, "%d ", report->trace.processes[site->process].pid);
         print_command(file, report, site->process);
-    } else if (key == VIEW_NATIVE_FRAME)
-        fprintf(file, "native frame %u", site->native);
+    } else if (key == VIEW_NATIVE_FRAME || (!row->node && site->native && key == VIEW_TRACEBACK))
+        print_native_name(file, report, site->native);
+    else if (key == VIEW_MODULE && !row->node && natives_library(&report->trace, site->native))
+        print_name(file, natives_library(&report->trace, site->native));
     else
         print_node_name(file, report, row->node);
 }

@@ -29,6 +29,8 @@ bool top_has_rests(enum view_key key);
 /* File and line of a node's frame; what a row is about, by the report's key. */
 void print_place(FILE *file, const struct report *report, uint32_t node);
 /* The same of a key that has frames, for a frame. */
+/* The native caller of a row. */
+void print_native_name(FILE *file, const struct report *report, uint32_t native);
 void print_node_name(FILE *file, const struct report *report, uint32_t node);
 void print_row_name(FILE *file, const struct report *report, const struct view_row *row);
 

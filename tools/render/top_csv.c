@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "render/parts_csv.h"
+#include "trace/natives.h"
 
 /* Text that was printed to memory; the caller frees it. */
 struct memory {
@@ -74,13 +75,20 @@ void csv_row_name(struct csv *csv, const struct report *report, const struct vie
         put_thread(csv, report, site);
         break;
     case VIEW_NATIVE_FRAME:
-        csv_number(csv, site->native);
+        csv_native(csv, report, site->native);
         break;
     case VIEW_PROCESS:
         put_process(csv, report, row);
         break;
     case VIEW_TRACEBACK:
         put_traceback(csv, report, row->node);
+        csv_native(csv, report, site->native);
+        break;
+    case VIEW_MODULE:
+        if (!row->node && natives_library(&report->trace, site->native))
+            csv_text(csv, natives_library(&report->trace, site->native));
+        else
+            csv_frame(csv, report, row->node);
         break;
     default:
         csv_frame(csv, report, row->node);

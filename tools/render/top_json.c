@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "render/parts_json.h"
+#include "trace/natives.h"
 
 static void put_frame(struct json *json, const struct report *report, uint32_t node)
 {
@@ -44,8 +45,16 @@ static void put_thread(struct json *json, const struct trace *trace, const struc
 
 static void put_frames(struct json *json, const struct report *report, const struct view_row *row)
 {
-    if (row->node && report->options.view.key == VIEW_TRACEBACK) {
+    const struct trace_site *site = &report->trace.sites[row->site];
+    const char *library = natives_library(&report->trace, site->native);
+    if (!row->node && library && report->options.view.key == VIEW_MODULE) {
+        json_name(json, "module", library);
+        return;
+    }
+    if ((row->node || site->native) && report->options.view.key == VIEW_TRACEBACK) {
         json_traceback(json, report, row->node);
+        if (site->native)
+            json_native(json, report, site->native);
         return;
     }
     json_frame(json, report, row->node);
@@ -77,7 +86,10 @@ void json_row_name(struct json *json, const struct report *report, const struct 
         put_thread(json, &report->trace, site);
         break;
     case VIEW_NATIVE_FRAME:
-        json_number(json, "native_frame", site->native);
+        if (site->native)
+            json_native(json, report, site->native);
+        else
+            json_name(json, "name", NATIVE_NONE);
         break;
     case VIEW_PROCESS:
         if (row->folded) {

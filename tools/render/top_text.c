@@ -171,6 +171,26 @@ static void print_inherited(FILE *file, const struct report *report, const struc
             format_size(size, row->inherited, report->options.units));
 }
 
+/* The native caller lies below the innermost Python frame. */
+static void print_whole_stack(FILE *file, const struct report *report, const struct view_row *row)
+{
+    const struct trace *trace = &report->trace;
+    uint32_t native = trace->sites[row->site].native;
+    print_traceback(file, report, row->node);
+    if (!native)
+        return;
+    fputs("  Native ", file);
+    print_native_name(file, report, native);
+    const struct trace_native *at = &trace->natives[native];
+    if (at->line) {
+        fputs(" (", file);
+        print_name(file, trace->strings[at->file].data);
+        fprintf(file, ":%u)", at->line);
+    } else if (at->function)
+        fprintf(file, "+0x%" PRIx64, at->offset);
+    fputc('\n', file);
+}
+
 static void print_row(FILE *file, const struct report *report, const struct view *view, size_t i)
 {
     const struct view_row *row = &view->rows[i];
@@ -184,7 +204,7 @@ static void print_row(FILE *file, const struct report *report, const struct view
     print_inherited(file, report, row);
     fputc('\n', file);
     if (view->options->key == VIEW_TRACEBACK)
-        print_traceback(file, report, row->node);
+        print_whole_stack(file, report, row);
     else if (view->options->key <= VIEW_LINENO)
         print_row_source(file, report, row);
 }

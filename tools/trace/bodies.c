@@ -172,6 +172,56 @@ static void parse_threads(struct reader *reader, struct cursor *body)
     }
 }
 
+static void parse_modules(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 2);
+    if (!EXTEND(reader, trace->modules, trace->n_modules, n))
+        return;
+    while (n--) {
+        struct trace_module module;
+        module.path = cursor_id(body, trace->n_strings);
+        module.build_id = cursor_id(body, trace->n_strings);
+        if (body->bad)
+            return;
+        trace->modules[trace->n_modules++] = module;
+    }
+}
+
+static void parse_natives(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 3);
+    if (!EXTEND(reader, trace->natives, trace->n_natives, n))
+        return;
+    while (n--) {
+        struct trace_native native = {0};
+        native.parent = cursor_id(body, trace->n_natives);
+        native.module = cursor_id(body, trace->n_modules);
+        native.address = cursor_varint(body);
+        if (body->bad)
+            return;
+        trace->natives[trace->n_natives++] = native;
+    }
+}
+
+static void parse_symbols(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    for (size_t n = cursor_count(body, 5); n && !body->bad; n--) {
+        uint32_t id = cursor_id(body, trace->n_natives);
+        struct trace_native native = trace->natives[id];
+        native.function = cursor_id(body, trace->n_strings);
+        native.offset = cursor_varint(body);
+        native.file = cursor_id(body, trace->n_strings);
+        native.line = cursor_id(body, UINT32_MAX);
+        if (!id)
+            body->bad = true;
+        if (!body->bad)
+            trace->natives[id] = native;
+    }
+}
+
 static void parse_sites(struct reader *reader, struct cursor *body)
 {
     struct trace *trace = reader->trace;
@@ -184,7 +234,7 @@ static void parse_sites(struct reader *reader, struct cursor *body)
         site.thread = cursor_id(body, trace->n_threads);
         site.domain = (int)cursor_id(body, MT_DOMAINS);
         site.node = cursor_id(body, trace->n_nodes);
-        site.native = cursor_id(body, UINT32_MAX);
+        site.native = cursor_id(body, trace->n_natives);
         if (body->bad)
             return;
         trace->sites[trace->n_sites++] = site;
@@ -398,6 +448,9 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_REGIONS] = parse_regions,
     [MT_CHUNK_THIN] = parse_thin,
     [MT_CHUNK_SIZES] = parse_sizes,
+    [MT_CHUNK_MODULES] = parse_modules,
+    [MT_CHUNK_NATIVES] = parse_natives,
+    [MT_CHUNK_SYMBOLS] = parse_symbols,
 };
 
 /* The retained boundary of all processes at or before each one. */
@@ -453,11 +506,13 @@ void bodies_begin(struct reader *reader)
         !EXTEND(reader, trace->functions, 0, 1) || !EXTEND(reader, trace->nodes, 0, 1) ||
         !EXTEND(reader, trace->processes, 0, 1) || !EXTEND(reader, trace->timelines, 0, 1) ||
         !EXTEND(reader, trace->peaks, 0, 1) || !EXTEND(reader, trace->sizes, 0, 1) || !EXTEND(reader, trace->threads, 0, 1) ||
+        !EXTEND(reader, trace->modules, 0, 1) || !EXTEND(reader, trace->natives, 0, 1) ||
         !EXTEND(reader, trace->sites, 0, 1)) {
         reader->no_memory = true;
         return;
     }
     trace->strings[0].data = "";
     trace->n_strings = trace->n_functions = trace->n_nodes = 1;
+    trace->n_modules = trace->n_natives = 1;
     trace->n_processes = trace->n_threads = trace->n_sites = 1;
 }

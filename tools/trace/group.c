@@ -11,6 +11,7 @@
 
 #include "trace/arena.h"
 #include "trace/modules.h"
+#include "trace/natives.h"
 #include "trace/table.h"
 
 struct name {
@@ -27,8 +28,8 @@ struct group {
     uint32_t *lines;         /* by node: the number of its line, 0 if not looked up */
     uint32_t *stacks;        /* by node: its number, 0 if not looked up */
     struct modules *modules; /* of the keys module and package */
-    struct table stack_numbers, frame_numbers, line_numbers, rows;
-    uint32_t n_stacks, n_frames, n_lines;
+    struct table native_numbers, pair_numbers, stack_numbers, frame_numbers, line_numbers, rows;
+    uint32_t n_natives, n_pairs, n_stacks, n_frames, n_lines;
     size_t n_rows;
 };
 
@@ -52,6 +53,8 @@ void group_free(struct group *group)
 {
     HASH_CLEAR(hh, group->names);
     modules_free(group->modules);
+    table_free(&group->native_numbers);
+    table_free(&group->pair_numbers);
     table_free(&group->stack_numbers);
     table_free(&group->frame_numbers);
     table_free(&group->line_numbers);
@@ -163,6 +166,28 @@ uint32_t group_frame_number(struct group *group, uint32_t node)
     default:
         return line_frame_number(group, node);
     }
+}
+
+/* A stack is of one call, a row of native frames of a function with all the calls in it.  Addresses in
+   a module have fewer than 40 bits, and code of no module is a row of its own. */
+static uint32_t native_number(struct group *group, uint32_t native)
+{
+    const struct trace_native *at = &group->trace->natives[native];
+    uint32_t path = canonical(group, group->trace->modules[at->module].path);
+    uint64_t key = (uint64_t)path << 40 | (path ? at->address & 0xffffffffff : 1);
+    if (at->function && group->key == VIEW_NATIVE_FRAME)
+        key = 1ull << 63 | (uint64_t)path << 32 | canonical(group, at->function);
+    return native ? number_of(&group->native_numbers, key, &group->n_natives) : 0;
+}
+
+uint64_t group_key_of_native(struct group *group, uint64_t stack, uint32_t native)
+{
+    if (group->key == VIEW_MODULE) {
+        const char *library = natives_library(group->trace, native);
+        return library ? modules_of_library(group->modules, library) : 0;
+    }
+    uint64_t key = stack << 32 | native_number(group, native);
+    return number_of(&group->pair_numbers, key, &group->n_pairs);
 }
 
 size_t group_row(struct group *group, uint64_t key, bool *added)

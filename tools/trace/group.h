@@ -19,6 +19,9 @@ void group_free(struct group *group);
 uint64_t group_key_of_node(struct group *group, uint32_t node);
 /* The number of a frame by the key, from 1: of a line also by its function's name. */
 uint32_t group_frame_number(struct group *group, uint32_t node);
+/* The key of a native caller on top of the key of a stack: its address, for VIEW_NATIVE_FRAME
+   its function where that is known, for VIEW_MODULE its library. */
+uint64_t group_key_of_native(struct group *group, uint64_t stack, uint32_t native);
 /* The number of the line of a node's frame, from 1: the same for the same line. */
 uint32_t group_line_number(struct group *group, uint32_t node);
 /* The number of the key's row, from 0 in the order of their first use. */

@@ -46,6 +46,16 @@ struct trace_thread {
     uint32_t name;
     uint64_t start_us;
 };
+struct trace_module {
+    uint32_t path, build_id;
+};
+struct trace_native { /* where native code is returned to */
+    uint32_t parent, module;
+    uint64_t address;             /* as the module's file counts */
+    uint32_t function;            /* 0: its name is not known */
+    uint64_t offset;              /* in the function */
+    uint32_t file, line;          /* 0: not known */
+};
 struct trace_site {
     uint32_t process, thread;
     int domain;
@@ -108,6 +118,8 @@ struct trace {
     struct trace_node *nodes;
     struct trace_process *processes;
     struct trace_thread *threads;
+    struct trace_module *modules;
+    struct trace_native *natives;
     struct trace_site *sites;
     struct trace_timeline *timelines; /* one for each process, by its id */
     struct trace_boundary *boundaries;
@@ -115,7 +127,7 @@ struct trace {
     struct trace_sizes **sizes;   /* by process id; NULL: not written (yet) */
     struct trace_source *sources; /* sorted by file, line */
     struct trace_region *regions; /* in the order of their ends */
-    size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_sites, n_boundaries,
+    size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_modules, n_natives, n_sites, n_boundaries,
         n_sources,
         n_regions;
     void *arena; /* owns the memory */

@@ -189,3 +189,8 @@ const struct module *modules_of_file(struct modules *modules, uint32_t file)
     }
     return module;
 }
+
+uint32_t modules_of_library(struct modules *modules, const char *name)
+{
+    return number_of(modules, copy(modules, name, strlen(name)));
+}

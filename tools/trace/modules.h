@@ -18,6 +18,8 @@ struct module {
 struct modules;
 
 struct modules *modules_new(const struct trace *trace);
+/* The number of a library's name among the modules'. */
+uint32_t modules_of_library(struct modules *modules, const char *name);
 void modules_free(struct modules *modules);
 /* Of a file's string; it lives as long as `modules`. */
 const struct module *modules_of_file(struct modules *modules, uint32_t file);

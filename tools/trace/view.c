@@ -195,8 +195,19 @@ static void add_site(struct maker *maker, uint32_t site, const struct view_amoun
         add_process(maker, site, amount);
         return;
     case VIEW_NATIVE_FRAME:
-        add_to_row(maker, at->native, 0, site, amount);
+        add_to_row(maker, group_key_of_native(maker->group, 0, at->native), 0, site, amount);
         return;
+    case VIEW_TRACEBACK: {
+        uint64_t stack = group_key_of_node(maker->group, node);
+        add_to_row(maker, group_key_of_native(maker->group, stack, at->native), node, site, amount);
+        return;
+    }
+    case VIEW_MODULE:
+        if (at->native) {
+            add_to_row(maker, group_key_of_native(maker->group, 0, at->native), 0, site, amount);
+            return;
+        }
+        /* fall through */
     default:
         if (has_place(view, at))
             add_to_row(maker, group_key_of_node(maker->group, node), node, site, amount);
