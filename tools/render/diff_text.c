@@ -126,7 +126,7 @@ static void print_source(FILE *file, const struct report *report, const struct d
 static void print_frames(FILE *file, const struct report *report, const struct diff_row *row)
 {
     if (report->options.view.key == VIEW_TRACEBACK && row->rest < 0)
-        print_traceback(file, report, row->row->node);
+        print_whole_stack(file, report, row->row);
 }
 
 static void print_row(

@@ -116,7 +116,7 @@ static void print_stack(FILE *file, const struct leaks_report *shown, const stru
         return;
     const struct view_row *row = &view->rows[leak->row];
     if (key == VIEW_TRACEBACK) {
-        print_traceback(file, shown->report, row->node);
+        print_whole_stack(file, shown->report, row);
         return;
     }
     if (key <= VIEW_LINENO)

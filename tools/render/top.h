@@ -28,16 +28,17 @@ bool top_has_rests(enum view_key key);
 
 /* File and line of a node's frame; what a row is about, by the report's key. */
 void print_place(FILE *file, const struct report *report, uint32_t node);
-/* The same of a key that has frames, for a frame. */
-/* The native caller of a row. */
+/* The library and the function of a native caller. */
 void print_native_name(FILE *file, const struct report *report, uint32_t native);
+/* The same of a key that has frames, for a frame. */
 void print_node_name(FILE *file, const struct report *report, uint32_t node);
 void print_row_name(FILE *file, const struct report *report, const struct view_row *row);
 
 /* The source line of a row and the line that allocates for it, if there are any. */
 void print_row_source(FILE *file, const struct report *report, const struct view_row *row);
-/* Most recent call last; of a stack deeper than --frames the most recent ones. */
-void print_traceback(FILE *file, const struct report *report, uint32_t leaf);
+/* The traceback of a row, most recent call last (of a stack deeper than --frames the most recent
+   ones), and below it the native caller, if there is one. */
+void print_whole_stack(FILE *file, const struct report *report, const struct view_row *row);
 
 /* What a row is about, as members of an object and as fields; a traceback, most recent last. */
 void json_row_name(struct json *json, const struct report *report, const struct view_row *row);

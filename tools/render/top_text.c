@@ -136,7 +136,7 @@ static void print_frame(FILE *file, const struct report *report, uint32_t node)
     }
 }
 
-void print_traceback(FILE *file, const struct report *report, uint32_t leaf)
+static void print_traceback(FILE *file, const struct report *report, uint32_t leaf)
 {
     const struct trace_node *nodes = report->trace.nodes;
     uint32_t stack[256];
@@ -172,7 +172,7 @@ static void print_inherited(FILE *file, const struct report *report, const struc
 }
 
 /* The native caller lies below the innermost Python frame. */
-static void print_whole_stack(FILE *file, const struct report *report, const struct view_row *row)
+void print_whole_stack(FILE *file, const struct report *report, const struct view_row *row)
 {
     const struct trace *trace = &report->trace;
     uint32_t native = trace->sites[row->site].native;

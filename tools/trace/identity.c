@@ -10,6 +10,7 @@
 #include "trace/callers.h"
 #include "trace/meta.h"
 #include "trace/modules.h"
+#include "trace/natives.h"
 #include "trace/writer.h"
 
 struct identities {
@@ -137,6 +138,30 @@ static void put_command(struct identities *identities, const struct trace_string
     }
 }
 
+/* Addresses are those of one build of a library: they stand for what has no name. */
+static void put_native(struct identities *identities, uint32_t native)
+{
+    const struct trace *trace = identities->view->trace;
+    const struct trace_native *at = &trace->natives[native];
+    const char *library = natives_library(trace, native);
+    const char *function = natives_function(trace, native);
+    if (!library)
+        library = native ? "<no library>" : "";
+    put(identities, library, strlen(library));
+    if (function)
+        put(identities, function, strlen(function));
+    else if (at->module)
+        put_number(identities, at->address);
+    if (function && !identities->moved && identities->view->options->key == VIEW_TRACEBACK)
+        put_number(identities, at->line ? at->line : at->offset);
+}
+
+static void put_library(struct identities *identities, uint32_t native)
+{
+    const char *library = natives_library(identities->view->trace, native);
+    put(identities, library ? library : "", library ? strlen(library) : 0);
+}
+
 /* Numbers of processes and threads differ from run to run; commands and names do not. */
 static void put_other(struct identities *identities, const struct trace_site *site)
 {
@@ -148,8 +173,10 @@ static void put_other(struct identities *identities, const struct trace_site *si
         put_number(identities, (uint64_t)site->domain);
         break;
     case VIEW_NATIVE_FRAME:
-        put_number(identities, site->native);
+        put_native(identities, site->native);
         break;
+    case VIEW_TRACEBACK:
+        break; /* native code alone */
     case VIEW_THREAD:
         put(identities, name->data, name->size);
         put_command(identities, command);
@@ -162,13 +189,19 @@ static void put_other(struct identities *identities, const struct trace_site *si
 
 const char *identity_of_row(struct identities *identities, const struct view_row *row, size_t *size)
 {
+    const struct trace_site *site = &identities->view->trace->sites[row->site];
+    enum view_key key = identities->view->options->key;
     identities->words.size = 0;
     if (row->node)
         put_frames(identities, row->node);
-    else if (view_key_has_frames(identities->view->options->key))
+    else if (key == VIEW_MODULE)
+        put_library(identities, site->native);
+    else if (view_key_has_frames(key))
         put(identities, "", 0);
     else
-        put_other(identities, &identities->view->trace->sites[row->site]);
+        put_other(identities, site);
+    if (key == VIEW_TRACEBACK && site->native)
+        put_native(identities, site->native);
     *size = identities->words.size;
     return (const char *)identities->words.data;
 }

@@ -228,6 +228,77 @@ static void put_free(int ring, uint64_t address)
     put(ring, MT_OP_FREE | address << 16);
 }
 
+static void put_bytes(int ring, const char *text)
+{
+    size_t size = strlen(text);
+    put(ring, MT_OP_META | MT_META_BYTES << 4 | size << 12);
+    for (size_t at = 0; at < size; at += 8) {
+        uint64_t word = 0;
+        memcpy(&word, text + at, size - at < 8 ? size - at : 8);
+        put(ring, word);
+    }
+}
+
+static void put_module(int ring, uint64_t number, const char *path, uint64_t base)
+{
+    put_bytes(ring, path);
+    put_bytes(ring, "\x1f\xa0");
+    put(ring, MT_OP_META | MT_META_MODULE << 4 | number << 12 | 2ull << 32);
+    put(ring, base);
+    put(ring, base);
+    put(ring, strlen(path));
+}
+
+static void put_native(int ring, uint64_t node, uint64_t parent, uint64_t module, uint64_t address)
+{
+    put(ring, MT_OP_NODE | node << 4 | parent << 24);
+    put(ring, address << 32 | MT_NATIVE | module << 16 | address >> 32);
+}
+
+/* One address in two modules, one after the other, is two callers; a caller may have one. */
+static void native_callers(void **state)
+{
+    const struct definitions *d = &world.accounts.definitions;
+    put_module(0, 1, "/lib/a.so", 0x7f0000001000);
+    put_native(0, 1, 0, 1, 0x7f0000001234);
+    put_module(0, 2, "/lib/b.so", 0x7f0000000000);
+    put_native(0, 2, 0, 2, 0x7f0000001234);
+    put_native(0, 3, 2, 9, 0x7f00deadbeef); /* of no module */
+    for (uint64_t node = 1; node <= 3; node++) {
+        put(0, MT_OP_ALLOC | MT_DOMAIN_MALLOC << 4 | 10 << 8);
+        put(0, (0x1000 * node) << 16 | node);
+    }
+    take(0);
+    assert_int_equal(d->n_natives, 4);
+    assert_string_equal(d->strings[d->modules[1].path].bytes, "/lib/a.so");
+    assert_string_equal(d->strings[d->modules[1].build_id].bytes, "1fa0");
+    assert_int_equal(d->natives[1].address, 0x234);
+    assert_int_equal(d->natives[2].module, 2);
+    assert_int_equal(d->natives[2].address, 0x1234);
+    assert_int_equal(d->natives[3].module, 0);
+    assert_int_equal(d->natives[3].address, 0x7f00deadbeef);
+    assert_int_equal(d->natives[3].parent, 2);
+    for (uint32_t site = 1; site <= 3; site++) {
+        assert_int_equal(d->sites[site].native, site);
+        assert_int_equal(d->sites[site].node, 0);
+    }
+}
+
+/* What a damaged ring says of modules: sizes that are not those of the text, numbers too large. */
+static void modules_are_checked(void **state)
+{
+    put_bytes(0, "/lib/a.so");
+    put(0, MT_OP_META | MT_META_MODULE << 4 | 1 << 12 | 1ull << 32);
+    put(0, 0);
+    put(0, 0);
+    put(0, 1000);
+    put_module(0, MT_MODULE_LIMIT, "/lib/a.so", 0);
+    put_native(0, 1, 0, 1, 0x1234);
+    take(0);
+    assert_int_equal(world.accounts.definitions.n_modules, 1);
+    assert_int_equal(world.accounts.definitions.natives[1].module, 0);
+}
+
 static void temporary_blocks(void **state)
 {
     const uint64_t *temporary = &world.image.sizes.temporary[MT_DOMAIN_MALLOC];
@@ -547,6 +618,8 @@ int main(void)
         CASE(rings_depend),
         CASE(moves_are_one_event),
         CASE(sizes_are_counted),
+        CASE(native_callers),
+        CASE(modules_are_checked),
         CASE(temporary_blocks),
         CASE(moves_are_cancelled),
         CASE(death_in_a_move_loses_nothing),
