@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -258,6 +259,7 @@ static char *meta_json(const struct run *run, pid_t pid, uint64_t memory_limit)
 struct outcome {
     double seconds, user, system;
     uint64_t max_rss;
+    uint64_t collector_rss, agent_rss; /* largest; of the agent in one process */
     struct totals peak, end;
     uint64_t bytes;
 };
@@ -270,8 +272,10 @@ static double seconds_of(struct timeval time)
 static char *end_json(const struct outcome *outcome, int status)
 {
     json_t *end =
-        json_pack("{s:f, s:f, s:f, s:i, s:I}", "seconds", outcome->seconds, "user", outcome->user,
-            "sys", outcome->system, "status", status, "max_rss", (json_int_t)outcome->max_rss);
+        json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:I}", "seconds", outcome->seconds, "user", outcome->user,
+            "sys", outcome->system, "status", status, "max_rss", (json_int_t)outcome->max_rss,
+            "collector_rss", (json_int_t)outcome->collector_rss, "agent_rss",
+            (json_int_t)outcome->agent_rss);
     char *text = json_dumps(end, JSON_COMPACT);
     json_decref(end);
     return text;
@@ -297,7 +301,10 @@ static void print_summary(const struct outcome *outcome, const char *path)
 static struct outcome outcome_of(
     const struct collector *collector, const struct rusage *usage, double seconds)
 {
+    struct rusage own = {0};
+    getrusage(RUSAGE_SELF, &own);
     struct outcome outcome = {.seconds = seconds,
+        .collector_rss = (uint64_t)own.ru_maxrss * 1024,
         .user = seconds_of(usage->ru_utime),
         .system = seconds_of(usage->ru_stime),
         .peak = *accounts_peak_totals(&collector->accounts.all),
@@ -308,6 +315,9 @@ static struct outcome outcome_of(
         outcome.end.native += image->end.native;
         if (image->max_rss > outcome.max_rss) {
             outcome.max_rss = image->max_rss;
+        }
+        if (image->max_agent > outcome.agent_rss) {
+            outcome.agent_rss = image->max_agent;
         }
     }
     return outcome;

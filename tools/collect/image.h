@@ -54,7 +54,7 @@ struct image {
     size_t n_regions, regions_capacity;
     uint64_t high; /* largest python + native since the last sample, beside account.high */
     uint32_t n_threads, other_threads; /* definitions; the id that further ones share */
-    uint64_t max_rss;
+    uint64_t max_rss, max_agent; /* bytes; of the agent what is in the process beside its own */
     struct sample *samples; /* not yet written */
     size_t n_samples, samples_capacity;
 };

@@ -40,6 +40,7 @@ void sampler_take(struct collector *collector, struct image *image)
     if (!rss) {
         return;
     }
+    image->max_agent = ours > image->max_agent ? ours : image->max_agent;
     image->samples = memory_grow(
         image->samples, &image->samples_capacity, image->n_samples + 1, sizeof(*image->samples));
     struct sample *sample = &image->samples[image->n_samples++];

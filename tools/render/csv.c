@@ -4,7 +4,11 @@
 #include "render/csv.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "render/escape.h"
 
 static void separate(struct csv *csv)
 {
@@ -12,20 +16,35 @@ static void separate(struct csv *csv)
         fputc(',', csv->file);
 }
 
+/* Spreadsheets take these for formulas, whatever the quotes. */
+static bool is_formula(const char *text)
+{
+    char *end;
+    if (!*text || !strchr("=+-@", *text))
+        return false;
+    strtod(text, &end);
+    return end == text || *end;
+}
+
 void csv_text(struct csv *csv, const char *text)
 {
+    bool quoted = text[strcspn(text, ",\"")];
     separate(csv);
-    if (!text[strcspn(text, ",\"\r\n")]) {
-        fputs(text, csv->file);
-        return;
+    if (quoted)
+        fputc('"', csv->file);
+    if (is_formula(text))
+        fputc('\'', csv->file);
+    while (*text) {
+        size_t size = strcspn(text, "\"");
+        print_data(csv->file, text, size);
+        text += size;
+        if (*text) {
+            fputs("\"\"", csv->file);
+            text++;
+        }
     }
-    fputc('"', csv->file);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', csv->file);
-        fputc(*text, csv->file);
-    }
-    fputc('"', csv->file);
+    if (quoted)
+        fputc('"', csv->file);
 }
 
 void csv_number(struct csv *csv, int64_t number)

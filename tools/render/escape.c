@@ -31,7 +31,7 @@ size_t utf8_decode(const char *text, size_t size, uint32_t *character)
 }
 
 /* Controls, line ends, and what turns the direction of writing. */
-static bool is_harmless(uint32_t c)
+bool utf8_is_harmless(uint32_t c)
 {
     return c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0) && c != 0x2028 && c != 0x2029 &&
            !(c >= 0x200b && c <= 0x200f) && !(c >= 0x202a && c <= 0x202e) &&
@@ -49,21 +49,30 @@ static void print_code(FILE *file, uint32_t c)
         fprintf(file, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
 }
 
-void print_escaped(FILE *file, const char *text, size_t size)
+static void print_characters(FILE *file, const char *text, size_t size, bool utf8)
 {
     const char *end = text + size;
-    bool utf8 = output_utf8();
     while (text < end) {
         uint32_t c;
         size_t length = utf8_decode(text, (size_t)(end - text), &c);
         if (!length)
             c = (unsigned char)*text;
-        if (length && is_harmless(c) && (c < 0x80 || utf8))
+        if (length && utf8_is_harmless(c) && (c < 0x80 || utf8))
             fwrite(text, 1, length, file);
         else
             print_code(file, c);
         text += length ? length : 1;
     }
+}
+
+void print_escaped(FILE *file, const char *text, size_t size)
+{
+    print_characters(file, text, size, output_utf8());
+}
+
+void print_data(FILE *file, const char *text, size_t size)
+{
+    print_characters(file, text, size, true);
 }
 
 void print_name(FILE *file, const char *name)

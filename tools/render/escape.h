@@ -5,6 +5,7 @@
 #ifndef RENDER_ESCAPE_H
 #define RENDER_ESCAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,5 +19,9 @@ size_t utf8_decode(const char *text, size_t size, uint32_t *character);
 void print_escaped(FILE *file, const char *text, size_t size);
 /* The same for a string that ends with NUL. */
 void print_name(FILE *file, const char *name);
+/* As print_escaped, but always in UTF-8: for files that programs read. */
+void print_data(FILE *file, const char *text, size_t size);
+/* False for what moves a cursor, ends a line or turns the direction of writing. */
+bool utf8_is_harmless(uint32_t character);
 
 #endif

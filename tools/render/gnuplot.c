@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "render/escape.h"
+
 #ifndef MEMTRACE_PLOTS_DIR
 #define MEMTRACE_PLOTS_DIR "/usr/local/share/memtrace/plots"
 #endif
@@ -32,7 +34,7 @@ static size_t character_size(const unsigned char *text)
         code = code << 6 | (text[i] & 0x3f);
     }
     bool overlong = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
-    bool control = code < 0xa0 || code == 0x2028 || code == 0x2029;
+    bool control = !utf8_is_harmless(code);
     bool unassigned = (code >= 0xd800 && code < 0xe000) || (code & 0xfffe) == 0xfffe;
     return overlong || control || unassigned || code > 0x10ffff ? 0 : size;
 }
@@ -45,8 +47,10 @@ void gnuplot_string(FILE *script, const char *text)
         size_t size = character_size(at);
         if (*at < 0x20 || *at == 0x7f)
             putc(' ', script);
-        else if (*at == '\'')
-            fputs("''", script);
+        else if (*at == '\'') /* doubled at the start of a string gnuplot takes it for its end */
+            fputs("\u2019", script);
+        else if (strncmp((const char *)at, "]]>", 3) == 0) /* in an SVG it would be no text */
+            fputs("] ", script);
         else if (size)
             fwrite(at, 1, size, script);
         else

@@ -67,3 +67,17 @@ const char *info_host(const struct report *report)
     const char *host = json_string_value(json_object_get(report->meta, "host"));
     return host ? host : "";
 }
+
+static uint64_t size_of(const json_t *end, const char *key)
+{
+    json_int_t size = json_integer_value(json_object_get(end, key));
+    return size > 0 ? (uint64_t)size : 0;
+}
+
+struct info_own info_own(const struct report *report)
+{
+    json_t *end = report->trace.end ? json_loads(report->trace.end, 0, NULL) : NULL;
+    struct info_own own = {size_of(end, "collector_rss"), size_of(end, "agent_rss")};
+    json_decref(end);
+    return own;
+}

@@ -28,6 +28,12 @@ uint64_t info_duration(const struct trace *trace);
 double info_start(const struct report *report);
 const char *info_host(const struct report *report);
 
+/* What memtrace itself took at most: the collector, the agent in one process; 0: not known. */
+struct info_own {
+    uint64_t collector, agent;
+};
+struct info_own info_own(const struct report *report);
+
 extern const char *const info_boundary_names[];
 
 #endif

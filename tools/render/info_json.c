@@ -151,6 +151,17 @@ static void put_peaks(struct json *json, const struct trace *trace)
     json_close(json, ']');
 }
 
+static void put_own(struct json *json, const struct report *report)
+{
+    struct info_own own = info_own(report);
+    if (!own.collector)
+        return;
+    json_open(json, "own", '{');
+    json_number(json, "collector", (int64_t)own.collector);
+    json_number(json, "agent", (int64_t)own.agent);
+    json_close(json, '}');
+}
+
 static void put_file(struct json *json, const struct report *report)
 {
     const struct trace *trace = &report->trace;
@@ -191,5 +202,6 @@ void info_json(FILE *file, const struct report *report)
     json_number(&json, "marks", (int64_t)info_marks(trace));
     put_regions(&json, trace);
     put_peaks(&json, trace);
+    put_own(&json, report);
     json_close(&json, '}');
 }

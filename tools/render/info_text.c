@@ -91,6 +91,16 @@ static void print_peaks(FILE *file, const struct trace *trace)
     }
 }
 
+static void print_own(FILE *file, const struct report *report)
+{
+    struct info_own own = info_own(report);
+    char collector[FORMAT_SIZE], agent[FORMAT_SIZE];
+    if (own.collector)
+        fprintf(file, "memtrace itself: collector %s, agent %s in a process\n",
+            format_size(collector, (int64_t)own.collector, UNITS_AUTO),
+            format_size(agent, (int64_t)own.agent, UNITS_AUTO));
+}
+
 static void print_start(FILE *file, double start)
 {
     time_t seconds = (time_t)start;
@@ -142,4 +152,5 @@ void info_text(FILE *file, const struct report *report)
     print_boundaries(file, trace);
     print_named(file, trace);
     print_peaks(file, trace);
+    print_own(file, report);
 }

@@ -20,8 +20,8 @@ static void print_string(FILE *file, const char *text, size_t size)
         size_t length = utf8_decode(text, (size_t)(end - text), &c);
         if (!length)
             fprintf(file, "\\udc%02x", (unsigned char)*text);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(file, "\\u%04x", c);
+        else if (!utf8_is_harmless(c))
+            fprintf(file, "\\u%04x", c); /* none of these is beyond */
         else if (c == '"' || c == '\\')
             fprintf(file, "\\%c", (int)c);
         else

@@ -6,7 +6,7 @@ if (strstrt(GPVAL_TERMINALS, 'pngcairo')) {
 } else {
     set terminal png noenhanced truecolor size 1200,700
 }
-title_text = 'python3 `touch executed` ''"$(touch executed) !touch executed x_1^2{a}@b  [31m ? <&>\'
+title_text = 'python3 `touch executed` ’"$(touch executed) !touch executed x_1^2{a}@b  [31m ? <&>\'
 subtitle_text = '2024-05-14 10:22:31, laptop, Python 3.11.2, 2.00 s'
 time_label = 'time (s)'
 size_label = 'memory (MiB)'
