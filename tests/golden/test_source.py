@@ -46,6 +46,12 @@ class Test:
         return [line.strip() for line in done.stdout.decode().splitlines()
                 if line.startswith("    ")]
 
+    def lines(self, *options):
+        done = subprocess.run([self.memtrace, "lines", *options, "t.mtrace"], cwd=self.directory,
+                              env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+        return done.stdout.decode().splitlines()
+
     def same(self, name, got, expected):
         self.number += 1
         self.failed += got != expected
@@ -56,7 +62,7 @@ class Test:
 
 def main():
     memtrace, assembler = map(os.path.abspath, sys.argv[1:3])
-    print("1..10")
+    print("1..12")
     with tempfile.TemporaryDirectory() as temporary:
         directory = pathlib.Path(temporary)
         here, there = directory / "here", directory / "there"
@@ -85,6 +91,13 @@ def main():
         test.same("elsewhere", test.top("--source", f"{here}=there"), lines + ["secret"])
         test.same("below a slash", test.top("--source", f"{here}/=there/"), lines + ["secret"])
         test.same("no part of a name", test.top("--source", f"{str(here)[:-1]}=there"), [])
+        annotated = test.lines("--all", "b.py")
+        test.same("not here to be annotated", annotated[-1][:20], "the file is not here")
+        (there / "b.py").write_text("def f():\n    z = 1\n\n  # end\n")
+        os.utime(there / "b.py", (1, 1))
+        annotated = test.lines("--all", "b.py", "--source", f"{here}=there")
+        test.same("annotated with its indentation", [line[65:] for line in annotated[-4:]],
+                  ["     1  def f():", "     2      z = 1", "     3", "     4    # end"])
     return test.failed > 0
 
 

@@ -133,3 +133,14 @@ struct source_text sources_of_node(struct sources *sources, uint32_t node)
     }
     return found;
 }
+
+struct source *sources_file(struct sources *sources, const char *name)
+{
+    for (uint32_t file = 1; file < sources->trace->n_strings; file++) {
+        if (strcmp(sources->trace->strings[file].data, name) != 0)
+            continue;
+        struct opened *opened = open_file(sources, file);
+        return opened ? opened->source : NULL;
+    }
+    return NULL;
+}

@@ -31,4 +31,7 @@ struct source_text {
 /* The text of the line of a node's own frame. */
 struct source_text sources_of_node(struct sources *sources, uint32_t node);
 
+/* A whole file as it is here, NULL if it is not; it lives as long as `sources`. */
+struct source *sources_file(struct sources *sources, const char *name);
+
 #endif

@@ -10,19 +10,40 @@
 
 #include "trace/meta.h"
 
+static size_t either(size_t own, size_t all)
+{
+    return own > all ? own : all;
+}
+
+void moment_ends(const struct trace *trace, size_t *ends)
+{
+    size_t *lasts = calloc(trace->n_processes, sizeof *lasts);
+    if (!lasts)
+        abort();
+    memset(ends, 0, trace->n_processes * sizeof *ends);
+    for (size_t i = 0; i < trace->n_boundaries; i++) {
+        const struct trace_boundary *boundary = &trace->boundaries[i];
+        if (boundary->kind == MT_BOUNDARY_END)
+            ends[boundary->process] = i + 1;
+        else if (boundary->kind == MT_BOUNDARY_LAST)
+            lasts[boundary->process] = i + 1;
+    }
+    for (size_t p = trace->n_processes; p-- > 0;) { /* 0, which is all, comes last */
+        size_t end = either(ends[p], ends[0]), last = either(lasts[p], lasts[0]);
+        ends[p] = end ? end : last ? last : trace->n_boundaries;
+    }
+    free(lasts);
+}
+
 size_t moment_end_of(const struct trace *trace, uint32_t process)
 {
-    size_t last = 0;
-    for (size_t i = trace->n_boundaries; i-- > 0;) {
-        const struct trace_boundary *boundary = &trace->boundaries[i];
-        if (boundary->process != process && boundary->process != 0)
-            continue;
-        if (boundary->kind == MT_BOUNDARY_END)
-            return i + 1;
-        if (boundary->kind == MT_BOUNDARY_LAST && !last)
-            last = i + 1;
-    }
-    return last ? last : trace->n_boundaries;
+    size_t *ends = calloc(trace->n_processes, sizeof *ends);
+    if (!ends)
+        abort();
+    moment_ends(trace, ends);
+    size_t end = ends[process];
+    free(ends);
+    return end;
 }
 
 /* The process selected if it is only one, else 0. */

@@ -63,6 +63,8 @@ enum moment_error moment_find_start(struct instant *instant, const struct trace 
 /* How many boundaries lead to a process's own end: to its last END, else its last LAST, else all
    that there are. */
 size_t moment_end_of(const struct trace *trace, uint32_t process);
+/* The same of all processes, by id. */
+void moment_ends(const struct trace *trace, size_t *ends);
 /* The peak of the processes selected: of one, its own; else that of the sum.  May not be there. */
 const struct trace_peak *moment_peak(const struct trace *trace, const bool *selected);
 

@@ -191,10 +191,14 @@ void source_close(struct source *source)
 
 /* ---- one line ---- */
 
-static void trim(const char **text, size_t *size)
+static void trim_end(const char *text, size_t *size)
 {
-    while (*size && strchr(" \t\r\n\f", (*text)[*size - 1]))
+    while (*size && strchr(" \t\r\n\f", text[*size - 1]))
         --*size;
+}
+
+static void trim_begin(const char **text, size_t *size)
+{
     while (*size && strchr(" \t\f", **text)) {
         ++*text;
         --*size;
@@ -242,17 +246,34 @@ static size_t decode(struct source *source, const char *text, size_t size)
     return (size_t)(out - source->decoded);
 }
 
-const char *source_line(struct source *source, uint32_t number, size_t *size)
+static const char *line_of(struct source *source, uint32_t number, size_t *size, bool indented)
 {
     if (number == 0 || number > source->n_lines)
         return NULL;
     const char *text = source->text + source->lines[number - 1];
     *size = source->lines[number] - source->lines[number - 1];
-    trim(&text, size);
+    trim_end(text, size);
+    if (!indented)
+        trim_begin(&text, size);
     if (source->encoding == UTF8) {
         *size = whole_characters(text, *size);
         return text;
     }
     *size = decode(source, text, *size);
     return source->decoded;
+}
+
+const char *source_line(struct source *source, uint32_t number, size_t *size)
+{
+    return line_of(source, number, size, false);
+}
+
+const char *source_indented(struct source *source, uint32_t number, size_t *size)
+{
+    return line_of(source, number, size, true);
+}
+
+size_t source_count(const struct source *source)
+{
+    return source->n_lines;
 }

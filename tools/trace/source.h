@@ -20,5 +20,8 @@ void source_close(struct source *source);
    SOURCE_LINE_MAX bytes.  What its encoding does not decode is \xNN.  NULL if there is no such
    line; else valid until the next call. */
 const char *source_line(struct source *source, uint32_t number, size_t *size);
+/* The same with the blanks before it. */
+const char *source_indented(struct source *source, uint32_t number, size_t *size);
+size_t source_count(const struct source *source);
 
 #endif

@@ -119,8 +119,9 @@ void state_at(struct state *state, const struct trace *trace, const struct insta
         add_peak(&adder);
         break;
     case MOMENT_END:
+        moment_ends(trace, adder.limits);
         for (uint32_t p = 1; p < trace->n_processes; p++)
-            adder.limits[p] = selected[p] ? moment_end_of(trace, p) : 0;
+            adder.limits[p] = selected[p] ? adder.limits[p] : 0;
         sum_up(&adder);
         break;
     default:
