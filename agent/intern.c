@@ -2,7 +2,7 @@
  * The trie of stacks and the table of codes (intern.h).  In the host, inside
  * malloc; memory comes from mmap alone.
  *
- * A node holds up to six children inline, found by a 16-bit tag; more go to a
+ * A node holds up to three children inline, found by a 16-bit tag; more go to a
  * hash table.  Nodes lie in the order of their creation, so that a stack's nodes
  * are mostly neighbours.
  */
@@ -16,11 +16,12 @@
 #include "sys.h"
 
 #define NODES_START 256u
-#define NODES_SHARE 65536u /* nodes of a whole process, in soft limits of its threads */
+#define NODES_SHARE 131072u /* nodes of a whole process, in soft limits of its threads */
 #define NODES_FAIR 4096u
+#define NODES_STEP 1024u /* between two looks at whether there are too many */
 #define CODES_START 256u
 #define CODES_SHARE 16384u
-#define INLINE_CHILDREN 6u
+#define INLINE_CHILDREN 3u
 #define DEATHS 1024u
 #define TOMBSTONE 1u
 
@@ -42,7 +43,7 @@ static void tell_size(const struct thread *thread)
 {
     uint64_t bytes = thread->n_nodes * sizeof(struct node)
         + thread->codes_capacity * sizeof(struct code)
-        + thread->overflow_capacity * sizeof(uint32_t)
+        + thread->overflow_capacity * sizeof(uint64_t)
         + thread->levels_capacity * sizeof(struct level);
     atomic_store_explicit(&thread->ring->agent_bytes, bytes, memory_order_relaxed);
 }
@@ -69,19 +70,28 @@ void intern_discard(struct thread *thread)
 {
     discard(thread->nodes, thread->nodes_capacity * sizeof(struct node));
     discard(thread->codes, thread->codes_capacity * sizeof(struct code));
-    discard(thread->overflow, thread->overflow_capacity * sizeof(uint32_t));
+    discard(thread->overflow, thread->overflow_capacity * sizeof(uint64_t));
     thread->nodes = NULL;
     thread->codes = NULL;
     thread->overflow = NULL;
 }
 
-bool intern_is_full(const struct thread *thread, uint32_t more)
+bool intern_count(struct thread *thread, uint32_t more)
 {
     uint32_t threads = thread_count();
     uint32_t share = NODES_SHARE / (threads ? threads : 1);
     uint32_t limit = share > NODES_FAIR ? share : NODES_FAIR;
+    thread->nodes_checked = thread->n_nodes + more + NODES_STEP;
+    if (thread->nodes_checked > MT_NODE_LIMIT) {
+        thread->nodes_checked = MT_NODE_LIMIT;
+    }
     return (thread->n_nodes > limit && thread->n_nodes / 4 > thread->depth)
         || thread->n_nodes + more > MT_NODE_LIMIT || thread->n_codes > CODES_SHARE;
+}
+
+static void forget_memos(struct thread *thread)
+{
+    memset(thread->memos, 0, sizeof(thread->memos));
 }
 
 __attribute__((noinline)) void intern_reset(struct thread *thread)
@@ -89,9 +99,11 @@ __attribute__((noinline)) void intern_reset(struct thread *thread)
     memset(thread->nodes, 0, sizeof(struct node)); /* the others are written when made */
     memset(thread->codes, 0, thread->codes_capacity * sizeof(struct code));
     if (thread->overflow) {
-        memset(thread->overflow, 0, thread->overflow_capacity * sizeof(uint32_t));
+        memset(thread->overflow, 0, thread->overflow_capacity * sizeof(uint64_t));
     }
+    forget_memos(thread);
     thread->n_nodes = 1;
+    thread->nodes_checked = 0;
     thread->n_overflow = thread->codes_used = thread->n_codes = 0;
     thread->native.n_modules = thread->native.last_number = thread->native.unloads = 0;
     thread->depth = 0;
@@ -100,13 +112,20 @@ __attribute__((noinline)) void intern_reset(struct thread *thread)
 
 /* ---- nodes ---- */
 
-static uint32_t overflow_slot(const struct thread *thread, uint32_t parent, uint64_t key)
+static uint32_t overflow_hash(uint32_t parent, uint64_t key)
+{
+    return (uint32_t)(mix(key + mix(parent)) >> 8);
+}
+
+/* Where the child is, or would go. */
+static uint64_t *overflow_slot(
+    const struct thread *thread, uint32_t hash, uint32_t parent, uint64_t key)
 {
     uint32_t mask = thread->overflow_capacity - 1;
-    uint32_t slot = (uint32_t)mix(key + mix(parent)) & mask;
-    for (;; slot = (slot + 1) & mask) {
-        uint32_t child = thread->overflow[slot];
-        if (!child || (thread->nodes[child].parent == parent && thread->nodes[child].key == key)) {
+    for (uint32_t at = hash & mask;; at = (at + 1) & mask) {
+        uint64_t *slot = &thread->overflow[at];
+        const struct node *node = &thread->nodes[(uint32_t)*slot];
+        if (!*slot || (*slot >> 32 == hash && node->parent == parent && node->key == key)) {
             return slot;
         }
     }
@@ -115,9 +134,9 @@ static uint32_t overflow_slot(const struct thread *thread, uint32_t parent, uint
 static bool grow_overflow(struct thread *thread)
 {
     uint32_t old_capacity = thread->overflow_capacity;
-    uint32_t *old = thread->overflow;
-    uint32_t capacity = old_capacity ? old_capacity * 2 : 1024;
-    uint32_t *table = sys_map_private(capacity * sizeof(uint32_t));
+    uint64_t *old = thread->overflow;
+    uint32_t capacity = old_capacity ? old_capacity * 2 : 512;
+    uint64_t *table = sys_map_private(capacity * sizeof(uint64_t));
     if (!table) {
         return false;
     }
@@ -125,20 +144,24 @@ static bool grow_overflow(struct thread *thread)
     thread->overflow_capacity = capacity;
     for (uint32_t i = 0; i < old_capacity; i++) {
         if (old[i]) {
-            const struct node *node = &thread->nodes[old[i]];
-            table[overflow_slot(thread, node->parent, node->key)] = old[i];
+            uint32_t at = (uint32_t)(old[i] >> 32) & (capacity - 1);
+            while (table[at]) {
+                at = (at + 1) & (capacity - 1);
+            }
+            table[at] = old[i];
         }
     }
-    discard(old, old_capacity * sizeof(uint32_t));
+    discard(old, old_capacity * sizeof(uint64_t));
     return true;
 }
 
 static bool add_overflow(struct thread *thread, uint32_t parent, uint64_t key, uint32_t child)
 {
+    uint32_t hash = overflow_hash(parent, key);
     if (thread->n_overflow * 2 >= thread->overflow_capacity && !grow_overflow(thread)) {
         return false;
     }
-    thread->overflow[overflow_slot(thread, parent, key)] = child;
+    *overflow_slot(thread, hash, parent, key) = (uint64_t)hash << 32 | child;
     thread->n_overflow++;
     return true;
 }
@@ -204,7 +227,8 @@ uint32_t intern_node(
         }
     }
     if (up->children == INLINE_CHILDREN && thread->n_overflow) {
-        uint32_t child = thread->overflow[overflow_slot(thread, parent, key)];
+        uint32_t hash = overflow_hash(parent, key);
+        uint32_t child = (uint32_t)*overflow_slot(thread, hash, parent, key);
         if (child) {
             return child;
         }
@@ -302,6 +326,7 @@ static void bury(struct thread *thread, uintptr_t address)
     if (code->address) {
         code->address = TOMBSTONE;
         thread->depth = 0;
+        forget_memos(thread);
     }
 }
 

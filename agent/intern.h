@@ -24,7 +24,7 @@ const struct code *intern_code(struct thread *thread, uintptr_t address);
 
 /* True when the cache has outgrown its share, or has no number for as many more nodes, and should
    be reset at a quiet moment. */
-bool intern_is_full(const struct thread *thread, uint32_t more);
+static inline bool intern_is_full(struct thread *thread, uint32_t more);
 /* Forgets all nodes and codes, here and in the collector.  The cached stack goes with them. */
 void intern_reset(struct thread *thread);
 
@@ -36,5 +36,14 @@ void intern_distrust(void);
    hold one of them and was dropped. */
 void intern_bury(struct thread *thread);
 bool intern_deaths_pending(const struct thread *thread);
+
+/* Slow path of intern_is_full. */
+bool intern_count(struct thread *thread, uint32_t more);
+
+static inline bool intern_is_full(struct thread *thread, uint32_t more)
+{
+    return __builtin_expect(thread->n_nodes + more > thread->nodes_checked, 0) &&
+           intern_count(thread, more);
+}
 
 #endif

@@ -229,7 +229,7 @@ static void distrust(struct native *native)
     }
 }
 
-static bool is_full(const struct thread *thread)
+static bool is_full(struct thread *thread)
 {
     const struct native *native = &thread->native;
     return intern_is_full(thread, 1) || native->n_modules >= MODULES_MAX ||

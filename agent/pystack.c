@@ -117,10 +117,11 @@ static inline uintptr_t dead_slot(
     return is_called_from(py, frame, above) && slot + 8 <= above ? slot : 0;
 }
 
-static inline bool is_marked(const struct thread *thread, uintptr_t frame, uintptr_t above)
+static inline __attribute__((always_inline)) bool is_marked_as(
+    const struct thread *thread, uintptr_t frame, uintptr_t above, enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
-    switch (py->mark_kind) {
+    switch (kind) {
     case PY_MARK_STACK: {
         int32_t stacktop = (int32_t)peek32(frame + py->frame_stacktop);
         if (stacktop < 0) {
@@ -137,6 +138,11 @@ static inline bool is_marked(const struct thread *thread, uintptr_t frame, uintp
     default:
         return false;
     }
+}
+
+static inline bool is_marked(const struct thread *thread, uintptr_t frame, uintptr_t above)
+{
+    return is_marked_as(thread, frame, above, python.offsets.mark_kind);
 }
 
 static inline void mark_suspended(
@@ -226,8 +232,8 @@ static inline int32_t check_levels(struct checked *checked, int32_t from, bool p
             __builtin_expect(peek64(level->frame + py->frame_back) != below, 0)) {
             return (int32_t)(level - thread->levels);
         }
-        if (level == thread->levels || (checked->trusted && is_shown(thread, level) &&
-                                           is_marked(thread, level->frame, above))) {
+        if (level == thread->levels ||
+            (checked->trusted && is_marked(thread, level->frame, above))) {
             checked->first = (uint32_t)(level - thread->levels);
             return -1;
         }
@@ -319,6 +325,60 @@ static inline uintptr_t read_instruction(const struct pyoffsets *py, uintptr_t f
                                               : peek32(frame + py->frame_instr);
 }
 
+/* ---- nodes ---- */
+
+/* A value that a frame at this place of its code has, and no frame of another code that lives. */
+static inline uint64_t where_is(const struct pyoffsets *py, const struct level *level)
+{
+    return py->instr_kind == PY_INSTR_POINTER ? level->instruction
+                                              : level->code ^ level->instruction << 48;
+}
+
+static inline struct memo *memo_of(struct thread *thread, uint64_t where, uint32_t parent)
+{
+    uint32_t hash = (uint32_t)where + parent * 0x9e3779b1u;
+    return &thread->memos[(hash ^ hash >> 15) >> 1 & (THREAD_MEMOS - 1)];
+}
+
+/* Where lasti has more than 16 bits `where_is` is not enough. */
+static inline bool may_remember(const struct pyoffsets *py, const struct level *level)
+{
+    return py->instr_kind == PY_INSTR_POINTER || level->instruction < UINT16_MAX;
+}
+
+/* Asks the trie; false if the frame does not show. */
+static __attribute__((noinline)) bool intern_level(
+    struct thread *thread, struct level *level, uint32_t parent)
+{
+    const struct pyoffsets *py = &python.offsets;
+    const struct code *code = level->code ? intern_code(thread, level->code) : NULL;
+    if (!code || is_incomplete(py, level, code)) {
+        return false;
+    }
+    uint32_t node =
+        intern_node(thread, parent, code->id, offset_of(py, level->instruction, code->base));
+    bool is_plain = py->instr_kind != PY_INSTR_POINTER || level->instruction >= code->first;
+    if (node != parent && is_plain && may_remember(py, level)) {
+        uint64_t where = where_is(py, level);
+        *memo_of(thread, where, parent) = (struct memo){where, parent, node};
+    }
+    level->node = node;
+    return node != parent;
+}
+
+/* Finds the node of a level whose frame was read, above `parent`. */
+static inline bool find_node(struct thread *thread, struct level *level, uint32_t parent)
+{
+    const struct pyoffsets *py = &python.offsets;
+    uint64_t where = where_is(py, level);
+    const struct memo *memo = memo_of(thread, where, parent);
+    if (memo->where == where && memo->parent == parent && may_remember(py, level)) {
+        level->node = memo->node;
+        return true;
+    }
+    return intern_level(thread, level, parent);
+}
+
 /* Reads a frame into a level above the one with node `parent`. */
 static void read_level(struct thread *thread, struct level *level, uintptr_t frame, uint32_t parent)
 {
@@ -329,13 +389,7 @@ static void read_level(struct thread *thread, struct level *level, uintptr_t fra
     }
     level->instruction = read_instruction(py, frame);
     level->code = peek64(frame + py->frame_code) & ~(uintptr_t)py->code_tag_mask;
-    const struct code *code = level->code ? intern_code(thread, level->code) : NULL;
-    if (code && !is_incomplete(py, level, code)) {
-        level->code_id = code->id;
-        level->base = code->base;
-        level->node =
-            intern_node(thread, parent, code->id, offset_of(py, level->instruction, code->base));
-    }
+    find_node(thread, level, parent);
 }
 
 static bool make_room(struct thread *thread, uint32_t depth)
@@ -387,45 +441,75 @@ static __attribute__((noinline)) uint32_t walk(struct thread *thread, uintptr_t 
     return node;
 }
 
+static __attribute__((noinline)) bool step_anew(struct thread *thread, struct level *level,
+    uintptr_t instruction, uint32_t parent, uint32_t *node)
+{
+    struct level moved = {level->frame, instruction, level->code, 0};
+    if (intern_is_full(thread, 1) || !intern_level(thread, &moved, parent)) {
+        return false;
+    }
+    *level = moved;
+    *node = moved.node;
+    return true;
+}
+
 /* The innermost activation is the one that was last seen: it may have moved on, no more. */
-static inline bool step(struct thread *thread, uintptr_t frame, uint32_t *node)
+static inline __attribute__((always_inline)) bool step(
+    struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
 {
     const struct pyoffsets *py = &python.offsets;
     struct level *level = &thread->levels[thread->depth - 1];
-    if (level->frame != frame || !is_shown(thread, level) || !is_marked(thread, frame, 0)) {
+    if (level->frame != frame || !is_marked_as(thread, frame, 0, kind)) {
         return false;
     }
-    uintptr_t instruction = read_instruction(py, frame);
-    if (instruction != level->instruction) {
-        if (intern_is_full(thread, 1)) {
-            return false;
-        }
-        uint32_t parent = thread->depth > 1 ? level[-1].node : 0;
-        uint32_t moved =
-            intern_node(thread, parent, level->code_id, offset_of(py, instruction, level->base));
-        if (moved == parent) {
-            return false;
-        }
-        level->instruction = instruction;
-        level->node = moved;
-    }
+    bool is_pointer = kind != PY_MARK_TRACE_LINES;
+    uintptr_t instruction =
+        is_pointer ? peek64(frame + py->frame_instr) : peek32(frame + py->frame_instr);
     *node = level->node;
-    return true;
+    if (instruction == level->instruction) {
+        return true;
+    }
+    uint32_t parent = thread->depth > 1 ? level[-1].node : 0;
+    uint64_t where = is_pointer ? instruction : level->code ^ instruction << 48;
+    const struct memo *memo = memo_of(thread, where, parent);
+    if (__builtin_expect(memo->where == where && memo->parent == parent &&
+                             (is_pointer || instruction < UINT16_MAX),
+            1)) {
+        level->instruction = instruction;
+        *node = level->node = memo->node;
+        return true;
+    }
+    return step_anew(thread, level, instruction, parent, node);
+}
+
+static inline __attribute__((always_inline)) uint32_t node_of(
+    struct thread *thread, uintptr_t state, enum py_mark_kind kind)
+{
+    uint32_t node;
+    uintptr_t frame = top_frame(state);
+    bool trusted = may_mark(thread, state);
+    if (__builtin_expect(trusted && thread->depth, 1) && step(thread, frame, kind, &node)) {
+        return node;
+    }
+    return walk(thread, frame, trusted);
 }
 
 uint32_t pystack_node(struct thread *thread, uintptr_t state)
 {
-    uint32_t node;
     if (!state) {
         return 0;
     }
     if (__builtin_expect(intern_deaths_pending(thread), 0)) {
         intern_bury(thread);
     }
-    uintptr_t frame = top_frame(state);
-    bool trusted = may_mark(thread, state);
-    if (trusted && thread->depth && step(thread, frame, &node)) {
-        return node;
+    switch (python.offsets.mark_kind) {
+    case PY_MARK_STACK:
+        return node_of(thread, state, PY_MARK_STACK);
+    case PY_MARK_OWNER:
+        return node_of(thread, state, PY_MARK_OWNER);
+    case PY_MARK_TRACE_LINES:
+        return node_of(thread, state, PY_MARK_TRACE_LINES);
+    default:
+        return walk(thread, top_frame(state), false);
     }
-    return walk(thread, frame, trusted);
 }

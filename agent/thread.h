@@ -15,18 +15,23 @@
 
 /* One level of the Python stack as last seen, root first (pystack.c). */
 struct level {
-    uintptr_t frame, instruction, code, base; /* base: as of struct code */
-    uint32_t node, code_id;
+    uintptr_t frame, instruction, code;
+    uint32_t node;
 };
 
-/* A node of the trie (intern.c): one cache line. */
+/* A node of the trie (intern.c): half a cache line. */
 struct node {
     uint64_t key; /* code id << 32 | instruction */
     uint32_t parent;
+    uint32_t child[3];
+    uint16_t tags[3];
     uint16_t children; /* inline children in use */
-    uint16_t tags[6];
-    uint32_t child[6];
-    uint32_t reserved[2];
+};
+
+/* The last answers of the trie: a node by its parent and where its frame is. */
+struct memo {
+    uint64_t where;
+    uint32_t parent, node;
 };
 
 struct code {
@@ -61,6 +66,7 @@ struct native {
 
 #define THREAD_HINTS 512u
 #define THREAD_LOOK UINT64_MAX /* no time of the clock */
+#define THREAD_MEMOS 256u
 
 struct thread {
     /* the ring */
@@ -83,13 +89,15 @@ struct thread {
     /* the trie and the codes of this ring */
     struct node *nodes;
     uint32_t n_nodes, nodes_capacity;
-    uint32_t *overflow; /* hash of children that found no inline slot */
+    uint32_t nodes_checked; /* up to so many there is no need to ask whether they are too many */
+    uint64_t *overflow;     /* children that found no inline slot: hash << 32 | child */
     uint32_t overflow_capacity, n_overflow;
     struct code *codes;
     uint32_t codes_capacity, codes_used, n_codes;
     uintptr_t *fresh; /* frames not yet in the cache, innermost first */
     uint32_t fresh_capacity;
     uint32_t hints[THREAD_HINTS]; /* frame → its level, to be checked */
+    struct memo memos[THREAD_MEMOS];
     struct native native;
     _Atomic uint32_t taken;
     int tid;
