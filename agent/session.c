@@ -70,6 +70,12 @@ static bool control_fits(const struct mt_control *control)
     return control->magic == MT_CONTROL_MAGIC && control->version == MT_RING_VERSION;
 }
 
+/* Not with --no-children, unless it is the first process, whatever that has become by exec. */
+static bool is_wanted(const struct mt_control *control)
+{
+    return !control->only_pid || control->only_pid == sys_pid();
+}
+
 static void join(struct mt_control *control)
 {
     static const char never_single = 0;
@@ -112,7 +118,7 @@ void session_attach(void)
         sys_unmap(control, sizeof(*control));
         return;
     }
-    if (atomic_load(&control->state) == MT_STATE_RUNNING) {
+    if (atomic_load(&control->state) == MT_STATE_RUNNING && is_wanted(control)) {
         join(control);
     }
 }
@@ -148,6 +154,11 @@ void session_forked(void)
         session.forked_at[1] = forking->head;
     }
     thread_forget_all();
+    if (!is_wanted(session.control)) {
+        session_off(NULL);
+        sys_restore_signals(blocked);
+        return;
+    }
     session.parent_image = session.image;
     session.parent_fork = thread_self.fork;
     thread_self.fork = 0;

@@ -26,7 +26,7 @@
 struct run {
     const char *output, *python, *module, *code;
     unsigned interval_ms;
-    bool quiet, best_effort, probe, off;
+    bool quiet, best_effort, probe, off, no_children;
     char **rest; /* the program, or the arguments of -m and -c */
     int n_rest;
     char *name;  /* for the file's name */
@@ -35,7 +35,7 @@ struct run {
     const char *why_untraced;
 };
 
-enum { OPTION_PYTHON = 256, OPTION_INTERVAL, OPTION_BEST_EFFORT, OPTION_OFF, OPTION_PROBE };
+enum { OPTION_PYTHON = 256, OPTION_INTERVAL, OPTION_BEST_EFFORT, OPTION_OFF, OPTION_NO_CHILDREN, OPTION_PROBE };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
@@ -52,6 +52,8 @@ static const struct argp_option options[] = {
         "if tracing cannot start, say so and run the program", 0},
     {"off", OPTION_OFF, NULL, 0, "record allocations only after the program calls memtrace.start()",
         0},
+    {"no-children", OPTION_NO_CHILDREN, NULL, 0,
+        "record the first process alone, not what it forks or starts", 0},
     {"probe-agent", OPTION_PROBE, NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -102,6 +104,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_OFF:
         run->off = true;
+        return 0;
+    case OPTION_NO_CHILDREN:
+        run->no_children = true;
         return 0;
     case OPTION_PROBE:
         run->probe = true;
@@ -341,6 +346,7 @@ static int start(struct run *run, struct collector *collector, struct launch *la
     session_output(collector, fd, *path, meta);
     free(meta);
     collector->main_pid = launch->pid;
+    collector->shared.control->only_pid = run->no_children ? launch->pid : 0;
     if (run->why_untraced) {
         session_adopt(collector, launch->pid, launch->program, run->argv[0]);
     }

@@ -22,7 +22,7 @@
 #define MT_CONTROL_NAME "control"         /* its control file */
 #define MT_RING_NAME "ring."              /* its rings: "ring." and the slot in decimal */
 
-#define MT_SLOTS 16384u        /* rings that one session can have */
+#define MT_SLOTS 65536u        /* rings that one session can have */
 #define MT_RING_HEADER 4096u   /* bytes before a ring's first word */
 #define MT_COUNTERS 1024u      /* order counters of a process */
 #define MT_COUNTER_SHIFT 20    /* a counter serves addresses that agree above this bit */
@@ -52,6 +52,7 @@ struct mt_control {
     uint64_t ring_bytes; /* data bytes of each ring, a power of two and of pages */
     _Atomic uint32_t state;
     uint32_t flags; /* enum mt_session_flags */
+    int32_t only_pid; /* of the process that alone is traced, 0: all are */
     _Alignas(64) _Atomic uint64_t clock_us; /* microseconds since the session began; moves while
                                                the collector lives, at most every millisecond */
     _Alignas(64) _Atomic uint32_t slots_used;

@@ -1,4 +1,9 @@
 """fork, exec and spawn: every process is in the trace, and the parent's numbers are its own."""
+import shutil
+import socket
+import subprocess
+
+import pytest
 import support
 
 
@@ -134,10 +139,154 @@ os.execv(sys.executable, [sys.executable, "-c", "size = 6666666; held = b'x' * s
     assert any(6666699 <= r["size"] < 6700000 for r in rows if r.get("filename") == "<string>")
 
 
-def test_no_children_is_one_process(traced_once):
-    result = traced_once.script("held = b'x' * 1000\n")
-    info = traced_once.report("info", result.trace)
-    assert len(info["processes"]) == 1
+def test_no_children(traced_once):
+    """The first process alone, through its execs; what it forks and starts runs untraced."""
+    result = traced_once.script("""
+import os, subprocess, sys
+if len(sys.argv) == 1:
+    os.execv(sys.executable, [sys.executable, __file__, "again"])
+held = b"x" * 1000
+subprocess.check_call([sys.executable, "-c", "pass"])
+pid = os.fork()
+if pid == 0:
+    held = [bytes(1000) for n in range(1000)]
+    os._exit(5)
+print(os.WEXITSTATUS(os.waitpid(pid, 0)[1]), os.getpid())
+""", options=["--no-children"])
+    status, pid = result.out.split()
+    info = traced_once.assert_sound(result.trace)
+    assert status == b"5"
+    assert {p["pid"] for p in info["processes"]} == {int(pid)}, info["processes"]
+
+
+def test_a_thousand_short_children(traced_once):
+    """Each is in the trace, what each inherited and freed is exact, and reports are short."""
+    count = 200 if support.QUICK else 1000
+    result = traced_once.script("""
+import os, sys
+held = [b"x" * 10000 for n in range(10)]
+for n in range(int(sys.argv[1])):
+    pid = os.fork()
+    if pid == 0:
+        del held[:5]
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+""", count)
+    info = traced_once.assert_sound(result.trace)
+    forked = [p for p in info["processes"] if p["origin"] == "fork"]
+    assert len(forked) == count
+    for child in forked:
+        had = child["inherited"]
+        assert 5 * 10033 <= had["size"] - had["size_at_end"] < 5 * 10033 + 5000, child
+        assert 5 <= had["count"] - had["count_at_end"] == child["inherited_frees"] < 50, child
+    text = support.execute([traced_once.memtrace, "info", result.trace]).out.decode()
+    assert "\n  %d more that held less\n" % (count + 1 - 40) in text
+    assert len(text.splitlines()) < 300
+
+
+def test_small_processes_are_one_row(traced_once):
+    """A wrapper made of shells: dozens of them before Python starts."""
+    path = traced_once.directory / "shim.sh"
+    path.write_text("""#!/bin/sh
+i=0
+while [ $i -lt 20 ]; do
+    name=$(basename "$0")
+    i=$((i + 1))
+done
+exec "$@"
+""")
+    path.chmod(0o755)
+    result = traced_once.run("--", path, traced_once.python.path, "-c",
+                             "held = b'x' * 100000; print('here')")
+    assert result.out == b"here\n"
+    info = traced_once.assert_sound(result.trace)
+    assert len(info["processes"]) > 20
+    text = support.execute([traced_once.memtrace, "info", result.trace]).out.decode()
+    line, = [line for line in text.splitlines() if "small processes: " in line]
+    assert "basename 20" in line, text
+    rows = traced_once.rows(result.trace, key="process")
+    assert len(rows) == 2 and sum("small_processes" in row for row in rows) == 1, rows
+
+
+def test_a_script_that_starts_python_twice(traced_once):
+    path = traced_once.directory / "twice.sh"
+    path.write_text('#!/bin/sh\n"$1" -c "a = [0] * 111111" && "$1" -c "b = [0] * 222222"\n')
+    path.chmod(0o755)
+    result = traced_once.run("--", path, traced_once.python.path)
+    info = traced_once.assert_sound(result.trace)
+    first, second = [str(p["pid"]) for p in info["processes"] if p["python"] == "traced"]
+    for pid, size in ((first, 8 * 111111), (second, 8 * 222222)):
+        rows = traced_once.rows(result.trace, "--process", pid)
+        assert any(size <= row["size"] < size + 5000 for row in rows), rows
+
+
+def test_process_pool(traced):
+    result = traced.script("""
+import concurrent.futures
+def work(n):
+    b = b"x" * 40000  # kept
+    held.append(b)
+    return n
+held = []
+if __name__ == "__main__":
+    with concurrent.futures.ProcessPoolExecutor(2) as pool:
+        print(sum(pool.map(work, range(8))))
+""")
+    assert result.out == b"28\n", result
+    traced.assert_sound(result.trace)
+    assert traced.at(result.trace, "kept") == (8 * 40033, 8)
+
+
+def test_posix_spawn(traced_once):
+    result = traced_once.script("""
+import os, sys
+pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "held = b'x' * 3333333"], os.environ)
+print(pid, os.waitpid(pid, 0)[1])
+""")
+    pid, status = map(int, result.out.split())
+    info = traced_once.assert_sound(result.trace)
+    assert status == 0 and process_with(info, pid)["python"] == "traced"
+
+
+def test_gunicorn(traced_plain):
+    """A preloaded application: it is the master's, the workers inherit it."""
+    gunicorn = shutil.which("gunicorn", path="/usr/bin")
+    if not gunicorn:
+        pytest.skip("gunicorn is not installed")
+    (traced_plain.directory / "app.py").write_text("""
+import os
+data = [b"x" * 100000 for n in range(30)]
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"%d" % os.getpid()]
+""")
+    address = traced_plain.directory / "socket"
+    command, trace = traced_plain.command(
+        gunicorn, "--preload", "-w", "2", "-b", "unix:%s" % address, "app:application")
+    process = subprocess.Popen([str(word) for word in command], stderr=subprocess.DEVNULL,
+                               env=support.clean_environment(), cwd=str(traced_plain.directory))
+    pids = set()
+
+    def both_answer():
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(address))
+                client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                pids.add(int(client.makefile().read().rsplit("\n", 1)[1]))
+        except OSError:
+            return False
+        return len(pids) == 2
+    try:
+        support.wait_for(both_answer, "two workers", 60)
+    finally:
+        process.terminate()
+        assert process.wait(support.TIMEOUT) == 0
+    info = traced_plain.assert_sound(trace)
+    for pid in pids:
+        worker = process_with(info, pid)
+        assert worker["inherited"]["size"] > 30 * 100033 and worker["status"] != -2, worker
+    rows = traced_plain.rows(trace, "--include", "*/app.py", key="filename")
+    assert len(rows) <= 1 and all(row["size"] < 31 * 100033 + 100000 for row in rows), rows
 
 
 def test_a_process_that_runs_on(traced_once):

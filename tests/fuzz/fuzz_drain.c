@@ -139,6 +139,7 @@ static void discard(struct collector *collector)
         memory_free(collector->images[i]);
     }
     memory_free(collector->images);
+    memory_free(collector->living);
     memory_free(collector->rings);
     memory_free(collector->path);
     boundaries_free(&collector->boundaries);

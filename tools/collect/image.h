@@ -55,6 +55,7 @@ struct image {
     uint64_t high; /* largest python + native since the last sample, beside account.high */
     uint32_t n_threads, other_threads; /* definitions; the id that further ones share */
     uint64_t max_rss, max_agent; /* bytes; of the agent what is in the process beside its own */
+    uint64_t agent_bytes;        /* as last weighed, with its rings */
     struct sample *samples; /* not yet written */
     size_t n_samples, samples_capacity;
 };

@@ -74,6 +74,9 @@ struct image *images_make(
     collector->images = memory_grow(collector->images, &collector->images_capacity,
         collector->n_images + 1, sizeof(*collector->images));
     collector->images[collector->n_images++] = image;
+    collector->living = memory_grow(collector->living, &collector->living_capacity,
+        collector->n_living + 1, sizeof(*collector->living));
+    collector->living[collector->n_living++] = image;
     return image;
 }
 
@@ -377,8 +380,9 @@ void images_finish(struct collector *collector, struct image *image, int status)
 
 void images_find_dead(struct collector *collector)
 {
-    for (size_t i = 0; i < collector->n_images; i++) {
-        struct image *image = collector->images[i];
+    size_t kept = 0;
+    for (size_t i = 0; i < collector->n_living; i++) {
+        struct image *image = collector->living[i];
         if (image->finished && image->forks.n_points &&
             collector->now_us > image->end_us + LATE_US) {
             forks_leave(image, true);
@@ -386,7 +390,11 @@ void images_find_dead(struct collector *collector)
         if (!image->finished && image->pid != collector->main_pid && process_is_dead(image)) {
             images_finish(collector, image, MT_STATUS_UNKNOWN);
         }
+        if (!image->finished || image->forks.n_points) {
+            collector->living[kept++] = image;
+        }
     }
+    collector->n_living = kept;
 }
 void images_reopen(struct collector *collector)
 {

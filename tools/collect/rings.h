@@ -14,5 +14,7 @@ uint64_t rings_drain(struct collector *collector, const struct image *only);
 void rings_close(struct collector *collector, struct ring *ring);
 /* After a kill of the collector: maps them anew. */
 void rings_reopen(struct collector *collector);
+/* Finds how many bytes of each living image's resident set are the agent's. */
+void rings_weigh(struct collector *collector);
 
 #endif

@@ -36,7 +36,7 @@ static uint64_t read_rss(int statm)
 
 void sampler_take(struct collector *collector, struct image *image)
 {
-    uint64_t rss = read_rss(image->statm), ours = session_agent_bytes(collector, image);
+    uint64_t rss = read_rss(image->statm), ours = image->agent_bytes;
     if (!rss) {
         return;
     }

@@ -73,8 +73,9 @@ int session_create(struct collector **result, unsigned interval_ms)
 
 static void sample_all(struct collector *collector)
 {
-    for (size_t i = 0; i < collector->n_images; i++) {
-        struct image *image = collector->images[i];
+    rings_weigh(collector);
+    for (size_t i = 0; i < collector->n_living; i++) {
+        struct image *image = collector->living[i];
         if (image->announced && !image->finished) {
             sampler_take(collector, image);
         }
@@ -141,6 +142,7 @@ void session_free(struct collector *collector)
         memory_free(collector->images[i]);
     }
     memory_free(collector->images);
+    memory_free(collector->living);
     memory_free(collector->rings);
     memory_free(collector->path);
     boundaries_free(&collector->boundaries);

@@ -30,6 +30,8 @@ struct collector {
     uint32_t n_slots;
     struct image **images; /* in the order of their first ring */
     size_t n_images, images_capacity;
+    struct image **living; /* those of them that are not over, or that children ask */
+    size_t n_living, living_capacity;
     uint64_t start_ns; /* CLOCK_MONOTONIC when the session began */
     uint64_t now_us, sampled_us, flushed_us, ticked_us;
     unsigned interval_ms; /* between samples of RSS */
@@ -75,7 +77,5 @@ void session_abandon(struct collector *collector);
 
 /* Microseconds since the session began. */
 uint64_t session_clock(const struct collector *collector);
-/* Bytes of the agent that the kernel counts as resident in an image's process. */
-uint64_t session_agent_bytes(const struct collector *collector, const struct image *image);
 
 #endif

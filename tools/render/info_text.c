@@ -33,7 +33,7 @@ static void print_definitions(FILE *file, const struct trace *trace)
     fprintf(file, "samples: %zu\n", samples);
 }
 
-enum { BOUNDARIES_SHOWN = 20 };
+enum { BOUNDARIES_SHOWN = 20, PEAKS_SHOWN = 20 };
 
 static void print_boundary(
     FILE *file, const struct trace *trace, const struct trace_boundary *boundary)
@@ -77,9 +77,10 @@ static void print_named(FILE *file, const struct trace *trace)
 static void print_peaks(FILE *file, const struct trace *trace)
 {
     char size[FORMAT_SIZE], time[FORMAT_SIZE], count[FORMAT_SIZE];
+    size_t n = 0;
     for (size_t i = 0; i < trace->n_processes; i++) {
         const struct trace_peak *peak = &trace->peaks[i];
-        if (!peak->present)
+        if (!peak->present || (i && n++ >= PEAKS_SHOWN))
             continue;
         if (i)
             fprintf(file, "peak of %d: ", trace->processes[i].pid);
@@ -89,6 +90,8 @@ static void print_peaks(FILE *file, const struct trace *trace)
             format_total(size, (int64_t)(peak->python + peak->native), UNITS_AUTO),
             format_time(time, peak->time_us), format_count(count, (int64_t)peak->blocks));
     }
+    if (n > PEAKS_SHOWN)
+        fprintf(file, "  and those of %zu more processes\n", n - PEAKS_SHOWN);
 }
 
 static void print_own(FILE *file, const struct report *report)

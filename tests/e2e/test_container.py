@@ -1,0 +1,125 @@
+"""As in a container: first process of a PID namespace, nobody's user, system calls refused."""
+import errno
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+import support
+
+NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+@pytest.fixture
+def as_init(traced_once):
+    """The command line of `memtrace run` as PID 1."""
+    if not shutil.which("unshare") or support.execute(NAMESPACE + ["true"]).status != 0:
+        pytest.skip("no PID namespace can be made here")
+
+    def make(*arguments):
+        command, trace = traced_once.command(*arguments)
+        return NAMESPACE + command, trace
+    return make
+
+
+def write(traced, name, text):
+    path = traced.directory / name
+    path.write_text(text)
+    return path
+
+
+def test_as_pid_1(traced_once, as_init):
+    """Status, output and an orphan: it is reaped, or the program would see it in /proc."""
+    path = write(traced_once, "orphan.py", """
+import os, sys
+read, write = os.pipe()
+if os.fork() == 0:
+    orphan = os.fork()
+    if orphan == 0:
+        os._exit(0)
+    os.write(write, b"%d" % orphan)
+    os._exit(0)
+os.wait()
+orphan = os.read(read, 20).decode()
+while os.path.exists("/proc/" + orphan):
+    pass
+held = b"x" * 123456
+print(os.getppid())
+sys.exit(7)
+""")
+    command, trace = as_init(path)
+    result = support.execute(command, cwd=str(traced_once.directory))
+    assert (result.status, result.out) == (7, b"1\n"), result
+    info = traced_once.assert_sound(trace)
+    assert len(info["processes"]) == 3 and info["sealed"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_signals_are_passed_on(traced_once, number):
+    """`docker stop` sends SIGTERM to memtrace: the program gets it, once, and may clean up."""
+    ready = traced_once.directory / "ready"
+    path = write(traced_once, "stopped.py", """
+import os, signal, sys
+seen = []
+signal.signal(%d, lambda number, frame: seen.append(number))
+open(sys.argv[1], "w").write("x")
+while not seen:
+    signal.pause()
+print(len(seen))
+sys.exit(3)
+""" % number)
+    command, trace = traced_once.command(path, ready)
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE,
+                               env=support.clean_environment(), cwd=str(traced_once.directory))
+    support.wait_for(ready.exists, "the program's handler")
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=support.TIMEOUT)
+    assert (process.returncode, out) == (3, b"1\n")
+    assert traced_once.assert_sound(trace)["sealed"]
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS])
+def test_system_calls_refused(traced_once, error):
+    program = traced_once.directory / "seccomp"
+    built = support.execute(["cc", "-O1", support.PROGRAMS / "seccomp.c", "-o", program])
+    assert built.status == 0, built
+    path = write(traced_once, "plain.py", """
+import os, subprocess, sys
+held = b"x" * 123456  # held
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+os.waitpid(pid, 0)
+sys.exit(subprocess.call(["true"]))
+""")
+    command, trace = traced_once.command(path)
+    result = support.execute([program, error] + command, cwd=str(traced_once.directory))
+    if result.status == 99:
+        pytest.skip("no system call filter can be set here: " + result.message)
+    assert result.status == 0, result
+    info = traced_once.assert_sound(trace)
+    assert len(info["processes"]) >= 2
+    assert all(process["status"] != -2 for process in info["processes"]), info["processes"]
+
+
+def test_nobody(traced_once):
+    """A user without a name, without a home, in a directory that it cannot write to."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("only root can become somebody else")
+    nobody = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
+    python = traced_once.python.path
+    if support.execute(nobody + [python, "-c", ""]).status != 0 or \
+            support.execute(nobody + [support.MEMTRACE, "--help"]).status != 0:
+        pytest.skip("the build or the interpreter is not readable for other users")
+    result = support.execute(
+        nobody + ["env", "-i", "PATH=/usr/bin:/bin", support.MEMTRACE, "run", "--python", python,
+                  "-c", "import os; held = b'x' * 123456; print(os.getuid())"], cwd="/")
+    assert (result.status, result.out) == (0, b"54321\n"), result
+    assert "it goes to /tmp/" in result.message, result
+    trace = result.message.split("it goes to ")[1].split()[0]
+    try:
+        info = traced_once.report("info", trace)
+        assert info["sealed"] and info["processes"][0]["unknown_frees"] == 0
+    finally:
+        os.unlink(trace)
