@@ -83,6 +83,8 @@ void trace_free(struct trace *trace)
     free(trace->peaks);
     free(trace->sizes);
     free(trace->threads);
+    free(trace->modules);
+    free(trace->natives);
     free(trace->sites);
     free(trace->boundaries);
     free(trace->sources);
