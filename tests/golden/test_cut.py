@@ -116,6 +116,33 @@ def check_bombs(data, path):
     return True
 
 
+def check_claims(directory):
+    """Small chunks that are sound and stand for millions of records: read in bounded memory."""
+    text, path = directory / "claims.txt", directory / "claims.mtrace"
+    empty = 1 << 22
+    strings = "80808002" + "00" * empty  # so many strings of no bytes
+    text.write_text("meta {}\n" + ("chunk 2 " + strings + "\n") * 6 + "end {}\n")
+    subprocess.run([ASSEMBLE, text, path], check=True)
+    process = subprocess.Popen([MEMTRACE, "info", "--format", "json", path],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seen = json.loads(output)
+    if status or not seen["damaged"] or not seen["definitions"]["strings"]:
+        print(f"# claims: status {status}, {output[:300]!r}")
+        return False
+    if usage.ru_maxrss > 700 << 10 and "ASAN_OPTIONS" not in os.environ:
+        print(f"# claims: {usage.ru_maxrss} KiB of memory for a file of {path.stat().st_size} bytes")
+        return False
+    return True
+
+
+def check_endless():
+    """What never ends is no trace, and that is said before it has been read."""
+    status, output, errors = run("/dev/zero", "top")
+    return status == 1 and not output and len(errors.splitlines()) == 1
+
+
 def check_bodies(directory):
     """Chunks whose frame is good but whose body is not are damage."""
     bodies = {
@@ -147,13 +174,15 @@ def main():
         whole = directory / "whole"
         subprocess.run([ASSEMBLE, HERE / "traces" / "tree.txt", whole], check=True)
         data = whole.read_bytes()
-        print("1..6")
+        print("1..8")
         good &= result(check_cuts(data, path), "cut at each byte")
         good &= result(check_commands(data, path), "cut beside the ends of chunks")
         good &= result(check_changes(data, path), "one byte changed")
         good &= result(check_header(data, path), "versions")
         good &= result(check_bombs(data, path), "untrue sizes")
         good &= result(check_bodies(directory), "bodies that cannot be")
+        good &= result(check_claims(directory), "claims of millions")
+        good &= result(check_endless(), "a file without end")
     return not good
 
 

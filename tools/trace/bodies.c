@@ -14,11 +14,21 @@
 
 typedef void parse_function(struct reader *reader, struct cursor *body);
 
+/* A few bytes in a file can claim to be millions of records. */
+static bool take_room(struct reader *reader, size_t count, size_t item)
+{
+    if (count > reader->room / item)
+        reader->no_room = true;
+    else
+        reader->room -= count * item;
+    return !reader->no_room;
+}
+
 /* Makes room for `more` zeroed records behind `count`. */
 static void *extend(struct reader *reader, void *array, size_t count, size_t more, size_t item)
 {
     char *bigger = NULL;
-    if (more == 0)
+    if (more == 0 || !take_room(reader, more, item))
         return array;
     if (count + more < UINT32_MAX)
         bigger = reallocarray(array, count + more, item);
@@ -31,10 +41,12 @@ static void *extend(struct reader *reader, void *array, size_t count, size_t mor
 }
 
 #define EXTEND(reader, array, count, more)                                                         \
-    ((array) = extend((reader), (array), (count), (more), sizeof *(array)), !(reader)->no_memory)
+    ((array) = extend((reader), (array), (count), (more), sizeof *(array)), !(reader)->no_memory && !(reader)->no_room)
 
 static void *allocate(struct reader *reader, size_t size)
 {
+    if (!take_room(reader, size, 1))
+        return NULL;
     void *memory = arena_alloc(reader->trace->arena, size);
     if (!memory)
         reader->no_memory = true;
@@ -276,11 +288,11 @@ static struct trace_row *parse_rows(
 {
     struct trace *trace = reader->trace;
     size_t n = cursor_count(body, 2 + (size_t)values);
-    struct row *encoded = calloc(n ? n : 1, sizeof *encoded);
     struct trace_row *rows = allocate(reader, n * sizeof *rows);
+    struct row *encoded = rows ? calloc(n ? n : 1, sizeof *encoded) : NULL;
     *count = n;
     if (!encoded || !rows) {
-        reader->no_memory |= !encoded;
+        reader->no_memory |= rows && !encoded;
         free(encoded);
         return rows;
     }
@@ -495,7 +507,7 @@ bool bodies_parse(struct reader *reader, int kind, struct cursor *body)
     if ((size_t)kind >= sizeof parsers / sizeof *parsers || !parsers[kind])
         return true;
     parsers[kind](reader, body);
-    return !body->bad && cursor_left(body) == 0;
+    return !reader->no_room && !body->bad && cursor_left(body) == 0;
 }
 
 void bodies_begin(struct reader *reader)

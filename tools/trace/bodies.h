@@ -11,7 +11,9 @@
 
 struct reader {
     struct trace *trace;
-    bool no_memory; /* once set, the trace is of no use */
+    bool no_memory;
+    uint64_t room; /* bytes that the model may still take; a trace that wants more is damaged */
+    bool no_room; /* once set, the trace is of no use */
 };
 
 /* Puts the entries for "none" into an empty trace. */

@@ -22,6 +22,22 @@ static uint32_t get_u32(const uint8_t *at)
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
+static enum trace_error check_header(const struct chunk_file *file)
+{
+    const uint8_t *bytes = file->bytes;
+    size_t magic = file->size < MT_TRACE_MAGIC_SIZE ? file->size : MT_TRACE_MAGIC_SIZE;
+    if (file->size == 0)
+        return TRACE_ERROR_EMPTY;
+    if (memcmp(bytes, MT_TRACE_MAGIC, magic) != 0)
+        return TRACE_ERROR_FOREIGN;
+    if (file->size < MT_TRACE_HEADER_SIZE)
+        return TRACE_ERROR_NOTHING;
+    unsigned major = bytes[MT_TRACE_MAGIC_SIZE] | (unsigned)bytes[MT_TRACE_MAGIC_SIZE + 1] << 8;
+    if (major > MT_TRACE_MAJOR)
+        return TRACE_ERROR_NEWER;
+    return major == MT_TRACE_MAJOR ? TRACE_OK : TRACE_ERROR_FOREIGN;
+}
+
 /* Appends what read() gives until it gives no more.  A pipe will do as well. */
 static enum trace_error read_all(struct chunk_file *file, int fd, size_t capacity)
 {
@@ -41,6 +57,8 @@ static enum trace_error read_all(struct chunk_file *file, int fd, size_t capacit
         if (n == 0)
             return TRACE_OK;
         file->size += (size_t)n;
+        if (file->size >= MT_TRACE_HEADER_SIZE && check_header(file) != TRACE_OK)
+            return TRACE_OK; /* no trace: the rest, which may never end, does not matter */
     }
 }
 
@@ -62,22 +80,6 @@ static enum trace_error load(struct chunk_file *file, const char *path)
     close(fd);
     errno = saved;
     return error;
-}
-
-static enum trace_error check_header(const struct chunk_file *file)
-{
-    const uint8_t *bytes = file->bytes;
-    size_t magic = file->size < MT_TRACE_MAGIC_SIZE ? file->size : MT_TRACE_MAGIC_SIZE;
-    if (file->size == 0)
-        return TRACE_ERROR_EMPTY;
-    if (memcmp(bytes, MT_TRACE_MAGIC, magic) != 0)
-        return TRACE_ERROR_FOREIGN;
-    if (file->size < MT_TRACE_HEADER_SIZE)
-        return TRACE_ERROR_NOTHING;
-    unsigned major = bytes[MT_TRACE_MAGIC_SIZE] | (unsigned)bytes[MT_TRACE_MAGIC_SIZE + 1] << 8;
-    if (major > MT_TRACE_MAJOR)
-        return TRACE_ERROR_NEWER;
-    return major == MT_TRACE_MAJOR ? TRACE_OK : TRACE_ERROR_FOREIGN;
 }
 
 enum trace_error chunk_open(struct chunk_file *file, const char *path)

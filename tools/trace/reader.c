@@ -13,6 +13,10 @@
 #include "trace/bodies.h"
 #include "trace/chunk.h"
 
+/* What the model of a file may take: enough for any honest one. */
+#define ROOM_BASE (256ull << 20)
+#define ROOM_RATIO 512ull
+
 static void parse_file(struct reader *reader, struct chunk_file *file)
 {
     enum chunk_status status = CHUNK_GOOD;
@@ -47,6 +51,7 @@ enum trace_error trace_read(struct trace *trace, const char *path)
     memset(trace, 0, sizeof *trace);
     enum trace_error error = chunk_open(&file, path);
     if (error == TRACE_OK) {
+        reader.room = ROOM_BASE + ROOM_RATIO * file.size;
         trace->path = strdup(path);
         bodies_begin(&reader);
         if (!reader.no_memory)
