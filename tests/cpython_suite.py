@@ -55,7 +55,8 @@ PLAYS_WITH_ALLOCATORS = {"test_capi", "test_embed", "test_faulthandler", "test_t
 # CPython tells its allocators by the functions that are on top of them: whoever wraps them, as
 # tracemalloc does, leaves it without a name for them and without pymalloc's statistics.
 EXPECTED = {"test_sys.SysModuleTest.test_debugmallocstats", "test_cmd_line.CmdLineTest.test_xdev",
-            "test_cmd_line.CmdLineTest.test_pythonmalloc"}
+            "test_cmd_line.CmdLineTest.test_pythonmalloc",
+            "test_cmd_line.CmdLineTest.test_python_malloc_stats"}
 TIMEOUT, GRACE = 600, 60
 GOOD = ("passed", "skipped")
 
@@ -255,6 +256,7 @@ def main():
     options = take_options()
     if not os.access(str(support.MEMTRACE), os.X_OK):
         sys.exit("no memtrace at %s: build it, or set MEMTRACE" % support.MEMTRACE)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" ignores it
     if options.logs:
         options.logs.mkdir(exist_ok=True)
     passed = failed = 0
