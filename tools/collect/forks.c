@@ -96,8 +96,8 @@ static void tidy(struct forks *forks)
 static void drop_point(struct forks *forks, size_t i)
 {
     forks->n_points--;
-    memmove(&forks->points[i], &forks->points[i + 1],
-        (forks->n_points - i) * sizeof(*forks->points));
+    memmove(
+        &forks->points[i], &forks->points[i + 1], (forks->n_points - i) * sizeof(*forks->points));
     if (forks->n_own && (!forks->n_points || forks->n_own > forks->tidy_at)) {
         tidy(forks);
     }
@@ -206,8 +206,8 @@ static void note_ahead(struct forks *forks, uint32_t after, int64_t bytes, int64
 }
 
 /* What an image holds of its parent's blocks changes. */
-static void hold(struct accounts *accounts, struct image *image, int64_t bytes, int64_t blocks,
-    bool inherits)
+static void hold(
+    struct accounts *accounts, struct image *image, int64_t bytes, int64_t blocks, bool inherits)
 {
     image->forks.bytes += bytes;
     image->forks.blocks += blocks;
@@ -216,8 +216,8 @@ static void hold(struct accounts *accounts, struct image *image, int64_t bytes, 
 
 /* What was live at forks from after `after` on is otherwise than was thought: so is what their
    children have inherited, and theirs. */
-static void correct(struct accounts *accounts, struct forks *forks, uint32_t after, int64_t bytes,
-    int64_t blocks)
+static void correct(
+    struct accounts *accounts, struct forks *forks, uint32_t after, int64_t bytes, int64_t blocks)
 {
     for (size_t i = 0; i < forks->n_points; i++) {
         struct fork_point *point = &forks->points[i];
@@ -235,8 +235,8 @@ static void correct(struct accounts *accounts, struct forks *forks, uint32_t aft
     }
 }
 
-void forks_note(struct accounts *accounts, struct image *image, uint32_t after, int64_t bytes,
-    int64_t blocks)
+void forks_note(
+    struct accounts *accounts, struct image *image, uint32_t after, int64_t bytes, int64_t blocks)
 {
     struct forks *forks = &image->forks;
     if (after > forks->seen) {
@@ -269,15 +269,13 @@ void forks_inherit(
     point->child = child;
     child->forks.parent = parent;
     child->forks.number = number;
-    child->forks.cell =
-        accounts_cell(accounts, definitions_site(&accounts->definitions, &site));
+    child->forks.cell = accounts_cell(accounts, definitions_site(&accounts->definitions, &site));
     accounts_name(accounts, child->forks.cell);
     hold(accounts, child, point->bytes, point->blocks, true);
 }
 
 /* Was a block there at that fork of the image? */
-static bool had_block(
-    const struct image *image, uint32_t number, uint64_t address, uint64_t *size)
+static bool had_block(const struct image *image, uint32_t number, uint64_t address, uint64_t *size)
 {
     for (; image; number = image->forks.number, image = image->forks.parent) {
         const struct forks *forks = &image->forks;
@@ -299,8 +297,7 @@ static bool had_block(
     return false;
 }
 
-bool forks_release(
-    struct accounts *accounts, struct image *child, uint64_t address, uint32_t after)
+bool forks_release(struct accounts *accounts, struct image *child, uint64_t address, uint32_t after)
 {
     struct forks *forks = &child->forks;
     struct gone gone = {.address = address, .to = after, .inherited = true};

@@ -30,7 +30,7 @@ struct fork_point {
     int64_t bytes, blocks; /* live at the fork, and inherited */
 };
 
-struct forks { /* zeroed: never forked, not forked */
+struct forks {                 /* zeroed: never forked, not forked */
     struct fork_point *points; /* whose children matter, in the order of their numbers */
     size_t n_points, points_capacity;
     uint32_t seen; /* the last fork that its own thread has told of */
@@ -44,7 +44,7 @@ struct forks { /* zeroed: never forked, not forked */
         uint64_t address, size;
         uint32_t from, to;
         bool inherited; /* it was the parent's */
-    } * gone; /* [0] is none */
+    } * gone;           /* [0] is none */
     size_t n_gone, n_own, gone_capacity, tidy_at;
     struct index index;   /* of gone, by address */
     struct image *parent; /* whose blocks it inherited, while they are known */
@@ -70,8 +70,8 @@ static inline bool forks_care(const struct forks *forks, uint32_t after)
    are being moved have to be, too. */
 void forks_begin(struct image *image, uint32_t number, uint32_t *aged);
 /* Live memory has changed by an event after that fork, which is not forks.seen. */
-void forks_note(struct accounts *accounts, struct image *image, uint32_t after, int64_t bytes,
-    int64_t blocks);
+void forks_note(
+    struct accounts *accounts, struct image *image, uint32_t after, int64_t bytes, int64_t blocks);
 /* A block goes after that fork, and forks_care. */
 void forks_gone(struct image *image, const struct block *block, uint32_t after);
 /* The child of a fork begins: it holds what its parent did; nothing if that is not known. */

@@ -16,9 +16,9 @@ enum { SHOWN_MOST = 40, DEPTH_MOST = 8, KINDS_MOST = 6 };
 struct tree {
     FILE *file;
     const struct report *report;
-    bool *folded;     /* by process: small, where there are many of these */
-    bool *hidden;     /* that, or one too many */
-    uint32_t *parent; /* the nearest ancestor that is shown */
+    bool *folded;           /* by process: small, where there are many of these */
+    bool *hidden;           /* that, or one too many */
+    uint32_t *parent;       /* the nearest ancestor that is shown */
     uint32_t *first, *next; /* its children, in the order of their start */
     struct inheritance *inherited;
     size_t n_folded, too_many;
@@ -68,9 +68,9 @@ static void print_origin(FILE *file, const struct trace *trace, uint32_t id)
     const struct trace_process *process = &trace->processes[id];
     const struct trace_process *parent = &trace->processes[process->parent];
     char start[FORMAT_SIZE];
-    const char *how = process->origin == MT_ORIGIN_FORK   ? "forked by"
-                      : parent->pid == process->pid ? "by exec in"
-                                                          : "started by";
+    const char *how = process->origin == MT_ORIGIN_FORK ? "forked by"
+                      : parent->pid == process->pid     ? "by exec in"
+                                                        : "started by";
     if (process->parent)
         fprintf(file, "%s %d", how, parent->pid);
     else

@@ -18,11 +18,11 @@
 #define SLOTS 200
 #define IMAGES 40
 #define STEPS 4000
-#define ADDRESS(slot) (0x7f0000000000 + (uint64_t)(slot) * 16)
+#define ADDRESS(slot) (0x7f0000000000 + (uint64_t)(slot)*16)
 
 struct process {
     struct image *image;
-    uint32_t forks;                         /* last number given to a fork */
+    uint32_t forks;                        /* last number given to a fork */
     uint64_t own[SLOTS], inherited[SLOTS]; /* sizes, 0: nothing there */
 };
 
@@ -47,8 +47,7 @@ static struct process *add_process(void)
 static uint32_t cell_of(const struct process *process)
 {
     struct site_record site = {.process = process->image->process, .domain = MT_DOMAIN_MALLOC};
-    return accounts_cell(
-        &world.accounts, definitions_site(&world.accounts.definitions, &site));
+    return accounts_cell(&world.accounts, definitions_site(&world.accounts.definitions, &site));
 }
 
 static void changed(struct process *process, uint32_t after, int64_t bytes, int64_t blocks)
@@ -62,7 +61,7 @@ static void allocate(struct process *process, uint32_t after, int slot)
 {
     struct image *image = process->image;
     struct block old, block = {ADDRESS(slot), 1 + (uint64_t)rand() % 1000, cell_of(process),
-        forks_stamp(&image->forks, after)};
+                          forks_stamp(&image->forks, after)};
     process->own[slot] = block.size;
     assert_true(heapmap_put(&image->blocks, &block, &old));
     accounts_add(&world.accounts, &image->account, block.cell, block.size, 0);
