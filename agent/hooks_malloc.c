@@ -110,9 +110,7 @@ static inline void *end(void *address, size_t size, struct caller caller, enum e
 /* The interpreter reaches malloc through our hooks; where it does not, they may be gone. */
 static inline bool comes_from_python(enum entry entry, struct caller caller)
 {
-    return entry == ENTRY_OUTERMOST
-        && __builtin_expect(
-            caller.address - python.text_start < python.text_end - python.text_start, 0);
+    return entry == ENTRY_OUTERMOST && __builtin_expect(python_calls(caller.address), 0);
 }
 
 static __attribute__((noinline)) void look_for_hooks(const void *address)
@@ -154,19 +152,42 @@ void *calloc(size_t count, size_t size)
     return end(address, count * size, caller, entry, &outer);
 }
 
+/* The block as the trace knows it. */
+static inline const void *recorded_as(const void *address, enum entry entry, struct caller caller)
+{
+    return comes_from_python(entry, caller) ? python_recorded_as(address) : address;
+}
+
+/* A nested call on the very block that a hook of the interpreter is freeing or moving. */
+static inline bool is_allocators_own(
+    const void *address, enum entry entry, const struct nested *outer)
+{
+    return __builtin_expect(entry == ENTRY_NESTED, 0) && outer->below == BELOW_MOVE
+        && nested_is_same(address);
+}
+
 static inline void *move(void *old, size_t size, struct caller caller, enum entry entry,
     const struct nested *outer)
 {
+    if (old && is_allocators_own(old, entry, outer)) {
+        void *moved = next.realloc(old, size);
+        nested_leave(outer);
+        return moved;
+    }
+    const void *recorded = old ? recorded_as(old, entry, caller) : NULL;
     if (old && size == 0) { /* frees; some allocators return a block all the same */
-        trace_free(old);
+        trace_free(recorded);
         begin();
         return end(next.realloc(old, 0), 0, caller, entry, outer);
     }
-    trace_move_begin(old);
+    trace_move_begin(recorded);
     begin();
     void *address = next.realloc(old, size);
     trace_below(BELOW_NOTHING);
-    trace_native_move_end(old, address, size, caller);
+    if (recorded != old) {
+        python_note_unhooked(address);
+    }
+    trace_native_move_end(recorded, address, size, caller);
     nested_or_outermost_leave(entry, outer);
     return address;
 }
@@ -207,7 +228,9 @@ static inline void release(void *address, struct caller caller)
         }
         return;
     }
-    trace_free(address);
+    if (!is_allocators_own(address, entry, &outer)) {
+        trace_free(recorded_as(address, entry, caller));
+    }
     begin();
     next.free(address);
     trace_below(BELOW_NOTHING);

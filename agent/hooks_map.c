@@ -11,6 +11,7 @@
 #include "elfsym.h"
 #include "hooks.h"
 #include "nested.h"
+#include "python.h"
 #include "trace.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -38,7 +39,13 @@ static inline enum entry enter(struct nested *outer, const void *caller)
     if (__builtin_expect(!next.mmap, 0)) {
         hooks_start();
     }
-    return nested_or_outermost(outer, caller);
+    enum entry entry = nested_or_outermost(outer, caller);
+    if (__builtin_expect(entry == ENTRY_NESTED, 0) && outer->below == BELOW_MOVE
+        && python_calls((uintptr_t)caller)) {
+        nested_leave(outer); /* the allocator's own: tracemalloc maps nothing */
+        return ENTRY_NONE;
+    }
+    return entry;
 }
 
 static enum mt_map_flags kind_of(int flags)

@@ -8,20 +8,12 @@
  */
 #include "elfsym.h"
 #include "intern.h"
+#include "layers.h"
 #include "nested.h"
 #include "peek.h"
 #include "python.h"
+#include "rawblocks.h"
 #include "trace.h"
-
-#define LAYERS 24 /* hooks that can ever be installed */
-
-struct allocator { /* PyMemAllocatorEx */
-    void *context;
-    void *(*malloc)(void *context, size_t size);
-    void *(*calloc)(void *context, size_t count, size_t size);
-    void *(*realloc)(void *context, void *old, size_t size);
-    void (*free)(void *context, void *address);
-};
 
 struct arena_allocator { /* PyObjectArenaAllocator */
     void *context;
@@ -29,8 +21,6 @@ struct arena_allocator { /* PyObjectArenaAllocator */
     void (*free)(void *context, void *address, size_t size);
 };
 
-static struct allocator layers[LAYERS]; /* what is below each hook */
-static uint32_t layers_used;
 static struct arena_allocator arenas_below;
 
 static void (*get_allocator)(int domain, struct allocator *out);
@@ -43,22 +33,13 @@ static inline void note_end(void)
     }
 }
 
-/* The debug layer puts two words before each block: its size; the domain's letter and seven of the
-   same byte (CPython, Objects/obmalloc.c). */
-#define DEBUG_BYTES (2 * sizeof(size_t))
+/* What the debug layer has before a raw block: a letter and seven of the same byte. */
 #define DEBUG_RAW 0xfdfdfdfdfdfdfd72ull
 #define PAGE_MASK 4095u
 
-/* Hooks go missing a few times while an interpreter starts, never later in numbers. */
-#define UNHOOKED 16
-static uintptr_t unhooked_blocks[UNHOOKED];
-static uint32_t n_unhooked;
-
 void python_note_unhooked(const void *address)
 {
-    if (n_unhooked < UNHOOKED) {
-        unhooked_blocks[n_unhooked++] = (uintptr_t)address;
-    }
+    rawblocks_note(address, RAWBLOCK_UNHOOKED);
 }
 
 /* An allocator without headers may have two blocks as near as that.  At the start of a page what
@@ -68,32 +49,100 @@ static bool has_debug_layer(uintptr_t address)
     return !(address & PAGE_MASK) || peek64(address - sizeof(uint64_t)) == DEBUG_RAW;
 }
 
-/* What was recorded for a raw block that the interpreter calls `address`: it is that no more. */
-static const void *recorded_as(const void *address)
+/* What was recorded for a block that the interpreter calls `address`: it is that no more.  NULL if
+   it never was. */
+static const void *recorded_as(const void *address, enum mt_domain domain)
 {
-    for (uint32_t i = 0; i < n_unhooked; i++) {
-        if ((uintptr_t)address - DEBUG_BYTES == unhooked_blocks[i]
-            && has_debug_layer((uintptr_t)address)) {
-            unhooked_blocks[i] = 0;
-            return (const char *)address - DEBUG_BYTES;
-        }
+    if (domain != MT_DOMAIN_RAW || !address) {
+        return address;
     }
-    return address;
+    if (rawblocks_take(address, RAWBLOCK_BOOKS)) {
+        return NULL;
+    }
+    const void *base = (const char *)address - LAYERS_DEBUG_BYTES;
+    bool is_base = has_debug_layer((uintptr_t)address) && rawblocks_take(base, RAWBLOCK_UNHOOKED);
+    return is_base ? base : address;
 }
 
 /* A new raw block: what was noted of one that has been in its place is over. */
 static inline void note_new(const void *address, enum mt_domain domain)
 {
-    if (domain == MT_DOMAIN_RAW && __builtin_expect(n_unhooked != 0, 0)) {
-        recorded_as(address);
+    if (domain == MT_DOMAIN_RAW && address) {
+        rawblocks_take(address, RAWBLOCK_UNHOOKED);
+        recorded_as(address, domain);
     }
+}
+
+const void *python_recorded_as(const void *address)
+{
+    if (!layers_debug_frees(address) || !python_hook()
+        || rawblocks_take(address, RAWBLOCK_UNHOOKED)) {
+        return address;
+    }
+    return (const char *)address + LAYERS_DEBUG_BYTES;
+}
+
+/* A raw block made inside another hook is what that one returns, or pymalloc's books: the array
+   of arenas, which alone is moved from nowhere, and what it makes after a new arena. */
+static void note_books(const void *address, bool made_arena)
+{
+    if (made_arena) {
+        rawblocks_note(address, RAWBLOCK_BOOKS);
+    }
+}
+
+static void *nested_malloc(const struct allocator *below, size_t size, enum mt_domain domain)
+{
+    enum below outer = thread_self.below;
+    trace_below(BELOW_PYTHON);
+    void *address = below->malloc(below->context, size);
+    trace_below(outer);
+    note_books(address, domain == MT_DOMAIN_RAW && thread_self.depth & THREAD_MADE_ARENA);
+    return address;
+}
+
+static void *nested_calloc(
+    const struct allocator *below, size_t count, size_t size, enum mt_domain domain)
+{
+    enum below outer = thread_self.below;
+    trace_below(BELOW_PYTHON);
+    void *address = below->calloc(below->context, count, size);
+    trace_below(outer);
+    note_books(address, domain == MT_DOMAIN_RAW && thread_self.depth & THREAD_MADE_ARENA);
+    return address;
+}
+
+static void *nested_realloc(
+    const struct allocator *below, void *old, size_t size, enum mt_domain domain)
+{
+    bool is_books = domain == MT_DOMAIN_RAW && (!old || rawblocks_take(old, RAWBLOCK_BOOKS));
+    enum below outer = thread_self.below;
+    trace_below(BELOW_PYTHON);
+    void *address = below->realloc(below->context, old, size);
+    trace_below(outer);
+    note_books(address ? address : old, is_books);
+    return address;
+}
+
+/* tracemalloc is called for a raw block while one of an object is freed or moved, and clears its
+   tables there. */
+static void nested_free(const struct allocator *below, void *address, enum mt_domain domain)
+{
+    enum below outer = thread_self.below;
+    trace_below(BELOW_NOTHING);
+    if (domain == MT_DOMAIN_RAW && outer == BELOW_MOVE && !nested_is_same(address)) {
+        trace_free(recorded_as(address, domain));
+    }
+    trace_below(BELOW_PYTHON);
+    below->free(below->context, address);
+    trace_below(outer);
 }
 
 static inline void *hook_malloc(void *context, size_t size, enum mt_domain domain)
 {
     const struct allocator *below = context;
     if (!trace_enter()) {
-        return below->malloc(below->context, size);
+        return nested_malloc(below, size, domain);
     }
     note_end();
     trace_below(BELOW_PYTHON);
@@ -109,7 +158,7 @@ static inline void *hook_calloc(void *context, size_t count, size_t size, enum m
 {
     const struct allocator *below = context;
     if (!trace_enter()) {
-        return below->calloc(below->context, count, size);
+        return nested_calloc(below, count, size, domain);
     }
     note_end();
     trace_below(BELOW_PYTHON);
@@ -125,12 +174,12 @@ static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_
 {
     const struct allocator *below = context;
     if (!trace_enter()) {
-        return below->realloc(below->context, old, size);
+        return nested_realloc(below, old, size, domain);
     }
     note_end();
-    const void *recorded = domain == MT_DOMAIN_RAW ? recorded_as(old) : old;
+    const void *recorded = recorded_as(old, domain);
     trace_move_begin(recorded);
-    trace_below(BELOW_PYTHON);
+    trace_below(old ? BELOW_MOVE : BELOW_PYTHON);
     void *address = below->realloc(below->context, old, size);
     trace_below(BELOW_NOTHING);
     note_new(address, domain);
@@ -139,11 +188,19 @@ static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_
     return address;
 }
 
+/* Without a GIL the type lies behind the 16 bytes that every block has: no further than the end of
+   the allocator's segment. */
+#define SEGMENT_SHIFT 25
+static inline bool has_type(uintptr_t object)
+{
+    return !python.offsets.free_threaded || (object ^ (object + 31)) >> SEGMENT_SHIFT == 0;
+}
+
 /* Code objects are freed through here: a new one at the same address is another. */
 static inline void note_code(const void *address)
 {
     uintptr_t object = (uintptr_t)address;
-    if (python.known && object % 16 == 0
+    if (python.known && object % 16 == 0 && has_type(object)
         && peek64(object + (uintptr_t)python.offsets.object_type) == python.code_type) {
         intern_code_dies(object);
     }
@@ -156,12 +213,12 @@ static inline void hook_free(void *context, void *address, enum mt_domain domain
         note_code(address);
     }
     if (!address || !trace_enter()) {
-        below->free(below->context, address);
+        nested_free(below, address, domain);
         return;
     }
     note_end();
-    trace_free(domain == MT_DOMAIN_RAW ? recorded_as(address) : address);
-    trace_below(BELOW_PYTHON);
+    trace_free(recorded_as(address, domain));
+    trace_below(BELOW_MOVE);
     below->free(below->context, address);
     trace_below(BELOW_NOTHING);
     trace_leave();
@@ -210,7 +267,7 @@ static void *arena_alloc(void *context, size_t size)
         trace_map(address, size, MT_MAP_ARENA, NULL);
     }
     trace_below(below);
-    thread_self.depth = depth;
+    thread_self.depth = depth | (address && !outermost ? THREAD_MADE_ARENA : 0);
     return address;
 }
 
@@ -228,33 +285,18 @@ static void arena_free(void *context, void *address, size_t size)
     thread_self.depth = depth;
 }
 
-/* A layer with this allocator below it: one from before, if there is one. */
-static struct allocator *layer_above(const struct allocator *below)
-{
-    for (uint32_t i = 0; i < layers_used; i++) {
-        if (layers[i].malloc == below->malloc && layers[i].context == below->context) {
-            return &layers[i];
-        }
-    }
-    if (layers_used == LAYERS) {
-        return NULL;
-    }
-    if ((uintptr_t)below->malloc - python.text_start >= python.text_end - python.text_start) {
-        nested_foreign_layer();
-    }
-    layers[layers_used] = *below;
-    return &layers[layers_used++];
-}
-
 static bool hook_domain(int domain)
 {
     struct allocator top = {0}, hook = hooks[domain];
     get_allocator(domain, &top);
-    if (top.malloc == hook.malloc) {
+    if (layers_reach(&top, &hook)) {
         return false;
     }
-    hook.context = layer_above(&top);
-    if (hook.context) {
+    struct allocator *place = layers_place(&top);
+    hook.context = layers_add(place ? place : &top);
+    if (hook.context && place) {
+        *place = hook;
+    } else if (hook.context) {
         set_allocator(domain, &hook);
     }
     return hook.context != NULL;

@@ -426,8 +426,7 @@ struct slot { /* PyModuleDef_Slot */
 #define SLOT_EXEC 2 /* Py_mod_exec */
 #define SLOTS_MAX 12
 
-struct definition { /* PyModuleDef of a build with a GIL */
-    size_t references;
+struct definition { /* PyModuleDef, from the type in the object's header on */
     object *type;
     void *base[3];
     const char *name, *doc;
@@ -476,7 +475,8 @@ static void add_slot(struct definition *definition, struct slot *copy)
 static object *after_init(int host)
 {
     object *made = host_inits[host]();
-    struct definition *definition = made;
+    struct definition *definition =
+        (struct definition *)((char *)made + python.offsets.object_type);
     if (made && definition->type == py.definition_type) {
         if (host != IO) {
             add_slot(definition, host_slots[host]);

@@ -12,7 +12,8 @@
  * also be the allocator's own, and then it is no event.  The caller's address
  * tells: pymalloc and the layers around it call from the interpreter's code; the C
  * library's allocator calls nothing that we stand before; another allocator
- * calls from its own code; and where the last thing that an allocator does is to
+ * calls from its own code; while a block is freed or moved (BELOW_MOVE), only what is done to that block is the
+ * allocator's own, the rest is tracemalloc's, which clears its tables there; and where the last thing that an allocator does is to
  * jump to another, the caller seems to be the agent itself.  What is not told apart so: a handler
  * in the code of an interpreter that is part of the executable, inside an interpreter's hook.
  *
@@ -26,6 +27,8 @@
 #include "nested.h"
 
 #include "elfsym.h"
+#include "layers.h"
+#include "order.h"
 #include "python.h"
 #include "ring.h"
 #include "session.h"
@@ -68,7 +71,22 @@ static bool is_allocators_own(enum below below, const void *caller)
     struct code_range interpreter = {python.text_start, python.text_end};
     uintptr_t address = (uintptr_t)caller;
     return is_in(agent, address) || is_in(real, address) ||
-           (below == BELOW_PYTHON && (foreign_layers || is_in(interpreter, address)));
+           (below == BELOW_PYTHON && is_in(interpreter, address)) ||
+           (below != BELOW_NATIVE && foreign_layers);
+}
+
+bool nested_is_same(const void *address)
+{
+    const struct thread *thread = thread_self.thread;
+    uint64_t words = order_needed() ? 2 : 1, block = (uintptr_t)address;
+    if (!thread || thread->in_gap || thread->head < words) {
+        return true;
+    }
+    uint64_t event = thread->words[(thread->head - words) & thread->mask], known = event >> 16;
+    bool is_numbered = (event & 0xf) == MT_OP_FREE_SEQ || (event & 0xf) == MT_OP_REALLOC_BEGIN_SEQ;
+    bool is_plain = (event & 0xf) == MT_OP_FREE || (event & 0xf) == MT_OP_REALLOC_BEGIN;
+    return (words == 2 ? is_numbered : is_plain)
+        && (known == block || known == block + LAYERS_DEBUG_BYTES);
 }
 
 /* The thread's other ring: whoever finds none here, because a handler interrupted a handler,

@@ -30,6 +30,8 @@ struct nested {
    interrupted until nested_leave. */
 bool nested_enter(struct nested *outer, const void *caller);
 void nested_leave(const struct nested *outer);
+/* True if the hook under way (BELOW_MOVE) frees or moves this very block. */
+bool nested_is_same(const void *address);
 /* Finds what it needs to know of the real malloc. */
 void nested_setup(const void *real_malloc);
 /* An allocator below the interpreter's hooks is not the interpreter's own. */

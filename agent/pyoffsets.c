@@ -39,10 +39,11 @@ struct published {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct pyoffsets *find_row(uint16_t version)
+static const struct pyoffsets *find_row(uint16_t version, bool free_threaded)
 {
     for (size_t i = 0; i < COUNT(pyoffsets_rows); i++) {
-        if (pyoffsets_rows[i].version == version) {
+        if (pyoffsets_rows[i].version == version
+            && pyoffsets_rows[i].free_threaded == free_threaded) {
             return &pyoffsets_rows[i];
         }
     }
@@ -74,9 +75,8 @@ static bool is_release_of(uint16_t minor, uint64_t version)
 
 static bool check_build(const struct published *row, const char *runtime)
 {
-    return memcmp(runtime + row->cookie, COOKIE, sizeof(COOKIE) - 1) == 0 &&
-           is_release_of(row->version, read_word(runtime, row->hex)) &&
-           read_word(runtime, row->free_threaded) == 0;
+    return memcmp(runtime + row->cookie, COOKIE, sizeof(COOKIE) - 1) == 0
+        && is_release_of(row->version, read_word(runtime, row->hex));
 }
 
 static bool take_published(struct pyoffsets *out, const struct published *row, const char *runtime)
@@ -97,15 +97,16 @@ static bool take_published(struct pyoffsets *out, const struct published *row, c
 bool pyoffsets_find(struct pyoffsets *out, uint32_t version, const void *runtime)
 {
     uint16_t minor = (uint16_t)(version >> 16);
-    const struct pyoffsets *row = find_row(minor);
-    if (row == NULL || !is_release_of(minor, version)) {
+    const struct published *published = find_published(minor);
+    if (!is_release_of(minor, version)
+        || (published != NULL && (runtime == NULL || !check_build(published, runtime)))) {
+        return false;
+    }
+    bool free_threaded = published != NULL && read_word(runtime, published->free_threaded) != 0;
+    const struct pyoffsets *row = find_row(minor, free_threaded);
+    if (row == NULL) {
         return false;
     }
     *out = *row;
-    const struct published *published = find_published(minor);
-    if (published == NULL) {
-        return true;
-    }
-    return runtime != NULL && check_build(published, runtime) &&
-           take_published(out, published, runtime);
+    return published == NULL || take_published(out, published, runtime);
 }

@@ -1,7 +1,7 @@
 /*
  * What the agent knows of CPython's structures: one row of offsets for each
  * minor version, generated from that version's headers (generate_offsets.py).
- * The rows hold for builds with a GIL on 64-bit little-endian machines.
+ * The rows hold on 64-bit little-endian machines, each with a GIL or without.
  *
  * Runs in the host, in the library's constructor, perhaps under the loader's
  * lock: no allocation, no stdio, nothing of libc but memcmp and memcpy.
@@ -50,6 +50,7 @@ enum py_mark_kind {
  */
 struct pyoffsets {
     uint16_t version;        /* 0x030d is 3.13 */
+    uint8_t free_threaded;   /* a build without a GIL */
     uint8_t instr_kind;      /* enum py_instr_kind */
     uint8_t lines_kind;      /* enum mt_lines (memtrace/ring.h) */
     uint8_t mark_kind;       /* enum py_mark_kind */

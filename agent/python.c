@@ -70,6 +70,9 @@ void python_find(void)
     bool traces_references = elfsym_find("_Py_PrintReferences"); /* two more words in an object */
     python.known = !traces_references && python.code_type && python.current && python.of_this_thread
         && pyoffsets_find(&python.offsets, python.version, runtime);
+    if (elfsym_find("_Py_NegativeRefcount")) { /* a debug build looks at what others leave alone */
+        python.offsets.mark_kind = PY_MARK_NONE;
+    }
     if (python.known && runtime) {
         python.finalizing =
             (const volatile uintptr_t *)(runtime + python.offsets.runtime_finalizing);

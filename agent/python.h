@@ -26,6 +26,12 @@ struct python {
 };
 extern struct python python __attribute__((visibility("hidden")));
 
+/* True if this is an address in the interpreter's code. */
+static inline bool python_calls(uintptr_t caller)
+{
+    return caller - python.text_start < python.text_end - python.text_start;
+}
+
 /* Looks for an interpreter among the loaded objects; may be called again. */
 void python_find(void);
 /* Hooks its allocators, again where a hook was dropped; true if any was missing. */
@@ -33,6 +39,9 @@ bool python_hook(void);
 /* The block at this address was the interpreter's own, allocated while a hook was missing: the
    debug layer that had taken the hook's place will free it by another address. */
 void python_note_unhooked(const void *address);
+/* The interpreter frees or moves this block of malloc's itself: what was recorded for it, which
+   is another address if that was a hook above a debug layer, and the hook is missing now. */
+const void *python_recorded_as(const void *address);
 /* Writes the record that describes this program image; first in its first ring. */
 bool python_announce(struct thread *thread);
 

@@ -107,8 +107,12 @@ struct thread {
 enum below {
     BELOW_NOTHING = 0, /* the agent itself is at work */
     BELOW_NATIVE = 1,  /* the real malloc or mmap, or another function that may call them */
-    BELOW_PYTHON = 2   /* the interpreter's allocator */
+    BELOW_PYTHON = 2,  /* the interpreter's allocator */
+    BELOW_MOVE = 3     /* the same, freeing or moving a block: what it does to others are events */
 };
+
+/* In thread_local_state.depth: an arena was made during the outermost call. */
+#define THREAD_MADE_ARENA 0x10000u
 
 struct thread_local_state {
     struct thread *thread;

@@ -40,6 +40,8 @@ ASK = ("import sys, os; print(os.path.realpath(sys.executable), hasattr(sys, 'ge
 
 
 def candidates():
+    """Paths; MEMTRACE_TEST_PYTHONS names more of them, separated by colons."""
+    yield from filter(None, os.environ.get("MEMTRACE_TEST_PYTHONS", "").split(":"))
     for minor in range(6, 20):
         found = shutil.which("python3.%d" % minor)
         if found:

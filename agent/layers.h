@@ -1,0 +1,34 @@
+/*
+ * The interpreter's allocators as a pile: what a hook of ours lies on, and what
+ * lies on it.  Between may be the layers that CPython has of its own (the debug
+ * hooks, tracemalloc) and other people's.
+ */
+#ifndef AGENT_LAYERS_H
+#define AGENT_LAYERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct allocator { /* PyMemAllocatorEx */
+    void *context;
+    void *(*malloc)(void *context, size_t size);
+    void *(*calloc)(void *context, size_t count, size_t size);
+    void *(*realloc)(void *context, void *old, size_t size);
+    void (*free)(void *context, void *address);
+};
+
+/* The debug layer puts two words before each block (CPython, Objects/obmalloc.c). */
+#define LAYERS_DEBUG_BYTES (2 * sizeof(size_t))
+
+/* True if a block asked of `top` comes to `hook`, whose context is of layers_add. */
+bool layers_reach(const struct allocator *top, const struct allocator *hook);
+/* The context for a hook on top of `below`, one from before if there is one; NULL if there have
+   been too many. */
+struct allocator *layers_add(const struct allocator *below);
+/* Where the hook belongs in the pile under `top`: NULL if on it, else in the place of what this
+   points to.  tracemalloc stays above, so that its tables are memory as any other. */
+struct allocator *layers_place(const struct allocator *top);
+/* True if this block is one that the debug layer is about to free or to move. */
+bool layers_debug_frees(const void *address);
+
+#endif

@@ -1,0 +1,104 @@
+"""Ways in which an interpreter is built, started and embedded: nothing is lost in any of them."""
+import glob
+import os
+
+import pytest
+import support
+
+# Blocks small and large, moved, freed by other threads; code that is compiled and dies.
+PROGRAM = """
+import sys, threading
+held = []
+for n in range(100):
+    b = b'x' * (400 + n * 40)  # kept
+    held.append(b)
+def work():
+    kept = [bytes(n) for n in range(2000)]
+    array = bytearray()
+    for n in range(3000):
+        array += b'0123456789'
+    held.append(kept)
+threads = [threading.Thread(target=work) for _ in range(3)]
+for t in threads: t.start()
+for t in threads: t.join()
+for n in range(50):
+    exec("def f%d(): return bytes(%d)\\nf%d()" % (n, n, n))
+import json, decimal
+"""
+KEPT = (sum(400 + n * 40 + 33 for n in range(100)), 100)
+
+
+def objects_of(traced, result, mark):
+    """(size, count) of the objects of the line with this mark; tracemalloc's tables are none."""
+    path = traced.directory / ("script%d.py" % traced.count)
+    line = 1 + [line.endswith("# " + mark) for line in path.read_text().splitlines()].index(True)
+    rows = traced.rows(result.trace, "--at", "end", "--domain", "obj", "--include", str(path))
+    found = [(r["size"], r["count"]) for r in rows
+             if r["filename"] == str(path) and r["lineno"] == line]
+    return found[0] if found else (0, 0)
+
+
+def assert_kept(traced, result):
+    traced.assert_sound(result.trace)
+    assert objects_of(traced, result, "kept") == KEPT
+
+
+ENVIRONMENTS = {
+    "tracemalloc": {"PYTHONTRACEMALLOC": "1"},
+    "tracemalloc-deep": {"PYTHONTRACEMALLOC": "25"},
+    "tracemalloc-development": {"PYTHONTRACEMALLOC": "2", "PYTHONDEVMODE": "1"},
+    "tracemalloc-malloc": {"PYTHONTRACEMALLOC": "2", "PYTHONMALLOC": "malloc"},
+    "pymalloc_debug": {"PYTHONMALLOC": "pymalloc_debug"},
+    "importtime": {"PYTHONPROFILEIMPORTTIME": "1"},
+    "verbose": {"PYTHONVERBOSE": "1"},
+    "optimized": {"PYTHONOPTIMIZE": "2", "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "1"},
+}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_environment(traced, name):
+    result = traced.script(PROGRAM, env=support.clean_environment(**ENVIRONMENTS[name]))
+    assert_kept(traced, result)
+
+
+def test_tracemalloc_for_a_while(traced):
+    """Its tables are memory of the program, at the line that makes them grow; then they go."""
+    result = traced.script("""
+import tracemalloc
+tracemalloc.start(5)
+held = []
+for n in range(2000):
+    b = bytes(1000 + n)  # kept
+    held.append(b)
+size = tracemalloc.get_tracemalloc_memory()
+print(size)
+tracemalloc.stop()
+for n in range(100):
+    b = bytes(2000)  # more
+    held.append(b)
+""")
+    traced.assert_sound(result.trace)
+    assert objects_of(traced, result, "kept") == (sum(1033 + n for n in range(2000)), 2000)
+    assert objects_of(traced, result, "more") == (100 * 2033, 100)
+    rows = traced.rows(result.trace, "--at", "peak", key="domain")
+    tables = sum(row["size"] for row in rows if row["domain"] in ("raw", "malloc"))
+    assert tables >= int(result.out) > 50000
+
+
+def debug_interpreters():
+    found = sorted(glob.glob("/usr/bin/python3.[0-9]*-dbg"))
+    return [path for path in found if support.execute(
+        [path, "-c", "import sys; sys.gettotalrefcount()"]).status == 0]
+
+
+@pytest.mark.parametrize("variables", [
+    {}, {"PYTHONMALLOC": "malloc"}, {"PYTHONMALLOC": "debug"}, {"PYTHONMALLOC": "pymalloc"},
+    {"PYTHONDEVMODE": "1"}, {"PYTHONTRACEMALLOC": "3"}], ids=lambda v: "-".join(v.values()) or "plain")
+def test_debug_build(tmp_path, variables):
+    """Debug hooks from the first block on; sizes are what the program asked for all the same."""
+    found = debug_interpreters()
+    if not found:
+        pytest.skip("no debug build of Debian's here (python3-dbg)")
+    traced = support.Traced(tmp_path, support.Interpreter(found[0], (3,), "debug"))
+    result = traced.script(PROGRAM, env=support.clean_environment(**variables))
+    assert_kept(traced, result)
