@@ -11,8 +11,8 @@
 #include "peek.h"
 #include "python.h"
 
-#define LAYERS 24   /* hooks that can ever be installed */
-#define PILE 8      /* more layers than anybody piles up */
+#define LAYERS 24                  /* hooks that can ever be installed */
+#define PILE 8                     /* more layers than anybody piles up */
 #define DEAD 0xddddddddddddddddull /* what the debug layer fills a block with that it frees */
 
 static struct allocator layers[LAYERS]; /* what is below each hook */
@@ -69,8 +69,9 @@ struct allocator *layers_add(const struct allocator *below)
 struct allocator *layers_place(const struct allocator *top)
 {
     struct allocator *below = is_debug(top) ? NULL : below_of(top);
-    bool is_tracemalloc = below && python_calls((uintptr_t)below->malloc) && python_calls((uintptr_t)below->calloc)
-        && python_calls((uintptr_t)below->realloc) && python_calls((uintptr_t)below->free);
+    bool is_tracemalloc =
+        below && python_calls((uintptr_t)below->malloc) && python_calls((uintptr_t)below->calloc) &&
+        python_calls((uintptr_t)below->realloc) && python_calls((uintptr_t)below->free);
     return is_tracemalloc ? below : NULL;
 }
 

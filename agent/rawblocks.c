@@ -23,8 +23,8 @@ static bool replace(uintptr_t address, uintptr_t old, uintptr_t new)
     _Atomic uintptr_t *window = window_of(address);
     for (uint32_t i = 0; i < WINDOW; i++) {
         uintptr_t expected = old;
-        if (atomic_load_explicit(&window[i], memory_order_relaxed) == old
-            && atomic_compare_exchange_strong(&window[i], &expected, new)) {
+        if (atomic_load_explicit(&window[i], memory_order_relaxed) == old &&
+            atomic_compare_exchange_strong(&window[i], &expected, new)) {
             return true;
         }
     }

@@ -71,6 +71,14 @@ def find_interpreters():
     return sorted(found.values(), key=lambda i: (i.version, i.path)), left_out
 
 
+@functools.lru_cache(maxsize=None)
+def bytes_header(path):
+    """What a bytes object has beside its bytes: 33, more without a GIL."""
+    answer = execute([path, "-c", "import sys; print(sys.getsizeof(b''))"])
+    assert answer.status == 0, answer
+    return int(answer.out)
+
+
 def known_interpreters():
     return [i for i in find_interpreters()[0] if i.version[1] in KNOWN]
 

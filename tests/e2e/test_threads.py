@@ -25,7 +25,8 @@ for turn in range(60):
 assert len(held) == 300
 """)
     traced.assert_sound(result.trace)
-    assert traced.at(result.trace, "kept") == (300 * (4999 + 33), 300)
+    assert traced.at(result.trace, "kept") == (
+        300 * (4999 + support.bytes_header(traced.python.path)), 300)
 
 
 def test_daemon_threads_at_the_end(traced):
@@ -47,4 +48,5 @@ print("end")
 """)
     assert result.out == b"end\n"
     traced.assert_sound(result.trace)
-    assert traced.at(result.trace, "kept") == (77777 + 33, 1)
+    assert traced.at(result.trace, "kept") == (
+        77777 + support.bytes_header(traced.python.path), 1)
