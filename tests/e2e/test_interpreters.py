@@ -109,3 +109,22 @@ def test_debug_build(tmp_path, variables):
     traced = support.Traced(tmp_path, support.Interpreter(found[0], (3,), "debug"))
     result = traced.script(PROGRAM, env=support.clean_environment(**variables))
     assert_kept(traced, result)
+
+
+def test_sub_interpreters(traced):
+    """Each with an allocator of its own from 3.12 on, whose books go when it does."""
+    result = traced.script("""
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+import memtrace
+memtrace.mark("before")
+for _ in range(3):
+    one = interpreters.create()
+    interpreters.run_string(one, "held = [bytes(n) for n in range(9000)]")
+    interpreters.destroy(one)
+""")
+    traced.assert_sound(result.trace)
+    rows = traced.rows(result.trace, "--from", "mark:before", "--domain", "python")
+    assert sum(row["size"] for row in rows if row.get("filename") == "<string>") < 100000

@@ -131,8 +131,22 @@ static void each_minor_version_publishes_in_its_own_way(void **state)
         assert_false(pyoffsets_find(&row, versions[i].version, &runtime));
         runtime.version = versions[i].version;
         runtime.free_threaded = 1;
-        assert_false(pyoffsets_find(&row, versions[i].version, &runtime));
+        assert_int_equal(pyoffsets_find(&row, versions[i].version, &runtime),
+            versions[i].version >> 16 == 0x030d);
     }
+}
+
+static void takes_the_row_without_a_gil(void **state)
+{
+    struct pyoffsets with, without;
+    struct runtime runtime = runtime_313();
+    assert_true(pyoffsets_find(&with, LAST, &runtime));
+    runtime.free_threaded = 1;
+    assert_true(pyoffsets_find(&without, LAST, &runtime));
+    assert_int_equal(with.free_threaded, 0);
+    assert_int_equal(without.free_threaded, 1);
+    assert_int_equal(without.code_firsttraceable, with.code_firsttraceable + 16);
+    assert_int_equal(without.mark_kind, PY_MARK_NONE);
 }
 
 static void refuses_without_published(void **state)
@@ -154,9 +168,6 @@ static void refuses_other_builds(void **state)
         runtime.version = others[i];
         assert_false(pyoffsets_find(&row, LAST, &runtime));
     }
-    runtime = runtime_313();
-    runtime.free_threaded = 1;
-    assert_false(pyoffsets_find(&row, LAST, &runtime));
 }
 
 static void refuses_absurd_offsets(void **state)
@@ -184,6 +195,7 @@ int main(void)
         cmocka_unit_test(prefers_what_is_published),
         cmocka_unit_test(each_minor_version_publishes_in_its_own_way),
         cmocka_unit_test(refuses_without_published),
+        cmocka_unit_test(takes_the_row_without_a_gil),
         cmocka_unit_test(refuses_other_builds),
         cmocka_unit_test(refuses_absurd_offsets),
     };
