@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace/table.h"
+
 #define NO_ROW UINT32_MAX
 #define SEVERAL UINT32_MAX
 
@@ -177,4 +179,79 @@ struct births births_make(const struct view *view, struct arena *arena)
     }
     arena_free(&cohorts.arena);
     return births;
+}
+
+/* ---- by site ---- */
+
+struct born_maker {
+    struct walk *walk;
+    struct table numbers; /* 1 + index, by site and birth */
+    struct born *all;
+    size_t count, capacity;
+};
+
+static void add_born(struct born_maker *maker, const struct trace_row *row)
+{
+    uint32_t birth = maker->walk->birth_of[row->birth];
+    uint32_t *number = table_at(&maker->numbers, (uint64_t)row->site << 32 | birth);
+    if (!*number) {
+        if (maker->count == maker->capacity) {
+            maker->capacity = maker->capacity ? maker->capacity * 2 : 1024;
+            maker->all = reallocarray(maker->all, maker->capacity, sizeof *maker->all);
+            if (!maker->all)
+                abort();
+        }
+        maker->all[maker->count++] = (struct born){.site = row->site, .birth = birth};
+        *number = (uint32_t)maker->count;
+    }
+    add(&maker->all[*number - 1].size, row->bytes);
+    add(&maker->all[*number - 1].count, row->blocks);
+}
+
+static int by_birth(const void *a, const void *b)
+{
+    const struct born *left = a, *right = b;
+    if (left->birth != right->birth)
+        return left->birth < right->birth ? -1 : 1;
+    return (left->site > right->site) - (left->site < right->site);
+}
+
+static void add_borns(struct born_maker *maker, const struct trace_peak *peak)
+{
+    const struct walk *walk = maker->walk;
+    const struct trace *trace = walk->trace;
+    const struct view *view = walk->view;
+    for (size_t i = 0; i < trace->n_boundaries; i++) {
+        const struct trace_boundary *boundary = &trace->boundaries[i];
+        for (size_t k = 0; k < boundary->count; k++) {
+            uint32_t site = boundary->rows[k].site, process = trace->sites[site].process;
+            bool counts = peak ? i < peak->after : i < walk->limits[process];
+            if (counts && view->sites[site] && view->processes[process])
+                add_born(maker, &boundary->rows[k]);
+        }
+    }
+    for (size_t k = 0; peak && k < peak->count; k++)
+        if (view->sites[peak->rows[k].site])
+            add_born(maker, &peak->rows[k]);
+}
+
+struct borns borns_make(const struct view *view, struct arena *arena)
+{
+    struct cohorts cohorts = {0};
+    struct walk walk = {.cohorts = &cohorts, .view = view, .trace = view->trace};
+    struct born_maker maker = {.walk = &walk};
+    bool at_peak = view->at.kind == MOMENT_PEAK;
+    number_births(&walk);
+    find_limits(&walk);
+    if (!at_peak || view->peak->present)
+        add_borns(&maker, at_peak ? view->peak : NULL);
+    if (maker.count)
+        qsort(maker.all, maker.count, sizeof *maker.all, by_birth);
+    struct borns borns = {maker.count, arena_need(arena, (maker.count + 1) * sizeof *maker.all)};
+    if (maker.count)
+        memcpy(borns.all, maker.all, maker.count * sizeof *maker.all);
+    free(maker.all);
+    table_free(&maker.numbers);
+    arena_free(&cohorts.arena);
+    return borns;
 }

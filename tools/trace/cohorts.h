@@ -46,4 +46,16 @@ struct births {
 };
 struct births births_make(const struct view *view, struct arena *arena);
 
+/* What each site holds at the moment of a view, by the interval of its birth; in the order of
+   births.  Of a peak that was not recorded there is nothing. */
+struct born {
+    uint32_t site, birth;
+    int64_t size, count;
+};
+struct borns {
+    size_t count;
+    struct born *all;
+};
+struct borns borns_make(const struct view *view, struct arena *arena);
+
 #endif
