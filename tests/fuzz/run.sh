@@ -14,6 +14,7 @@ work=${FUZZ_WORK:-build-fuzz}
 clang=$(command -v clang || ls /usr/bin/clang-[0-9]* 2>/dev/null | tail -1 || true)
 [ -n "$clang" ] || { echo "no clang here: not fuzzed" >&2; exit 77; }
 
+rm -rf "$work/objects"
 mkdir -p "$work/objects"
 echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' >"$work/probe.c"
 "$clang" -fsanitize=fuzzer,address "$work/probe.c" -o "$work/probe" 2>"$work/probe.log" ||
@@ -29,7 +30,8 @@ for name; do
     echo "==> $name, $seconds s"
     # shellcheck disable=SC2086
     "$clang" $flags -fsanitize=fuzzer "tests/fuzz/fuzz_$name.c" "$work"/objects/*.o \
-        -o "$work/fuzz_$name" -lzstd -ljansson -lpthread -ldl -lm
+        -o "$work/fuzz_$name" -lzstd -ljansson -ldw -lelf -liberty -lpthread -ldl -lm ||
+        { echo "fuzz_$name does not link" >&2; exit 77; }
     mkdir -p "$work/$name"
     "$work/fuzz_$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=16384 \
         -print_final_stats=1 -artifact_prefix="$work/$name-" "$work/$name" \
