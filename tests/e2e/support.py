@@ -67,6 +67,8 @@ def find_interpreters():
             left_out.append((path, "does not run"))
             continue
         name = "%d.%d.%d" % version + ("-system" if real.startswith("/usr/bin") else "")
+        if real.endswith("d"):
+            continue  # a debug build of Debian's: test_interpreters.py has its tests
         found.setdefault(real, Interpreter(real, version, name))
     return sorted(found.values(), key=lambda i: (i.version, i.path)), left_out
 
