@@ -40,8 +40,8 @@ static inline enum entry enter(struct nested *outer, const void *caller)
         hooks_start();
     }
     enum entry entry = nested_or_outermost(outer, caller);
-    if (__builtin_expect(entry == ENTRY_NESTED, 0) && outer->below == BELOW_MOVE
-        && python_calls((uintptr_t)caller)) {
+    if (__builtin_expect(entry == ENTRY_NESTED, 0) && outer->below == BELOW_MOVE &&
+        python_calls((uintptr_t)caller)) {
         nested_leave(outer); /* the allocator's own: tracemalloc maps nothing */
         return ENTRY_NONE;
     }

@@ -12,10 +12,11 @@
  * also be the allocator's own, and then it is no event.  The caller's address
  * tells: pymalloc and the layers around it call from the interpreter's code; the C
  * library's allocator calls nothing that we stand before; another allocator
- * calls from its own code; while a block is freed or moved (BELOW_MOVE), only what is done to that block is the
- * allocator's own, the rest is tracemalloc's, which clears its tables there; and where the last thing that an allocator does is to
- * jump to another, the caller seems to be the agent itself.  What is not told apart so: a handler
- * in the code of an interpreter that is part of the executable, inside an interpreter's hook.
+ * calls from its own code; while a block is freed or moved (BELOW_MOVE), only what is done to that
+ * block is the allocator's own, the rest is tracemalloc's, which clears its tables there; and where
+ * the last thing that an allocator does is to jump to another, the caller seems to be the agent
+ * itself.  What is not told apart so: a handler in the code of an interpreter that is part of the
+ * executable, inside an interpreter's hook.
  *
  * The agent itself runs (BELOW_NOTHING; signals are blocked while it makes rings).  It calls no
  * allocator, so the call is a handler's; but the ring may be half-way through a record.  The
@@ -85,8 +86,8 @@ bool nested_is_same(const void *address)
     uint64_t event = thread->words[(thread->head - words) & thread->mask], known = event >> 16;
     bool is_numbered = (event & 0xf) == MT_OP_FREE_SEQ || (event & 0xf) == MT_OP_REALLOC_BEGIN_SEQ;
     bool is_plain = (event & 0xf) == MT_OP_FREE || (event & 0xf) == MT_OP_REALLOC_BEGIN;
-    return (words == 2 ? is_numbered : is_plain)
-        && (known == block || known == block + LAYERS_DEBUG_BYTES);
+    return (words == 2 ? is_numbered : is_plain) &&
+           (known == block || known == block + LAYERS_DEBUG_BYTES);
 }
 
 /* The thread's other ring: whoever finds none here, because a handler interrupted a handler,

@@ -42,8 +42,8 @@ struct published {
 static const struct pyoffsets *find_row(uint16_t version, bool free_threaded)
 {
     for (size_t i = 0; i < COUNT(pyoffsets_rows); i++) {
-        if (pyoffsets_rows[i].version == version
-            && pyoffsets_rows[i].free_threaded == free_threaded) {
+        if (pyoffsets_rows[i].version == version &&
+            pyoffsets_rows[i].free_threaded == free_threaded) {
             return &pyoffsets_rows[i];
         }
     }
@@ -75,8 +75,8 @@ static bool is_release_of(uint16_t minor, uint64_t version)
 
 static bool check_build(const struct published *row, const char *runtime)
 {
-    return memcmp(runtime + row->cookie, COOKIE, sizeof(COOKIE) - 1) == 0
-        && is_release_of(row->version, read_word(runtime, row->hex));
+    return memcmp(runtime + row->cookie, COOKIE, sizeof(COOKIE) - 1) == 0 &&
+           is_release_of(row->version, read_word(runtime, row->hex));
 }
 
 static bool take_published(struct pyoffsets *out, const struct published *row, const char *runtime)
@@ -98,8 +98,8 @@ bool pyoffsets_find(struct pyoffsets *out, uint32_t version, const void *runtime
 {
     uint16_t minor = (uint16_t)(version >> 16);
     const struct published *published = find_published(minor);
-    if (!is_release_of(minor, version)
-        || (published != NULL && (runtime == NULL || !check_build(published, runtime)))) {
+    if (!is_release_of(minor, version) ||
+        (published != NULL && (runtime == NULL || !check_build(published, runtime)))) {
         return false;
     }
     bool free_threaded = published != NULL && read_word(runtime, published->free_threaded) != 0;
