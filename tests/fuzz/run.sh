@@ -21,16 +21,16 @@ echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' >"$work/probe.c"
     { echo "$clang has no libFuzzer here: not fuzzed" >&2; exit 77; }
 flags="-g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=all -std=gnu11 -D_GNU_SOURCE -DMEMTRACE_VERSION=\"fuzz\"
-    -DMEMTRACE_AGENT_RELATIVE=\"\" -DMEMTRACE_AGENT_INSTALLED=\"\" -Iinclude -Itools -Itests/fuzz"
+    -DMEMTRACE_LIBDW=0 -DMEMTRACE_LIBIBERTY=0 -DMEMTRACE_AGENT_RELATIVE=\"\" -DMEMTRACE_AGENT_INSTALLED=\"\" -Iinclude -Itools -Itests/fuzz"
 export clang flags work
 # shellcheck disable=SC2016
 ls tools/trace/*.c tools/collect/*.c | xargs -P 2 -I{} sh -c \
-    '$clang $flags -c {} -o "$work/objects/$(basename {} .c).o"'
+    '$clang $flags -c {} -o "$work/objects/$(echo {} | tr / _).o"'
 for name; do
     echo "==> $name, $seconds s"
     # shellcheck disable=SC2086
     "$clang" $flags -fsanitize=fuzzer "tests/fuzz/fuzz_$name.c" "$work"/objects/*.o \
-        -o "$work/fuzz_$name" -lzstd -ljansson -ldw -lelf -liberty -lpthread -ldl -lm ||
+        -o "$work/fuzz_$name" -lzstd -ljansson -lpthread -ldl -lm ||
         { echo "fuzz_$name does not link" >&2; exit 77; }
     mkdir -p "$work/$name"
     "$work/fuzz_$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=16384 \
