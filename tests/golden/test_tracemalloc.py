@@ -70,8 +70,8 @@ def frames_of(row, key):
     return ((row["filename"], row["lineno"] if key == "lineno" else 0),)
 
 
-def rows(path, key, *options):
-    report = json.loads(memtrace("top", "--format", "json", "--limit", 0, "--key", key, *options, path))
+def rows(path, key, *options, limit=0):
+    report = json.loads(memtrace("top", "--format", "json", "--limit", limit, "--key", key, *options, path))
     return [(row["size"], row["count"], frames_of(row, key)) for row in report["rows"]]
 
 
@@ -88,6 +88,8 @@ def check_statistics(directory):
             found, wanted = rows(directory / "a.mtrace", key), statistics(snapshot(blocks), key)
             assert sorted(found) == sorted(wanted), (seed, key, found, wanted)
             assert [row[:2] for row in found] == [row[:2] for row in wanted], (seed, key)
+            for limit in 1, 2, 3, 5, 8:
+                assert rows(directory / "a.mtrace", key, limit=limit) == found[:limit], (seed, key, limit)
 
 
 def check_cumulative(directory):

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "render/output.h"
+#include "render/progress.h"
 #include "render/running.h"
 
 /* The newest *.mtrace of the current directory; the caller frees it.  NULL if there is none. */
@@ -50,6 +51,7 @@ static void say_forbidden(const char *path)
 
 static bool read_trace(struct trace *trace, const char *path)
 {
+    progress_begin("working on", path);
     enum trace_error error = trace_read(trace, path);
     if (error == TRACE_ERROR_OPEN && errno == EACCES)
         say_forbidden(path);

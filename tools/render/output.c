@@ -15,6 +15,7 @@
 
 #include "memtrace/format.h"
 #include "render/escape.h"
+#include "render/progress.h"
 
 static FILE *stream;
 static const char *stream_path;
@@ -33,6 +34,7 @@ void message(const char *format, ...)
 {
     va_list arguments;
     char *text = NULL;
+    progress_end();
     va_start(arguments, format);
     if (vasprintf(&text, format, arguments) < 0)
         text = NULL;
@@ -60,6 +62,7 @@ static bool is_trace(const char *path)
 
 FILE *output_open(const char *path)
 {
+    progress_end();
     signal(SIGPIPE, SIG_DFL);
     if (!path)
         return stdout;
@@ -88,6 +91,7 @@ static bool finish(FILE *file)
 
 int output_finish(int status)
 {
+    progress_end();
     if (stream && !finish(stream)) {
         message("%s: cannot be written: %s", stream_path, strerror(errno));
         status = status ? status : 1;

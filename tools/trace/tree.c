@@ -19,7 +19,8 @@ struct builder {
     struct group *group;
     const uint32_t *callers; /* of the key caller */
     bool merges;             /* neighbours with the same key are one frame */
-    struct table known;      /* index of a node, by its root and the stack */
+    struct table known;      /* index of a node, by its root and the stack, with a split */
+    uint32_t *of_stack;      /* the same by the stack alone, without */
     uint32_t *path;          /* stacks that are not known yet, from the innermost */
     size_t path_capacity;
 };
@@ -97,7 +98,8 @@ static uint32_t node_of_stack(struct builder *builder, uint32_t root, uint32_t s
     size_t depth = 0;
     uint32_t index = 0;
     for (; stack; stack = above(builder, stack)) {
-        index = table_get(&builder->known, (uint64_t)root << 32 | stack);
+        index = builder->of_stack ? builder->of_stack[stack]
+                                  : table_get(&builder->known, (uint64_t)root << 32 | stack);
         if (index)
             break;
         push(builder, depth++, stack);
@@ -108,7 +110,10 @@ static uint32_t node_of_stack(struct builder *builder, uint32_t root, uint32_t s
         index = tree_add(&builder->maker, index, group_frame_number(builder->group, stack));
         struct tree_node *node = &builder->maker.tree->nodes[index];
         node->node = node->node ? node->node : stack;
-        *table_at(&builder->known, (uint64_t)root << 32 | stack) = index;
+        if (builder->of_stack)
+            builder->of_stack[stack] = index;
+        else
+            *table_at(&builder->known, (uint64_t)root << 32 | stack) = index;
     }
     return index;
 }
@@ -150,6 +155,8 @@ static void build(struct tree *tree, struct builder *builder)
     builder->trace = trace;
     builder->group = group_new(trace, key == VIEW_TRACEBACK ? VIEW_LINENO : key);
     builder->merges = key == VIEW_FILENAME || key == VIEW_MODULE || key == VIEW_PACKAGE;
+    if (builder->maker.shape->split == TREE_TOGETHER)
+        builder->of_stack = arena_need(&tree->view.arena, trace->n_nodes * sizeof(uint32_t));
     if (key == VIEW_CALLER)
         builder->callers = callers_find(trace, options->mine, options->n_mine, &tree->view.arena);
     for (uint32_t i = 1; i < trace->n_sites; i++)

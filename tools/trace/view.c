@@ -313,7 +313,38 @@ static int compare_rows(const void *a, const void *b, void *context)
     return order ? order : left->site < right->site ? -1 : left->site > right->site;
 }
 
-static void sort_rows(struct view *view)
+/* Moves the first `limit` rows of the order to the front (Hoare's selection). */
+static void select_rows(struct view *view, size_t limit)
+{
+    struct view_row *rows = view->rows;
+    size_t low = 0, high = view->n_rows - 1;
+    while (low < high) {
+        struct view_row pivot = rows[low + (high - low) / 2];
+        size_t i = low, k = high;
+        while (i <= k) {
+            while (compare_rows(&rows[i], &pivot, (void *)view->trace) < 0)
+                i++;
+            while (compare_rows(&rows[k], &pivot, (void *)view->trace) > 0)
+                k--;
+            if (i > k)
+                break;
+            struct view_row row = rows[i];
+            rows[i++] = rows[k];
+            rows[k] = row;
+            if (k == 0)
+                break;
+            k--;
+        }
+        if (limit <= k)
+            high = k;
+        else if (limit >= i)
+            low = i;
+        else
+            return;
+    }
+}
+
+static void drop_empty_rows(struct view *view)
 {
     size_t kept = 0;
     for (size_t i = 0; i < view->n_rows; i++) {
@@ -323,8 +354,21 @@ static void sort_rows(struct view *view)
             view->rows[kept++] = *row;
     }
     view->n_rows = kept;
-    if (kept)
-        qsort_r(view->rows, kept, sizeof *view->rows, compare_rows, (void *)view->trace);
+}
+
+static void sort_rows(struct view *view)
+{
+    size_t limit = view->options->limit;
+    drop_empty_rows(view);
+    if (!view->n_rows)
+        return;
+    if (limit && limit < VIEW_SORTED)
+        limit = VIEW_SORTED;
+    if (limit && limit < view->n_rows)
+        select_rows(view, limit);
+    else
+        limit = view->n_rows;
+    qsort_r(view->rows, limit, sizeof *view->rows, compare_rows, (void *)view->trace);
 }
 
 /* Finds for each row of callers that will be shown which allocating line contributes most. */

@@ -34,6 +34,8 @@ enum view_sort { VIEW_SIZE, VIEW_COUNT, VIEW_CHURN_SIZE, VIEW_CHURN_COUNT, VIEW_
 extern const char *const view_key_names[VIEW_KEYS];
 extern const char *const view_sort_names[VIEW_SORTS];
 
+enum { VIEW_SORTED = 5000 }; /* rows that are in order even if fewer will be shown */
+
 struct view_options { /* zeroed is the default but for the moment */
     enum view_key key;
     enum view_sort sort;
@@ -60,8 +62,8 @@ struct view_row {
     uint32_t number; /* in the order in which rows were made */
     uint32_t folded; /* VIEW_PROCESS: how many small processes are in this row, else 0 */
     int64_t inherited, inherited_blocks; /* VIEW_PROCESS: what it holds of its parent's */
-    int64_t metric;  /* what rows are sorted by */
-    int64_t most;    /* the metric of `site` */
+    int64_t metric;                      /* what rows are sorted by */
+    int64_t most;                        /* the metric of `site` */
 };
 
 /* Blocks that have no caller. */
@@ -70,7 +72,8 @@ enum view_rest { VIEW_IMPORTS, VIEW_NATIVE_CODE, VIEW_RESTS };
 struct view {
     const struct trace *trace;
     const struct view_options *options;
-    struct view_row *rows; /* sorted, biggest first; none is all zero in its metric */
+    struct view_row
+        *rows; /* the biggest first, up to the limit and VIEW_SORTED; none is all zero */
     size_t n_rows;
     uint32_t *row_of_site; /* 1 + the row that a site is in, 0 for none; not when cumulative */
     uint8_t *rest_of_site; /* see view_rest_of_site */
@@ -79,10 +82,10 @@ struct view {
     struct view_amount excluded;         /* live memory that a filter left out */
     struct view_amount whole;            /* live memory of the processes selected, unfiltered */
     int64_t mapped;                      /* their mappings, not in any of these */
-    struct view_amount inherited;        /* what they hold of parents not selected, in none of these */
-    bool *processes;                     /* by id: selected */
-    bool *sites;                         /* by id: let through, though they may hold nothing */
-    size_t n_processes;                  /* selected */
+    struct view_amount inherited; /* what they hold of parents not selected, in none of these */
+    bool *processes;              /* by id: selected */
+    bool *sites;                  /* by id: let through, though they may hold nothing */
+    size_t n_processes;           /* selected */
     struct state state;
     struct instant at, from; /* where the moments were found */
     enum moment_error error; /* why one of them was not */

@@ -1,0 +1,64 @@
+"""Reports of a trace that is larger than any: their time and memory, in relation to reading it.
+
+    check_large.py MEMTRACE MAKE_LARGE [SITES PROCESSES BOUNDARIES]
+
+Prints a table.  Fails if a report takes too many times the processor time of `info`, which reads the
+trace and does nothing with it, or too much memory for the number of sites; and if the biggest rows
+are not those of the whole ranking.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+QUICK = ["60000", "2000", "30"]
+TIMES = 15  # of reading; what is measured is below 6
+BYTES = 1000  # for each site, beside what a trace with none needs
+BASE = 60 << 20
+REPORTS = ["top", "top --key traceback", "top --cumulative", "top --key process", "tree",
+           "tree --inverted", "stats", "lines", "diff --old-at 5", "plot --format csv"]
+
+
+def measure(memtrace, trace, report):
+    """Processor time of the best of three, and memory."""
+    best, memory = None, 0
+    for _ in range(3):
+        process = subprocess.Popen([memtrace, *report.split(), trace], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, report
+        time = usage.ru_utime + usage.ru_stime
+        best = time if best is None else min(best, time)
+        memory = max(memory, usage.ru_maxrss * 1024)
+    return best, memory
+
+
+def ranking(memtrace, trace, limit):
+    lines = subprocess.run([memtrace, "top", "--key", "traceback", "--frames", "1", "--limit", str(limit),
+                            "--format", "csv", trace], check=True, stdout=subprocess.PIPE).stdout
+    return lines.splitlines()[1:101]
+
+
+def main():
+    memtrace, make_large = sys.argv[1:3]
+    size = sys.argv[3:6] or QUICK
+    failed = False
+    with tempfile.TemporaryDirectory() as directory:
+        trace = pathlib.Path(directory) / "large.mtrace"
+        subprocess.run([make_large, trace, *size], check=True)
+        reading, memory = measure(memtrace, trace, "info")
+        print(f"{'info':24}{reading:7.2f} s  {memory >> 20:6} MiB", flush=True)
+        for report in REPORTS:
+            time, memory = measure(memtrace, trace, report)
+            bad = time > TIMES * reading + 0.05 or memory > BASE + BYTES * int(size[0])
+            failed |= bad
+            print(f"{report:24}{time:7.2f} s  {memory >> 20:6} MiB{'  TOO MUCH' * bad}", flush=True)
+        if ranking(memtrace, trace, 100) != ranking(memtrace, trace, 0):
+            failed = True
+            print("the first rows are not those of the whole ranking")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
