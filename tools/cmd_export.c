@@ -33,7 +33,7 @@ struct arguments {
     const struct format *to;
 };
 
-enum { OPTION_TO = 1000 };
+enum { OPTION_TO = 1000, BLOCKS_OF_A_SNAPSHOT = 200000000 };
 
 static const struct argp_option own_options[] = {
     {"to", OPTION_TO, "TOOL", 0,
@@ -67,9 +67,22 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
+/* A snapshot names each block, five bytes each time. */
+static bool is_too_large(const struct report *report, const struct view *view)
+{
+    if (view->total.count <= BLOCKS_OF_A_SNAPSHOT)
+        return false;
+    message("%s: %lld blocks are too many for a snapshot of tracemalloc: leave some out with "
+            "--include or --exclude, or take --to pprof",
+        report->trace.path, (long long)view->total.count);
+    return true;
+}
+
 static bool write_view(FILE *file, const struct arguments *arguments, const struct report *report,
     const struct view *view)
 {
+    if (arguments->to->write == export_tracemalloc && is_too_large(report, view))
+        return false;
     if (arguments->to->write) {
         arguments->to->write(file, report, view);
         return true;

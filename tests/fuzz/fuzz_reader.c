@@ -16,6 +16,7 @@
 #include "fuzz.h"
 #include "memtrace/format.h"
 #include "trace/chunk.h"
+#include "trace/leaks.h"
 #include "trace/model.h"
 #include "trace/series.h"
 #include "trace/view.h"
@@ -55,6 +56,25 @@ static void make_views(const struct trace *trace, size_t dice)
         view_make(&view, trace, &options);
         view_free(&view);
     }
+}
+
+static void make_leaks(const struct trace *trace, size_t dice)
+{
+    struct leaks leaks;
+    struct leaks_options wanted = {.per = dice & 4 ? "m" : NULL};
+    struct view_options options = {.key = dice & 8 ? VIEW_CALLER : VIEW_TRACEBACK};
+    enum view_error error;
+    moment_parse(&options.moment, dice & 1 ? "now" : "end");
+    wanted.warm_up_given = moment_parse(&wanted.warm_up, "0.01") && dice & 2;
+    leaks_make(&leaks, trace, &options, &wanted, &error);
+    leaks_free(&leaks);
+    struct view view;
+    struct arena arena = {0};
+    moment_parse(&options.moment, dice & 1 ? "peak" : "0.5");
+    if (view_make(&view, trace, &options) == VIEW_OK)
+        borns_make(&view, &arena);
+    view_free(&view);
+    arena_free(&arena);
 }
 
 static void make_series(const struct trace *trace, size_t dice)
@@ -105,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (trace_read(&trace, path) == TRACE_OK) {
         make_views(&trace, size + data[size - 1]);
+        make_leaks(&trace, size + data[size - 1]);
         make_series(&trace, data[size - 1]);
         trace_free(&trace);
     }

@@ -3,6 +3,7 @@
  */
 #include "trace/leaks.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ enum {
     PARTS = 8,       /* of the time after warm-up; old is what is older than one of them */
     LEAST_PARTS = 5, /* that must have a point */
     RECENT = 3,      /* of them: here a leak goes on */
+    SLOPE_POINTS = 512,
     LEAST_GROWTH = 1024,
     LEAST_BLOCKS = 4
 };
@@ -91,7 +93,9 @@ static struct lows find_lows(
         const struct cohort_point *point = &row->points[p];
         if (point->time_us < from_us || point->time_us > to_us)
             continue;
-        size_t part = (size_t)((point->time_us - from_us) * PARTS / (to_us - from_us + 1));
+        double gone = (double)(point->time_us - from_us) / ((double)(to_us - from_us) + 1);
+        size_t part = (size_t)(gone * PARTS); /* times are in order: so are the parts */
+        part = part < PARTS ? part : PARTS - 1;
         int64_t old = old_of(point, metric);
         if (part != last)
             lows.least[lows.count++] = old;
@@ -105,19 +109,20 @@ static struct lows find_lows(
 /* True if it rises in most parts and hardly ever falls, and still in the last ones. */
 static bool keeps_rising(const struct lows *lows, int64_t least_growth)
 {
-    const int64_t *least = lows->least;
+    double least[PARTS], falls = 0;
+    size_t last = lows->count - 1, rises = 0;
     if (lows->count < LEAST_PARTS)
         return false;
-    size_t last = lows->count - 1, rises = 0;
-    int64_t growth = least[last] - least[0], falls = 0;
-    if (growth < least_growth)
+    for (size_t i = 0; i <= last; i++)
+        least[i] = (double)lows->least[i];
+    double growth = least[last] - least[0];
+    if (growth < (double)least_growth)
         return false;
     for (size_t i = 1; i <= last; i++) {
         rises += least[i] - least[i - 1] > growth / 64;
-        if (least[i] < least[i - 1])
-            falls += least[i - 1] - least[i];
+        falls += least[i] < least[i - 1] ? least[i - 1] - least[i] : 0;
     }
-    int64_t recent = (least[last] - least[last - RECENT]) * (int64_t)last / RECENT;
+    double recent = (least[last] - least[last - RECENT]) * (double)last / RECENT;
     return rises * 2 > last && falls < growth / 5 && recent > growth * 2 / 5;
 }
 
@@ -130,12 +135,12 @@ static int compare_doubles(const void *a, const void *b)
 /* The median of the slopes between any two points: what comes in bursts does not bend it. */
 static double slope(const struct cohort_row *row, uint64_t from_us, enum metric metric)
 {
-    size_t n = row->n_points, count = 0;
-    double *slopes = calloc(n * n + 1, sizeof *slopes);
+    size_t n = row->n_points, count = 0, step = n / SLOPE_POINTS + 1;
+    double *slopes = calloc((n / step + 1) * (n / step + 1), sizeof *slopes);
     if (!slopes)
         abort();
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = i + 1; k < n && row->points[i].time_us >= from_us; k++) {
+    for (size_t i = 0; i < n; i += step) {
+        for (size_t k = i + step; k < n && row->points[i].time_us >= from_us; k += step) {
             double time = (double)(row->points[k].time_us - row->points[i].time_us) / 1e6;
             if (time > 0)
                 slopes[count++] = ((double)old_of(&row->points[k], metric) -
@@ -154,6 +159,12 @@ struct finder {
     uint64_t age_us;
 };
 
+/* Hostile traces may overflow: then the sum wraps. */
+static void add(int64_t *sum, int64_t more)
+{
+    *sum = (int64_t)((uint64_t)*sum + (uint64_t)more);
+}
+
 /* Adds up what was born after `from_us`. */
 static void add_births(const struct leaks *leaks, struct leak *leak, uint64_t from_us)
 {
@@ -163,10 +174,10 @@ static void add_births(const struct leaks *leaks, struct leak *leak, uint64_t fr
         const struct cohort *cohort = &leak->history->births[b];
         if (cohorts->births_us[b] < from_us)
             continue;
-        leak->allocated += cohort->allocated;
-        leak->allocations += cohort->allocations;
-        leak->kept += cohort->size;
-        leak->kept_count += cohort->count;
+        add(&leak->allocated, cohort->allocated);
+        add(&leak->allocations, cohort->allocations);
+        add(&leak->kept, cohort->size);
+        add(&leak->kept_count, cohort->count);
         if (cohort->count > 0 && !leak->oldest_us && end_us > cohorts->births_us[b])
             leak->oldest_us = end_us - cohorts->births_us[b];
     }
@@ -184,8 +195,8 @@ static int64_t size_at(const struct cohort_row *row, uint64_t time_us)
 static uint64_t stopped_at(const struct cohort_row *row)
 {
     size_t last = row->n_points - 1, p = last;
-    int64_t size = row->points[last].size, slack = size / 16;
-    while (p && llabs(row->points[p - 1].size - size) <= slack)
+    double size = (double)row->points[last].size, slack = size / 16;
+    while (p && fabs((double)row->points[p - 1].size - size) <= slack)
         p--;
     return row->points[p].time_us;
 }
@@ -195,8 +206,8 @@ static uint64_t stopped_at(const struct cohort_row *row)
 static bool has_stopped(const struct leaks *leaks, struct leak *leak, uint64_t from_us)
 {
     uint64_t end_us = leak->history->points[leak->history->n_points - 1].time_us;
-    int64_t grown = leak->size - size_at(leak->history, from_us);
-    if (leak->size < leaks->view.total.size / 200 || grown < leak->size / 4)
+    double grown = (double)leak->size - (double)size_at(leak->history, from_us);
+    if (leak->size < leaks->view.total.size / 200 || grown < (double)leak->size / 4)
         return false;
     leak->stopped_us = stopped_at(leak->history);
     return leak->stopped_us > from_us && end_us - leak->stopped_us >= (end_us - from_us) / 4;
@@ -206,7 +217,7 @@ static bool has_stopped(const struct leaks *leaks, struct leak *leak, uint64_t f
 static double pace_of_blocks(const struct leak *leak, uint64_t from_us, uint64_t to_us)
 {
     double average = (double)leak->kept / (double)leak->kept_count;
-    double grown = (double)(leak->size - size_at(leak->history, from_us));
+    double grown = (double)leak->size - (double)size_at(leak->history, from_us);
     double all = grown * 1e6 / (double)(to_us - from_us);
     return all < leak->count_per_s * average ? all : leak->count_per_s * average;
 }
