@@ -16,8 +16,16 @@
 #include "trace/cohorts.h"
 #include "trace/group.h"
 #include "trace/processes.h"
+#include "trace/table.h"
 
-enum { MOMENTS = 12, ROWS = 20000, NO_FRAMES = -1, SMALLER = -2 };
+enum { MOMENTS = 12, STACKS = 20000, NO_FRAMES = -1 };
+
+/* What the page counts: a stack in a thread, of Python or native. */
+struct row {
+    int32_t node; /* its number in the page */
+    uint32_t thread;
+    bool is_native;
+};
 
 struct moment_data {
     char *name;
@@ -34,14 +42,18 @@ struct data {
     const uint32_t *callers;
     struct moment_data moments[MOMENTS];
     size_t n_moments;
-    uint32_t *sites; /* that are rows, the biggest first */
-    size_t n_sites, n_rows;
+    uint32_t *sites; /* that have anything, the biggest first */
+    size_t n_sites;
+    struct row *rows;
+    uint32_t *row_of_site; /* from 0 */
+    size_t n_rows;
     int64_t *rank;   /* by site: the most that it had */
     int32_t *number; /* by node: its number in the page, from 0; -1 if it is not there */
     uint32_t *nodes; /* by number */
     size_t n_nodes;
     uint32_t *frames; /* by number of the frame: a node */
     size_t n_frames;
+    struct table numbers; /* 1 + index of a row, by what it is */
     struct arena arena;
 };
 
@@ -75,7 +87,8 @@ static void take_moment(struct data *data, const struct view *view)
         if (!view->sites[i])
             continue;
         struct view_amount amount = view_amount_of_site(view, i);
-        int64_t most = amount.size > amount.allocated ? amount.size : amount.allocated;
+        int64_t churn = amount.allocated / 8; /* what lives is what is looked at */
+        int64_t most = amount.size > churn ? amount.size : churn;
         most = most > amount.allocations ? most : amount.allocations; /* of blocks of no bytes */
         moment->amounts[i] = amount;
         data->rank[i] = most > data->rank[i] ? most : data->rank[i];
@@ -134,7 +147,6 @@ static void choose_sites(struct data *data)
         if (data->rank[i] > 0)
             data->sites[data->n_sites++] = i;
     qsort_r(data->sites, data->n_sites, sizeof *data->sites, by_rank, data->rank);
-    data->n_rows = data->n_sites < ROWS ? data->n_sites : ROWS;
 }
 
 static void number_node(struct data *data, uint32_t node)
@@ -152,13 +164,44 @@ static void number_nodes(struct data *data)
     data->frames = arena_need(&data->arena, n * sizeof *data->frames);
     for (size_t i = 0; i < n; i++)
         data->number[i] = NO_FRAMES;
-    for (size_t i = 0; i < data->n_rows; i++)
+    for (size_t i = 0; i < data->n_sites && i < STACKS; i++)
         number_node(data, data->trace->sites[data->sites[i]].node);
     for (uint32_t i = 1; i < n; i++) {
         if (data->number[i] == NO_FRAMES)
             continue;
         data->number[i] = (int32_t)data->n_nodes;
         data->nodes[data->n_nodes++] = i;
+    }
+}
+
+static bool is_native(const struct data *data, uint32_t site)
+{
+    return !domain_is_python(data->trace->sites[site].domain);
+}
+
+/* What is too small for a place of its own counts for the frame that led there. */
+static int32_t place_of(const struct data *data, uint32_t site)
+{
+    uint32_t node = data->trace->sites[site].node;
+    while (node && data->number[node] == NO_FRAMES)
+        node = data->trace->nodes[node].parent;
+    return node ? data->number[node] : NO_FRAMES;
+}
+
+static void make_rows(struct data *data)
+{
+    data->rows = arena_need(&data->arena, (data->n_sites + 1) * sizeof *data->rows);
+    data->row_of_site = arena_need(&data->arena, data->trace->n_sites * sizeof *data->row_of_site);
+    for (size_t i = 0; i < data->n_sites; i++) {
+        uint32_t site = data->sites[i], thread = data->trace->sites[site].thread;
+        struct row row = {place_of(data, site), thread, is_native(data, site)};
+        uint64_t key = (uint64_t)(uint32_t)(row.node + 1) << 32 | thread << 1 | row.is_native;
+        uint32_t *number = table_at(&data->numbers, key);
+        if (!*number) {
+            data->rows[data->n_rows] = row;
+            *number = (uint32_t)++data->n_rows;
+        }
+        data->row_of_site[site] = *number - 1;
     }
 }
 
@@ -257,34 +300,21 @@ static void put_threads(struct data *data)
     json_close(json, ']');
 }
 
-static bool is_native(const struct data *data, uint32_t site)
-{
-    return !domain_is_python(data->trace->sites[site].domain);
-}
-
-/* Behind the rows are two for what is in none: of Python and native. */
 static void put_rows(struct data *data)
 {
     struct json *json = &data->json;
-    const struct trace_site *sites = data->trace->sites;
     json_open(json, "rows", '{');
     json_open(json, "node", '[');
     for (size_t i = 0; i < data->n_rows; i++)
-        json_number(json, NULL, data->number[sites[data->sites[i]].node]);
-    json_number(json, NULL, SMALLER);
-    json_number(json, NULL, SMALLER);
+        json_number(json, NULL, data->rows[i].node);
     json_close(json, ']');
     json_open(json, "thread", '[');
     for (size_t i = 0; i < data->n_rows; i++)
-        json_number(json, NULL, sites[data->sites[i]].thread);
-    json_number(json, NULL, 0);
-    json_number(json, NULL, 0);
+        json_number(json, NULL, data->rows[i].thread);
     json_close(json, ']');
     json_open(json, "native", '[');
     for (size_t i = 0; i < data->n_rows; i++)
-        json_number(json, NULL, is_native(data, data->sites[i]));
-    json_number(json, NULL, 0);
-    json_number(json, NULL, 1);
+        json_number(json, NULL, data->rows[i].is_native);
     json_close(json, ']');
     json_close(json, '}');
 }
@@ -299,17 +329,16 @@ static int64_t value_of(const struct view_amount *amount, enum view_sort sort)
 
 static void put_values(struct data *data, const struct moment_data *moment, enum view_sort sort)
 {
-    int64_t rest[2] = {0, 0};
+    int64_t *sums = calloc(data->n_rows + 1, sizeof *sums);
+    if (!sums)
+        abort();
     for (size_t i = 0; i < data->n_sites; i++) {
         uint32_t site = data->sites[i];
-        int64_t value = value_of(&moment->amounts[site], sort);
-        if (i < data->n_rows)
-            json_number(&data->json, NULL, value);
-        else
-            rest[is_native(data, site)] += value;
+        sums[data->row_of_site[site]] += value_of(&moment->amounts[site], sort);
     }
-    json_number(&data->json, NULL, rest[0]);
-    json_number(&data->json, NULL, rest[1]);
+    for (size_t i = 0; i < data->n_rows; i++)
+        json_number(&data->json, NULL, sums[i]);
+    free(sums);
 }
 
 static const char *const metrics[VIEW_SORTS] = {"size", "count", "allocated", "allocations"};
@@ -345,8 +374,7 @@ static void put_births(struct data *data)
         for (size_t i = 0; i < borns.count; i++) {
             const struct born *born = &borns.all[i];
             const struct trace_site *site = &data->trace->sites[born->site];
-            bool shown = site->node == 0 || data->number[site->node] != NO_FRAMES;
-            const int64_t values[] = {shown ? data->number[site->node] : SMALLER, site->thread,
+            const int64_t values[] = {place_of(data, born->site), site->thread,
                 is_native(data, born->site), born->birth, born->size, born->count};
             if (born->size > 0 || born->count > 0)
                 json_number(json, NULL, values[c]);
@@ -419,10 +447,12 @@ static void make_data(FILE *file, const struct flame *flame, const struct view *
     add_moments(&data);
     choose_sites(&data);
     number_nodes(&data);
+    make_rows(&data);
     put_all(&data);
     for (size_t i = 0; i < data.n_moments; i++)
         free(data.moments[i].name);
     group_free(data.group);
+    table_free(&data.numbers);
     arena_free(&data.arena);
 }
 
