@@ -16,9 +16,13 @@
 #include "fuzz.h"
 #include "memtrace/format.h"
 #include "trace/chunk.h"
+#include "trace/diff.h"
 #include "trace/leaks.h"
+#include "trace/lines.h"
 #include "trace/model.h"
 #include "trace/series.h"
+#include "trace/totals.h"
+#include "trace/tree.h"
 #include "trace/view.h"
 #include "trace/writer.h"
 
@@ -77,6 +81,53 @@ static void make_leaks(const struct trace *trace, size_t dice)
     arena_free(&arena);
 }
 
+static void make_trees(const struct trace *trace, size_t dice)
+{
+    struct tree tree;
+    struct view_options options = {.key = (enum view_key)(dice % VIEW_TRACEBACK)};
+    struct tree_options shape = {.inverted = dice & 8,
+        .split = (enum tree_split)(dice % 3),
+        .depth = (uint32_t)(dice % 5),
+        .smallest = (double)(dice % 4) / 8};
+    moment_parse(&options.moment, dice & 1 ? "peak" : "end");
+    if (tree_make(&tree, trace, &options, &shape) == VIEW_OK)
+        for (uint32_t i = 0; i < tree.n_nodes; i++)
+            tree_own(&tree, i);
+    tree_free(&tree);
+}
+
+/* The start or the peak of a trace against its end. */
+static void make_diff(const struct trace *trace, size_t dice)
+{
+    struct view_options options[2] = {{.key = (enum view_key)(dice % VIEW_KEYS)}};
+    struct view views[2];
+    options[1] = options[0];
+    moment_parse(&options[0].moment, dice & 1 ? "start" : "peak");
+    moment_parse(&options[1].moment, "end");
+    bool good = view_make(&views[0], trace, &options[0]) == VIEW_OK;
+    good &= view_make(&views[1], trace, &options[1]) == VIEW_OK;
+    if (good) {
+        struct diff diff;
+        const struct view *old[] = {&views[0], &views[1]};
+        diff_make(&diff, old, 1 + (dice >> 1 & 1), &views[1], dice & 4);
+        diff_free(&diff);
+    }
+    view_free(&views[0]);
+    view_free(&views[1]);
+}
+
+static void make_totals(const struct trace *trace, size_t dice)
+{
+    struct view_options options = {.sort = (enum view_sort)(dice % VIEW_SORTS)};
+    struct totals totals;
+    struct lines lines;
+    moment_parse(&options.moment, dice & 2 ? "peak" : "end");
+    totals_make(&totals, trace, &options);
+    totals_free(&totals);
+    lines_make(&lines, trace, &options, NULL, 0, dice % 3);
+    lines_free(&lines);
+}
+
 static void make_series(const struct trace *trace, size_t dice)
 {
     struct series series = {0};
@@ -127,6 +178,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_views(&trace, size + data[size - 1]);
         make_leaks(&trace, size + data[size - 1]);
         make_series(&trace, data[size - 1]);
+        make_trees(&trace, size + data[size - 1]);
+        make_diff(&trace, size + data[size - 1]);
+        make_totals(&trace, size + data[size - 1]);
         trace_free(&trace);
     }
     close(fd);

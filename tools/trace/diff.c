@@ -24,6 +24,12 @@ struct maker {
     bool moved;
 };
 
+/* Hostile traces may overflow: then numbers wrap. */
+static int64_t difference(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
 static void add_row(struct maker *maker)
 {
     struct diff *diff = maker->diff;
@@ -64,7 +70,8 @@ static struct diff_row *add_amount(
         view_amount_add(&row->now, amount);
     } else {
         view_amount_add(&row->before, amount);
-        maker->metrics[number * diff->n_old + run] += view_metric(maker->now, amount);
+        int64_t *metric = &maker->metrics[number * diff->n_old + run];
+        *metric = difference(*metric, difference(0, view_metric(maker->now, amount)));
     }
     return row;
 }
@@ -112,10 +119,10 @@ static bool amounts_differ(const struct view_amount *a, const struct view_amount
 static enum diff_kind kind_of(
     const struct diff_row *row, const struct view *now, size_t n_old, bool there_before)
 {
-    int64_t range = row->high - row->low;
+    int64_t range = difference(row->high, row->low);
     bool churn = view_sorts_churn(now->options->sort);
-    if (n_old > 1 && row->metric <= row->high + range && row->metric >= row->low - range &&
-        there_before)
+    if (n_old > 1 && difference(row->metric, row->high) <= range &&
+        difference(row->low, row->metric) <= range && there_before)
         return row->change || amounts_differ(&row->now, &row->before) ? DIFF_NOISE : DIFF_SAME;
     if (!row->change && (churn || !amounts_differ(&row->now, &row->before)))
         return DIFF_SAME;
@@ -137,13 +144,13 @@ static void settle_row(struct maker *maker, struct diff_row *row, const int64_t 
         row->high = metrics[i] > row->high ? metrics[i] : row->high;
     }
     row->metric = view_metric(maker->now, &row->now);
-    row->change = row->metric - view_metric(maker->now, &row->before);
+    row->change = difference(row->metric, view_metric(maker->now, &row->before));
     row->kind = kind_of(row, maker->now, n_old, before);
 }
 
 static int64_t size_of(int64_t change)
 {
-    return change < 0 ? -change : change;
+    return change < 0 ? difference(0, change) : change;
 }
 
 static int compare(int64_t a, int64_t b)
@@ -160,8 +167,8 @@ static int compare_rows(const void *a, const void *b)
     if (!order)
         order = compare(left->metric, right->metric);
     if (!order)
-        order = compare(size_of(left->now.count - left->before.count),
-            size_of(right->now.count - right->before.count));
+        order = compare(size_of(difference(left->now.count, left->before.count)),
+            size_of(difference(right->now.count, right->before.count)));
     if (!order)
         order = compare(left->now.count, right->now.count);
     if (order || !left->row || !right->row || left->view != right->view)

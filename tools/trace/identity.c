@@ -192,6 +192,7 @@ const char *identity_of_row(struct identities *identities, const struct view_row
     const struct trace_site *site = &identities->view->trace->sites[row->site];
     enum view_key key = identities->view->options->key;
     identities->words.size = 0;
+    put(identities, "", 0); /* so that there are words of a process without a command too */
     if (row->node)
         put_frames(identities, row->node);
     else if (key == VIEW_MODULE)
