@@ -299,7 +299,7 @@ static void print_summary(const struct outcome *outcome, const char *path)
         "memtrace: %.1f s (user %.1f, sys %.1f)  peak RSS %s  live: peak %s (Python %s, native "
         "%s), at end %s\n",
         outcome->seconds, outcome->user, outcome->system, rss, peak, python, native, end);
-    fprintf(stderr, "memtrace: %s (%.0f kB). Next: memtrace top | top --at peak | plot\n", path,
+    fprintf(stderr, "memtrace: %s (%.0f kB). Next: memtrace leaks | top --at peak | plot\n", path,
         (double)outcome->bytes / 1000);
 }
 

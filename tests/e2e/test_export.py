@@ -1,5 +1,6 @@
 """`memtrace export` and `import`, with the tools that are to read what they write."""
 import json
+import pathlib
 import shutil
 import subprocess
 
@@ -108,6 +109,17 @@ def test_folded_and_speedscope_agree(traced):
     named = [";".join("%(name)s (%(file)s:%(line)d)" % frames[n] if "file" in frames[n]
                       else frames[n]["name"] for n in sample) for sample in profile["samples"]]
     assert sorted(named) == sorted(line.rsplit(" ", 1)[0] for line in folded)
+
+
+def test_speedscope_has_its_schema(traced):
+    jsonschema = pytest.importorskip("jsonschema", reason="no python3-jsonschema here")
+    npm = shutil.which("npm")
+    root = support.execute([npm, "root", "-g"]).out.decode().strip() if npm else "/nonexistent"
+    schema = pathlib.Path(root, "speedscope", "dist", "release", "file-format-schema.json")
+    if not schema.exists():
+        pytest.skip("no speedscope here (npm install -g speedscope)")
+    jsonschema.validate(json.loads(export(traced, "speedscope").read_text()),
+                        json.loads(schema.read_text()))
 
 
 def test_protoc_decodes_it(traced):
