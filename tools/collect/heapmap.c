@@ -1,5 +1,12 @@
 /*
- * The live map (heapmap.h): linear probing.  In the collector, for every event.
+ * The live map (heapmap.h): open addressing.  In the collector, for every event.
+ *
+ * Blocks that are neighbours in memory are neighbours here: each half
+ * kibibyte of addresses has a window of 16 slots (four cache lines), a slot for each 32 bytes, and
+ * few blocks are smaller.  Programs allocate and free in runs; with a hash of the
+ * whole address each of them would be a miss.  Windows lie where a hash says, one over
+ * another where it must be: a slot that is taken sends on to the window that
+ * the next hash says, so that full ones do not grow together.
  */
 #include "collect/heapmap.h"
 
@@ -9,34 +16,65 @@
 
 #define START 4096u
 #define WINDOW 16u
-#define DOUBLED (1u << 16) /* up to here tables double; then they grow by a quarter, for their room
-                              counts for the limit that the program is under */
+#define SMALL                                                                                      \
+    (1u << 19)     /* up to here tables double; then they grow by a quarter, for their room        \
+                      counts for the limit that the program is under */
+#define HASHES 64u /* windows that are tried before slots are tried one by one */
 
 static inline uint64_t address_of(const struct heapmap_entry *entry)
 {
     return entry->key >> 16;
 }
 
-/* Blocks that are neighbours in memory are neighbours here: each kibibyte of addresses has a
-   window of 16 slots (four cache lines) at a place of its own.  Programs allocate and free in runs;
-   with a hash of the whole address each of them would be a miss. */
-static inline uint64_t home(const struct heapmap *map, uint64_t address)
+struct probe {
+    uint64_t hash, at;
+    uint32_t count;
+};
+
+static inline void place(const struct heapmap *map, uint64_t address, struct probe *probe)
 {
-    uint64_t hash = (address >> 10) * 0x9e3779b97f4a7c15ull;
-    uint64_t window = (uint64_t)((unsigned __int128)hash * (map->capacity - WINDOW) >> 64);
-    return window + (address >> 6 & (WINDOW - 1));
+    uint64_t windows = map->capacity / WINDOW;
+    uint64_t window = (uint64_t)((unsigned __int128)probe->hash * windows >> 64);
+    probe->at = window * WINDOW + ((address >> 5 ^ probe->hash >> 24) & (WINDOW - 1));
 }
 
-static inline uint64_t after(const struct heapmap *map, uint64_t at)
+static inline struct probe first(const struct heapmap *map, uint64_t address)
 {
-    return at + 1 < map->capacity ? at + 1 : 0;
+    struct probe probe = {.hash = (address >> 9) * 0x9e3779b97f4a7c15ull};
+    place(map, address, &probe);
+    return probe;
+}
+
+static void next(const struct heapmap *map, uint64_t address, struct probe *probe)
+{
+    if (++probe->count < HASHES) {
+        probe->hash = (probe->hash ^ probe->hash >> 31) * 0xbf58476d1ce4e5b9ull;
+        place(map, address, probe);
+    } else {
+        probe->at = probe->at + 1 < map->capacity ? probe->at + 1 : 0;
+    }
+}
+
+/* The slot of an address, or the unused one where it belongs. */
+static inline struct heapmap_entry *find(const struct heapmap *map, uint64_t address)
+{
+    struct probe probe = first(map, address);
+    while (address_of(&map->entries[probe.at]) != address && map->entries[probe.at].key) {
+        next(map, address, &probe);
+    }
+    return &map->entries[probe.at];
 }
 
 void heapmap_prefetch(const struct heapmap *map, uint64_t address)
 {
     if (map->capacity) {
-        __builtin_prefetch(&map->entries[home(map, address)]);
+        __builtin_prefetch(&map->entries[first(map, address).at]);
     }
+}
+
+static inline bool is_full(const struct heapmap *map)
+{
+    return map->used * 32 >= map->capacity * (map->capacity <= SMALL ? 20 : 27);
 }
 
 /* More slots where blocks fill most of them; the same where it is slots that blocks have left. */
@@ -45,10 +83,12 @@ static uint64_t grown(const struct heapmap *map)
     if (!map->capacity) {
         return START;
     }
-    if (map->capacity < DOUBLED) {
+    if (map->capacity <= SMALL) {
         return map->blocks * 2 > map->capacity ? map->capacity * 2 : map->capacity;
     }
-    return map->blocks * 10 > map->capacity * 7 ? map->capacity + map->capacity / 4 : map->capacity;
+    return map->blocks * 32 > map->capacity * 22
+               ? (map->capacity + map->capacity / 4) / WINDOW * WINDOW
+               : map->capacity;
 }
 
 /* The new table is whole before it takes the old one's place: a collector can be killed here. */
@@ -60,11 +100,7 @@ static void make_anew(struct heapmap *map)
     anew.entries = memory_zeroed(anew.capacity, sizeof(*anew.entries));
     for (uint64_t i = 0; i < map->capacity; i++) {
         if (map->entries[i].cell) {
-            uint64_t at = home(&anew, address_of(&map->entries[i]));
-            while (anew.entries[at].key) {
-                at = after(&anew, at);
-            }
-            anew.entries[at] = map->entries[i];
+            *find(&anew, address_of(&map->entries[i])) = map->entries[i];
         }
     }
     struct heapmap_entry *old = map->entries;
@@ -108,19 +144,9 @@ static uint32_t put_size(struct heapmap *map, const struct block *block)
     return UINT32_MAX;
 }
 
-/* The slot of an address, or the unused one where it belongs. */
-static inline struct heapmap_entry *find(const struct heapmap *map, uint64_t address)
-{
-    uint64_t at = home(map, address);
-    while (address_of(&map->entries[at]) != address && map->entries[at].key) {
-        at = after(map, at);
-    }
-    return &map->entries[at];
-}
-
 bool heapmap_put(struct heapmap *map, const struct block *block, struct block *old)
 {
-    if (map->used * 8 >= map->capacity * 7) {
+    if (is_full(map)) {
         make_anew(map);
     }
     struct heapmap_entry *entry = find(map, block->address);

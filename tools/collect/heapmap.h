@@ -1,7 +1,7 @@
 /*
  * The live blocks of one process: address → size and cell.  16 bytes a block in
- * an open-addressed table at most 7/8 full.  Used by the collector for every
- * event.
+ * an open-addressed table, at most 5/8 full while it is small and 27/32 when it is large.  Used by
+ * the collector for every event.
  *
  * A block that goes leaves its slot to the next one at the same address, which
  * allocators soon hand out again; such slots are dropped when the table is made
@@ -23,9 +23,9 @@ struct block {
 
 struct heapmap { /* zeroed is empty */
     struct heapmap_entry {
-        uint64_t key;     /* address << 16 | stamp; 0: never used */
-        uint32_t size;    /* UINT32_MAX: in `large` */
-        uint32_t cell;    /* 0: no block is there */
+        uint64_t key;  /* address << 16 | stamp; 0: never used */
+        uint32_t size; /* UINT32_MAX: in `large` */
+        uint32_t cell; /* 0: no block is there */
     } * entries;
     uint64_t capacity;
     uint64_t used; /* slots of blocks, and slots that blocks have left */
