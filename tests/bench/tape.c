@@ -135,6 +135,7 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
     struct process_record record = {.pid = 1};
     player->image.process = definitions_process(&player->accounts.definitions, &record);
     accounts_process(&player->accounts, player->image.process, &player->image.account);
+    player->image.announced = true;
 }
 
 static uint32_t on_thread(struct collector *collector, struct ring *ring, int tid)
