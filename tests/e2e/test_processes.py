@@ -326,3 +326,32 @@ print("first is done")
     assert traced_once.at(result.trace, "kept") == (777810, 1)
     text = support.execute([traced_once.memtrace, "info", result.trace]).out.decode()
     assert len([line for line in text.splitlines() if "it ran on" in line]) == 1, text
+
+
+def test_a_process_that_runs_on_and_allocates(traced_once):
+    """It publishes faster than anybody reads: `run` takes what there was when the program ended."""
+    fifo = traced_once.directory / "fifo"
+    support.os.mkfifo(str(fifo))
+    command, trace = traced_once.command(traced_once.directory / "runs_on.py")
+    (traced_once.directory / "runs_on.py").write_text("""
+import os, threading
+read, write = os.pipe()
+if os.fork() == 0:
+    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+    os.dup2(1, 2)
+    def work():
+        while True:
+            x = [bytes(n * 9) for n in range(500)]
+    for n in range(3):
+        threading.Thread(target=work, daemon=True).start()
+    os.write(write, b".")
+    open("fifo").read()  # until the test is over
+    os._exit(0)
+os.read(read, 1)
+""")
+    process = subprocess.Popen([str(word) for word in command], cwd=str(traced_once.directory),
+                               env=support.clean_environment())
+    with open(str(fifo), "w"):
+        assert process.wait(support.TIMEOUT) == 0
+    info = traced_once.assert_sound(trace)
+    assert [p["status"] for p in info["processes"]] == [0, -2], info["processes"]

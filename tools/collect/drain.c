@@ -425,9 +425,15 @@ static bool waits_for(const struct ring *ring, uint32_t *counter, uint64_t *numb
     }
 }
 
+static uint64_t head_of(const struct ring *ring)
+{
+    return ring->is_bounded ? ring->bound
+                            : atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+}
+
 static bool is_empty(const struct ring *ring)
 {
-    return ring->tail >= atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+    return ring->tail >= head_of(ring);
 }
 
 bool drain_waits_for_ring(const struct ring *ring, uint32_t *slot)
@@ -665,7 +671,7 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
 {
     struct drain drain = {collector, accounts, ring, events};
     uint64_t start = ring->tail;
-    uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+    uint64_t head = head_of(ring);
     if (head - ring->tail > ring->mask + 1) { /* nobody can have written so much */
         ring->image->gap_events++;
         ring->tail = head;

@@ -31,6 +31,8 @@ struct ring {
     uint32_t slot;
     uint64_t *words;
     uint64_t mask, tail;
+    uint64_t bound; /* if is_bounded: what is published behind it does not count */
+    bool is_bounded;
     bool again; /* the collector was killed while it took the next event: it may have done so */
     struct image *image;
     int tid;

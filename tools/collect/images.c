@@ -228,7 +228,7 @@ static bool on_release(struct collector *collector, struct ring *ring, uint64_t 
 
 static bool on_reached(struct collector *collector, uint32_t slot, uint64_t position)
 {
-    if (slot >= collector->n_slots) {
+    if (!rings_are_open(collector, slot)) {
         return !position; /* about to be opened */
     }
     struct ring *ring = collector->rings[slot];
@@ -295,7 +295,8 @@ static bool waits_for_other(const struct collector *collector, const struct imag
 }
 
 /* What a child does comes after what its parent had done: that is in the parent's rings, though
-   perhaps not in the first batch. */
+   perhaps not in the first batch.  What a living process has a number for and has not written is
+   not passed over: what comes after it did not happen before the end. */
 static void drain_to_the_last(struct collector *collector, const struct image *image)
 {
     unsigned rounds = 0;
@@ -305,7 +306,7 @@ static void drain_to_the_last(struct collector *collector, const struct image *i
         }
         more = (waits_for_other(collector, image) && rounds++ < ROUNDS &&
                    rings_drain(collector, NULL)) ||
-               skip_hole(collector, image);
+               (image->dead && skip_hole(collector, image));
     }
 }
 
@@ -338,7 +339,7 @@ void images_finish(struct collector *collector, struct image *image, int status)
     if (image->finished) {
         return;
     }
-    image->dead = true;
+    image->dead = status == MT_STATUS_EXEC || process_is_dead(image);
     drain_to_the_last(collector, image);
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         struct ring *ring = collector->rings[slot];
@@ -388,6 +389,7 @@ void images_find_dead(struct collector *collector)
             forks_leave(image, true);
         }
         if (!image->finished && image->pid != collector->main_pid && process_is_dead(image)) {
+            rings_open(collector); /* of its last threads */
             images_finish(collector, image, MT_STATUS_UNKNOWN);
         }
         if (!image->finished || image->forks.n_points) {

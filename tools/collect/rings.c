@@ -4,9 +4,7 @@
  */
 #include "collect/rings.h"
 
-#include <errno.h>
 #include <linux/futex.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,21 +37,62 @@ static bool open_ring(struct collector *collector, uint32_t slot)
     return true;
 }
 
+/* Those whose makers were not ready before: stopped in between, perhaps for good. */
+static void open_late(struct collector *collector)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < collector->n_late; i++) {
+        uint32_t slot = collector->late[i];
+        if (!open_ring(collector, slot)) {
+            collector->late[kept++] = slot;
+        }
+    }
+    collector->n_late = kept;
+}
+
+static void put_off(struct collector *collector, uint32_t slot)
+{
+    collector->late = memory_grow(collector->late, &collector->late_capacity, collector->n_late + 1,
+        sizeof(*collector->late));
+    collector->late[collector->n_late++] = slot;
+}
+
 void rings_open(struct collector *collector)
 {
+    if (collector->is_last_round) {
+        return;
+    }
+    open_late(collector);
     uint32_t used = atomic_load(&collector->shared.control->slots_used);
     used = used < MT_SLOTS ? used : MT_SLOTS;
     collector->rings = memory_grow(
         collector->rings, &collector->rings_capacity, used + 1, sizeof(*collector->rings));
     for (uint32_t slot = collector->n_slots; slot < used; slot++) {
         if (!open_ring(collector, slot)) {
-            /* Later ones may be ready: an earlier one may never be, if its maker was killed. */
-            const struct mt_slot *entry = &collector->shared.control->slots[slot];
-            if (!entry->pid || kill(entry->pid, 0) == 0 || errno != ESRCH) {
-                return;
-            }
+            put_off(collector, slot);
         }
         collector->n_slots = slot + 1;
+    }
+}
+
+bool rings_are_open(const struct collector *collector, uint32_t slot)
+{
+    bool is_open = slot < collector->n_slots;
+    for (size_t i = 0; i < collector->n_late; i++) {
+        is_open &= collector->late[i] != slot;
+    }
+    return is_open;
+}
+
+void rings_bound(struct collector *collector)
+{
+    collector->is_last_round = true;
+    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
+        struct ring *ring = collector->rings[slot];
+        if (ring) {
+            ring->bound = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+            ring->is_bounded = true;
+        }
     }
 }
 

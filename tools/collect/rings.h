@@ -7,8 +7,12 @@
 #include "collect/drain.h"
 #include "collect/session.h"
 
-/* Opens what agents have made since. */
+/* Opens what agents have made since.  What is not ready yet is come back to. */
 void rings_open(struct collector *collector);
+/* Was the ring of that slot opened, be it closed again? */
+bool rings_are_open(const struct collector *collector, uint32_t slot);
+/* From now on no ring is opened, and nothing is taken that is not published yet. */
+void rings_bound(struct collector *collector);
 /* Takes a batch of events out of each ring, or of each of one image's; the number of words. */
 uint64_t rings_drain(struct collector *collector, const struct image *only);
 void rings_close(struct collector *collector, struct ring *ring);

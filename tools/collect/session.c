@@ -120,6 +120,7 @@ uint64_t session_poll(struct collector *collector)
 void session_finish(struct collector *collector)
 {
     rings_open(collector);
+    rings_bound(collector); /* children that go on may allocate faster than we read */
     while (rings_drain(collector, NULL)) {
     }
     images_find_dead(collector);
@@ -144,6 +145,7 @@ void session_free(struct collector *collector)
     memory_free(collector->images);
     memory_free(collector->living);
     memory_free(collector->rings);
+    memory_free(collector->late);
     memory_free(collector->path);
     boundaries_free(&collector->boundaries);
     accounts_free(&collector->accounts);

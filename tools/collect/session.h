@@ -28,6 +28,9 @@ struct collector {
     struct ring **rings; /* by slot; NULL: not open yet, or closed */
     size_t rings_capacity;
     uint32_t n_slots;
+    uint32_t *late; /* slots below n_slots that were claimed and are not ready yet */
+    size_t n_late, late_capacity;
+    bool is_last_round; /* rings_bound */
     struct image **images; /* in the order of their first ring */
     size_t n_images, images_capacity;
     struct image **living; /* those of them that are not over, or that children ask */

@@ -1,0 +1,160 @@
+/*
+ * Rings of a session whose agent is this test: a slot that is claimed and not
+ * made ready keeps nobody waiting, and the last round has an end.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "collect/images.h"
+#include "collect/rings.h"
+#include "memtrace/format.h"
+
+#define TIME(us) (MT_OP_TIME | (uint64_t)(us) << 4)
+
+static int start(void **state)
+{
+    struct collector *collector;
+    char path[] = "/tmp/memtrace-rings-XXXXXX";
+    assert_int_equal(session_create(&collector, 10), 0);
+    session_output(collector, mkstemp(path), path, "{}");
+    unlink(path);
+    collector->main_pid = getpid();
+    *state = collector;
+    return 0;
+}
+
+static int stop(void **state)
+{
+    session_abandon(*state);
+    return 0;
+}
+
+static void claim(struct collector *collector, uint32_t slot)
+{
+    struct mt_control *control = collector->shared.control;
+    control->slots[slot].pid = getpid();
+    atomic_store(&control->slots[slot].state, MT_SLOT_CLAIMED);
+    atomic_store(&control->slots_used, slot + 1);
+}
+
+static struct mt_ring *make_ready(struct collector *collector, uint32_t slot)
+{
+    char path[SHARED_PATH_MAX + 32];
+    size_t size = MT_RING_HEADER + collector->shared.ring_bytes;
+    snprintf(path, sizeof(path), "%s/%s%u", collector->shared.directory, MT_RING_NAME, slot);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
+    struct mt_ring *ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(ring, MAP_FAILED);
+    close(fd);
+    ring->magic = MT_RING_MAGIC;
+    ring->version = MT_RING_VERSION;
+    ring->pid = getpid();
+    ring->image = 1;
+    ring->words = collector->shared.ring_bytes / 8;
+    atomic_store(&collector->shared.control->slots[slot].state, MT_SLOT_READY);
+    return ring;
+}
+
+static void publish(struct mt_ring *ring, uint64_t word)
+{
+    uint64_t head = atomic_load(&ring->head);
+    uint64_t *words = (uint64_t *)((uint8_t *)ring + MT_RING_HEADER);
+    words[head & (ring->words - 1)] = word;
+    atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+}
+
+static void unmap(const struct collector *collector, struct mt_ring *ring)
+{
+    munmap(ring, MT_RING_HEADER + collector->shared.ring_bytes);
+}
+
+static void test_claimed(void **state)
+{
+    struct collector *collector = *state;
+    claim(collector, 0);
+    claim(collector, 1);
+    struct mt_ring *second = make_ready(collector, 1);
+    publish(second, TIME(1));
+    rings_open(collector);
+    assert_null(collector->rings[0]);
+    assert_non_null(collector->rings[1]);
+    assert_true(rings_drain(collector, NULL) > 0);
+    assert_false(images_events.reached(collector, 0, 1));
+    assert_true(images_events.reached(collector, 1, 1));
+
+    struct mt_ring *first = make_ready(collector, 0);
+    publish(first, TIME(2));
+    rings_open(collector);
+    assert_non_null(collector->rings[0]);
+    assert_false(images_events.reached(collector, 0, 1));
+    rings_drain(collector, NULL);
+    assert_true(images_events.reached(collector, 0, 1));
+    unmap(collector, first);
+    unmap(collector, second);
+}
+
+/* A thread of the program's that never pauses. */
+struct busy {
+    struct mt_ring *ring;
+    _Atomic bool stop;
+};
+
+static void *keep_publishing(void *data)
+{
+    struct busy *busy = data;
+    while (!atomic_load(&busy->stop)) {
+        if (atomic_load(&busy->ring->head) - atomic_load(&busy->ring->tail) < busy->ring->words) {
+            publish(busy->ring, TIME(3));
+        }
+    }
+    return NULL;
+}
+
+static void test_last_round(void **state)
+{
+    struct collector *collector = *state;
+    pthread_t thread;
+    claim(collector, 0);
+    struct busy busy = {.ring = make_ready(collector, 0)};
+    publish(busy.ring, TIME(1));
+    rings_open(collector);
+    struct ring *ring = collector->rings[0];
+    assert_int_equal(pthread_create(&thread, NULL, keep_publishing, &busy), 0);
+    while (rings_drain(collector, NULL) < 1000) {
+    }
+    rings_bound(collector);
+    while (rings_drain(collector, NULL)) {
+    }
+    assert_int_equal(ring->tail, ring->bound);
+    while (atomic_load(&busy.ring->head) < ring->bound + 1000) { /* there would be more */
+    }
+    assert_int_equal(rings_drain(collector, NULL), 0);
+    claim(collector, 1);
+    struct mt_ring *other = make_ready(collector, 1);
+    rings_open(collector);
+    assert_int_equal(collector->n_slots, 1);
+    atomic_store(&busy.stop, true);
+    pthread_join(thread, NULL);
+    unmap(collector, other);
+    unmap(collector, busy.ring);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_claimed, start, stop),
+        cmocka_unit_test_setup_teardown(test_last_round, start, stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
