@@ -9,11 +9,13 @@
  * program's CPU time is what the hooks cost.  `replay` takes the events of that
  * file as the collector does, and says how long an event took.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,6 +23,7 @@
 #include <unistd.h>
 
 #include "collect/drain.h"
+#include "collect/memory.h"
 #include "collect/shared.h"
 
 struct piece { /* words of one ring, in the order in which they were taken */
@@ -176,8 +179,7 @@ static bool on_release(struct collector *collector, struct ring *ring, uint64_t 
 }
 
 static const struct drain_events events = {on_process, on_thread, on_end, on_reached, on_has_gap,
-    on_mark, on_region_end, on_region_end, on_question, on_question,
-    on_question, on_release};
+    on_mark, on_region_end, on_region_end, on_question, on_question, on_question, on_release};
 
 /* Room for all the words of each ring. */
 static void make_rings(const uint64_t *tape, size_t words)
@@ -249,7 +251,7 @@ static void forget(void)
         drain_free(&player->rings[slot]);
         free(player->rings[slot].words);
     }
-    free(player->image.account.changed);
+    memory_free(player->image.account.changed);
     heapmap_free(&player->image.blocks);
     rangemap_free(&player->image.maps);
     accounts_free(&player->accounts);
@@ -269,6 +271,11 @@ static int replay(const char *path, int rounds)
         fail(path);
     }
     fclose(file);
+    int error = memory_open_store(memfd_create("store", MFD_CLOEXEC)); /* as the collector has it */
+    if (error) {
+        errno = error;
+        fail("store");
+    }
     double best = 0;
     for (int round = 0; round < rounds; round++) {
         double time = play(tape, words);

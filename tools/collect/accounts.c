@@ -72,7 +72,7 @@ uint32_t accounts_cell(struct accounts *accounts, uint32_t site)
     accounts->cells[id] = (struct cell){.site = site,
         .birth = accounts->birth,
         .older = record->cell,
-        .domain = (uint8_t)record->domain};
+        .domain = record->domain & 7};
     if (record->cell) {
         accounts->cells[record->cell].newer = id;
     }
@@ -125,6 +125,13 @@ static void note_change(struct account *account, struct cell *cell, uint32_t id)
     }
 }
 
+static void save(struct cell *cell, int scope, struct saved saved, uint64_t epoch)
+{
+    cell->saved_bytes[scope] = saved.bytes;
+    cell->saved_blocks[scope] = (int32_t)saved.blocks;
+    cell->epochs[scope] = epoch;
+}
+
 /* A change that is no new peak is coming. */
 static inline void keep_peak(struct account *account, struct cell *cell, int scope)
 {
@@ -134,8 +141,8 @@ static inline void keep_peak(struct account *account, struct cell *cell, int sco
         peak->totals = account->now;
         peak->epoch++;
     }
-    if (cell->saved[scope].epoch != peak->epoch) {
-        cell->saved[scope] = (struct saved){cell->bytes, cell->blocks, peak->epoch};
+    if (cell->epochs[scope] != peak->epoch) {
+        save(cell, scope, (struct saved){cell->bytes, cell->blocks}, peak->epoch);
     }
 }
 
@@ -192,6 +199,33 @@ void accounts_add(struct accounts *accounts, struct account *account, uint32_t i
     change(accounts, account, id, (int64_t)size, 1);
 }
 
+static inline bool passes(const struct account *account, uint64_t size)
+{
+    return !account->peak.rising && live(&account->now) + size <= account->peak.best;
+}
+
+static inline void pass(struct account *account, uint64_t size)
+{
+    uint64_t sum = live(&account->now) + size;
+    if (sum > account->high) {
+        account->high = sum;
+    }
+}
+
+bool accounts_pass(struct accounts *accounts, struct account *account, uint32_t id, uint64_t size)
+{
+    struct cell *cell = &accounts->cells[id];
+    if (!is_live(cell) || !passes(account, size) || !passes(&accounts->all, size)) {
+        return false;
+    }
+    pass(account, size);
+    pass(&accounts->all, size);
+    cell->allocated_bytes += size;
+    cell->allocations++;
+    note_change(account, cell, id);
+    return true;
+}
+
 /* One name of a cell goes; the cell that it stands for now. */
 static inline uint32_t drop_name(struct accounts *accounts, uint32_t id)
 {
@@ -235,8 +269,8 @@ void accounts_hold(struct accounts *accounts, struct account *account, uint32_t 
     }
 }
 
-void accounts_let_go(struct accounts *accounts, struct account *account, uint32_t id,
-    int64_t bytes, int64_t blocks)
+void accounts_let_go(
+    struct accounts *accounts, struct account *account, uint32_t id, int64_t bytes, int64_t blocks)
 {
     take(accounts, account, drop_name(accounts, id), bytes, blocks);
 }
@@ -293,8 +327,8 @@ static void merge_peaks(struct accounts *accounts, const struct cell *from, stru
     for (int scope = 0; scope < SCOPES; scope++) {
         struct saved a = accounts_at_peak(from, scopes[scope], scope);
         struct saved b = accounts_at_peak(into, scopes[scope], scope);
-        into->saved[scope] =
-            (struct saved){a.bytes + b.bytes, a.blocks + b.blocks, scopes[scope]->peak.epoch};
+        struct saved both = {a.bytes + b.bytes, a.blocks + b.blocks};
+        save(into, scope, both, scopes[scope]->peak.epoch);
     }
 }
 
@@ -399,11 +433,10 @@ void accounts_tidy(struct accounts *accounts, uint32_t id)
 
 struct saved accounts_at_peak(const struct cell *cell, const struct account *account, int scope)
 {
-    const struct saved *saved = &cell->saved[scope];
-    if (!account->peak.rising && saved->epoch == account->peak.epoch) {
-        return *saved;
+    if (!account->peak.rising && cell->epochs[scope] == account->peak.epoch) {
+        return (struct saved){cell->saved_bytes[scope], cell->saved_blocks[scope]};
     }
-    return (struct saved){cell->bytes, cell->blocks, 0};
+    return (struct saved){cell->bytes, cell->blocks};
 }
 
 const struct totals *accounts_peak_totals(const struct account *account)

@@ -46,22 +46,26 @@ struct account {
 
 enum { SCOPE_PROCESS, SCOPE_ALL, SCOPES };
 
-struct cell {
+struct saved {
+    int64_t bytes, blocks;
+};
+
+struct cell {      /* two cache lines: what every event needs, and the rest */
     uint32_t site; /* 0: not in use */
-    uint32_t birth;
-    uint32_t merged_into;  /* 0: stands for itself */
-    uint32_t refs;         /* blocks and ranges in the maps that name this cell */
-    uint32_t newer, older; /* cells of the same site, by birth */
+    uint32_t birth : 28, domain : 3, is_changed : 1;
+    uint32_t merged_into; /* 0: stands for itself */
+    uint32_t refs;        /* blocks and ranges in the maps that name this cell */
     int64_t bytes, blocks;
     uint64_t allocated_bytes, allocations;
-    struct saved {
-        int64_t bytes, blocks;
-        uint64_t epoch;
-    } saved[SCOPES];
-    int64_t written_bytes, written_blocks;
+    uint64_t epochs[SCOPES]; /* when it was saved */
+
+    uint32_t newer, older; /* cells of the same site, by birth */
+    int64_t saved_bytes[SCOPES];
+    int32_t saved_blocks[SCOPES];
+    int64_t written_bytes;
     uint64_t written_allocated_bytes, written_allocations;
-    bool is_changed;
-    uint8_t domain;
+    int32_t written_blocks;
+    uint32_t unused;
 };
 
 struct accounts {
@@ -90,6 +94,17 @@ void account_init(struct account *account);
 /* The cell for what a site allocates now. */
 uint32_t accounts_cell(struct accounts *accounts, uint32_t site);
 
+/* Whether this is a cell of that site, and what it allocates now still counts there. */
+static inline bool accounts_is_now(const struct accounts *accounts, uint32_t cell, uint32_t site)
+{
+    const struct cell *known = &accounts->cells[cell];
+    return known->site == site && known->birth == accounts->birth && !known->merged_into;
+}
+
+/* A block appears and goes at once, both as one change.  False, and nothing has changed, where the
+   sum with it would be a peak. */
+bool accounts_pass(
+    struct accounts *accounts, struct account *account, uint32_t cell, uint64_t size);
 /* A block of size bytes appears in, or goes from, a cell of that account's process. */
 void accounts_add(struct accounts *accounts, struct account *account, uint32_t cell, uint64_t size,
     uint64_t time_us);
@@ -104,8 +119,8 @@ void accounts_cut(
 /* Blocks that count elsewhere: a cell of them changes by so much, and is told whether what it was
    ever given does.  The cell has a name (accounts_name) until accounts_let_go. */
 void accounts_name(struct accounts *accounts, uint32_t cell);
-void accounts_hold(struct accounts *accounts, struct account *account, uint32_t cell,
-    int64_t bytes, int64_t blocks, bool given);
+void accounts_hold(struct accounts *accounts, struct account *account, uint32_t cell, int64_t bytes,
+    int64_t blocks, bool given);
 void accounts_let_go(struct accounts *accounts, struct account *account, uint32_t cell,
     int64_t bytes, int64_t blocks);
 /* Tells which account belongs to a process. */

@@ -11,7 +11,7 @@
 #include "collect/natives.h"
 #include "collect/text.h"
 
-#define PREFETCH_WORDS 17 /* odd: events have mostly two words, the address in the second */
+#define PREFETCH_WORDS 17    /* odd: events have mostly two words, the address in the second */
 #define TEXT_MAX (16u << 20) /* of scratch text; beyond, the record that uses it has none */
 #define SPACE (1ull << 47)   /* a program's addresses lie below it, and so do its sizes */
 
@@ -126,10 +126,14 @@ static inline uint32_t cell_of(struct drain *drain, uint32_t node, uint32_t doma
     if (domain > MT_DOMAIN_MALLOC || at >= ring->sites_capacity || ring->own) {
         return accounts_cell(drain->accounts, site_of(drain, node, domain));
     }
-    if (!ring->sites[at]) {
-        ring->sites[at] = site_of(drain, node, domain);
+    struct ring_site *site = &ring->sites[at];
+    if (!site->site) {
+        site->site = site_of(drain, node, domain);
     }
-    return accounts_cell(drain->accounts, ring->sites[at]);
+    if (!accounts_is_now(drain->accounts, site->cell, site->site)) {
+        site->cell = accounts_cell(drain->accounts, site->site);
+    }
+    return site->cell;
 }
 
 /* ---- blocks ---- */
@@ -210,11 +214,37 @@ static inline void allocate(struct drain *drain)
     note_forks(drain->accounts, drain->ring, (int64_t)block.size, 1);
 }
 
+/* A block that is freed by the very next event of its ring, as many are, need not go through the
+   map.  What an event changes beside the amounts is left to the long way: peaks, forks, what is
+   taken up after a kill.  Returns the words of both, 0 if it is not such a case. */
+static inline uint64_t allocate_and_release(struct drain *drain, uint64_t left)
+{
+    struct ring *ring = drain->ring;
+    struct image *image = ring->image;
+    uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
+    uint64_t address = w1 >> 19 << 3;
+    if (left < 3 || word(ring, 2) != (MT_OP_FREE | address << 16) || !address || ring->again ||
+        ring->size_high || ring->forks != image->forks.seen ||
+        forks_care(&image->forks, ring->forks)) {
+        return 0;
+    }
+    uint64_t size = w0 >> 8 & 0xffffff;
+    uint32_t domain = domain_of(w0);
+    uint32_t cell = cell_of(drain, w1 & (MT_NODE_LIMIT - 1), domain);
+    if (!accounts_pass(drain->accounts, &image->account, cell, size)) {
+        return 0;
+    }
+    sizes_count(&image->sizes, domain, size);
+    image->sizes.temporary[domain]++;
+    ring->last_address = 0;
+    image->events += 2;
+    return 3;
+}
+
 static void count_unknown(const struct drain *drain, uint64_t address)
 {
     struct image *image = drain->ring->image;
-    if (image_is_forked(image) &&
-        drain->events->release(drain->collector, drain->ring, address)) {
+    if (image_is_forked(image) && drain->events->release(drain->collector, drain->ring, address)) {
         image->inherited_frees++;
     } else if (image->was_paused) {
         image->paused_frees++;
@@ -575,8 +605,8 @@ static uint64_t take_meta(struct drain *drain)
         drain->events->ask(drain->collector, ring, b);
         return 1;
     case MT_META_MODULE:
-        natives_define_module(ring, &drain->accounts->definitions, a, word(ring, 1),
-            (uint32_t)word(ring, 3), b);
+        natives_define_module(
+            ring, &drain->accounts->definitions, a, word(ring, 1), (uint32_t)word(ring, 3), b);
         return 4;
     case MT_META_OWN:
         ring->own = a ? own_node(&drain->accounts->definitions) : 0;
@@ -592,8 +622,8 @@ static uint64_t take_meta(struct drain *drain)
     return 1;
 }
 
-/* One event; returns its words, WAITS if it must wait. */
-static inline uint64_t take_event(struct drain *drain)
+/* One event, or two, of the words that are left; returns theirs, WAITS if it must wait. */
+static inline uint64_t take_event(struct drain *drain, uint64_t left)
 {
     struct ring *ring = drain->ring;
     struct image *image = ring->image;
@@ -614,7 +644,13 @@ static inline uint64_t take_event(struct drain *drain)
         break;
     }
     switch (op) {
-    case MT_OP_ALLOC:
+    case MT_OP_ALLOC: {
+        uint64_t both = allocate_and_release(drain, left);
+        if (both) {
+            return both;
+        }
+    }
+        /* fall through */
     case MT_OP_ALLOC_SEQ:
         image->events++;
         allocate(drain);
@@ -683,7 +719,7 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
         }
         /* Whatever this word will turn out to be: where it has an address, it has it there. */
         heapmap_prefetch(&ring->image->blocks, word(ring, PREFETCH_WORDS) >> 19 << 3);
-        uint64_t taken = take_event(&drain);
+        uint64_t taken = take_event(&drain, head - ring->tail);
         if (taken == WAITS) {
             break;
         }

@@ -45,7 +45,9 @@ struct ring {
     uint32_t own;       /* between OWN 1 and OWN 0 the trace's node of "<memtrace>", else 0 */
     uint32_t *nodes;    /* by the ring's node: the trace's */
     uint32_t *natives;  /* the same of native callers, 0 for none */
-    uint32_t *sites;    /* by the ring's node * 4 + domain: the trace's, 0 not asked yet */
+    struct ring_site {
+        uint32_t site, cell; /* the trace's, 0: not asked yet; the cell that was its latest */
+    } * sites;               /* by the ring's node * 4 + domain */
     size_t nodes_capacity, natives_capacity, sites_capacity;
     struct ring_module *modules;
     size_t modules_capacity;

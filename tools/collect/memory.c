@@ -24,6 +24,8 @@
 #define LARGE (1ull << 16)      /* from here on a block's pages are reserved for itself */
 #define CLASSES 160u            /* four for each power of two */
 #define HEAD 16u                /* bytes before a block */
+#define LINE 64u                /* a cache line: blocks from LINED bytes on begin with one */
+#define LINED 4096u
 
 struct store {
     uint64_t magic, layout;
@@ -108,12 +110,20 @@ static bool reserve(uint64_t start, uint64_t end)
     return true;
 }
 
+/* Where a new block of the class goes: what a large one holds begins with a cache line. */
+static uint64_t start_of(uint32_t class)
+{
+    uint64_t start = store->used;
+    return class_size(class) < LINED ? start : (start + HEAD + LINE - 1) / LINE * LINE - HEAD;
+}
+
 /* A block of the class, of which `size` bytes will be used; NULL if there is no room. */
 static struct head *take(uint32_t class, uint64_t size, bool *fresh)
 {
     uint64_t offset = store->free[class];
     *fresh = offset == 0;
-    if (!reserve(offset ? offset : store->used, (offset ? offset : store->used) + size)) {
+    uint64_t start = offset ? offset : start_of(class);
+    if (!reserve(start, start + size)) {
         return NULL;
     }
     if (offset) {
@@ -121,9 +131,8 @@ static struct head *take(uint32_t class, uint64_t size, bool *fresh)
         store->free[class] = head->next;
         return head;
     }
-    offset = store->used;
-    store->used += class_size(class);
-    return at(offset);
+    store->used = start + class_size(class);
+    return at(start);
 }
 
 static void *store_zeroed(uint64_t bytes)
@@ -155,8 +164,8 @@ static void give_back_pages(const struct head *head)
     uint64_t end = (start + class_size((uint32_t)head->class)) & ~4095ull;
     uint64_t from = (start + sizeof(*head) + 4095) & ~4095ull;
     if (end - start >= 2 * LARGE) { /* whatever has this class is large: classes are 5/4 apart */
-        fallocate(store_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
-            (off_t)(end - from));
+        fallocate(
+            store_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(end - from));
     }
 }
 

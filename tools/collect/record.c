@@ -83,7 +83,7 @@ static void fill_changes(struct row *row, struct cell *cell, const void *context
     row->values[2] = (int64_t)(cell->allocated_bytes - cell->written_allocated_bytes);
     row->values[3] = (int64_t)(cell->allocations - cell->written_allocations);
     cell->written_bytes = cell->bytes;
-    cell->written_blocks = cell->blocks;
+    cell->written_blocks = (int32_t)cell->blocks;
     cell->written_allocated_bytes = cell->allocated_bytes;
     cell->written_allocations = cell->allocations;
 }
