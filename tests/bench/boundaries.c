@@ -40,7 +40,8 @@ struct held {
 };
 
 static struct collector collector;
-static struct image image;
+static struct counting counting;
+static struct image image = {.counting = &counting};
 static struct held *held;
 static uint64_t random_state = 88172645463325252ull, events;
 

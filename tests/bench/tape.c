@@ -127,6 +127,7 @@ static int record(const char *path, const char *agent, char **program)
 struct player {
     struct accounts accounts;
     struct image image;
+    struct counting counting;
     struct ring rings[MT_SLOTS];
     struct mt_ring shared[MT_SLOTS];
     uint32_t n_rings;
@@ -139,6 +140,7 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
     player->image.process = definitions_process(&player->accounts.definitions, &record);
     accounts_process(&player->accounts, player->image.process, &player->image.account);
     player->image.announced = true;
+    player->image.counting = &player->counting;
 }
 
 static uint32_t on_thread(struct collector *collector, struct ring *ring, int tid)

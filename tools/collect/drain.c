@@ -165,7 +165,7 @@ static void count_duplicate(struct drain *drain, const struct block *old)
 
 static inline void count_size(struct ring *ring, uint32_t domain, const struct block *block)
 {
-    sizes_count(&ring->image->sizes, domain, block->size);
+    sizes_count(&ring->image->counting->sizes, domain, block->size);
     ring->last_address = block->address;
     ring->last_domain = domain;
 }
@@ -174,7 +174,7 @@ static inline void count_temporary(struct ring *ring, uint64_t address)
 {
     if (address == ring->last_address) {
         ring->last_address = 0;
-        ring->image->sizes.temporary[ring->last_domain]++;
+        ring->image->counting->sizes.temporary[ring->last_domain]++;
     }
 }
 
@@ -411,7 +411,7 @@ static void unmap_memory(struct drain *drain)
 /* The number that an event of the _SEQ kind waits for, and its counter. */
 static inline bool in_turn(struct image *image, uint64_t address, uint32_t sequence)
 {
-    uint32_t *expected = &image->expected[mt_counter_of(address)];
+    uint32_t *expected = &image->counting->expected[mt_counter_of(address)];
     if (*expected != sequence) {
         return false;
     }
@@ -483,7 +483,7 @@ uint64_t drain_hole(const struct ring *ring)
         return UINT64_MAX - 1; /* for another ring, which has nothing more: last of all */
     }
     return counter == MT_MAP_COUNTER ? number - ring->image->expected_map
-                                     : (uint32_t)number - ring->image->expected[counter];
+                                     : (uint32_t)number - ring->image->counting->expected[counter];
 }
 
 void drain_skip_hole(struct ring *ring)
@@ -495,7 +495,7 @@ void drain_skip_hole(struct ring *ring)
     } else if (counter == MT_MAP_COUNTER) {
         ring->image->expected_map = number;
     } else {
-        ring->image->expected[counter] = (uint32_t)number;
+        ring->image->counting->expected[counter] = (uint32_t)number;
     }
 }
 

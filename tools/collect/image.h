@@ -26,6 +26,11 @@ struct region { /* one that is open (regions.c) */
     uint64_t start_us, live, peak; /* live: at its start */
 };
 
+struct counting { /* while the image lives: 6 KB of every one of thousands */
+    uint32_t expected[MT_COUNTERS]; /* next number of each order counter */
+    struct sizes sizes;
+};
+
 struct image {
     uint32_t number, parent_number;
     uint32_t parent_fork; /* which fork of the parent, 0: not known */
@@ -44,10 +49,9 @@ struct image {
     struct heapmap blocks;
     struct rangemap maps;
     struct forks forks;
-    uint32_t expected[MT_COUNTERS]; /* next number of each order counter */
+    struct counting *counting; /* NULL once it is finished */
     uint64_t expected_map;
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events;
-    struct sizes sizes;
     bool was_paused;        /* not every block was recorded */
     uint64_t paused_frees;  /* of blocks that were not */
     struct region *regions; /* open ones, in the order of their begins */

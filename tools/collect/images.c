@@ -70,6 +70,7 @@ struct image *images_make(
     image->start_us = session_clock(collector);
     image->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     image->statm = sampler_open(pid);
+    image->counting = memory_zeroed(1, sizeof(*image->counting));
     account_init(&image->account);
     collector->images = memory_grow(collector->images, &collector->images_capacity,
         collector->n_images + 1, sizeof(*collector->images));
@@ -369,6 +370,11 @@ void images_finish(struct collector *collector, struct image *image, int status)
     }
     forks_leave(image, false);
     rangemap_free(&image->maps);
+    memory_free(image->samples);
+    memory_free(image->counting);
+    image->samples = NULL;
+    image->samples_capacity = 0;
+    image->counting = NULL;
     if (image->statm >= 0) {
         close(image->statm);
     }

@@ -101,6 +101,20 @@ static void gather_changes(struct accounts *accounts, struct account *account, s
     account->n_changed = 0;
 }
 
+/* A finished process changes no more, but for what it inherited or what is joined. */
+static void gather_all_changes(struct collector *collector, struct rows *rows)
+{
+    for (size_t i = 0; i < collector->n_images; i++) {
+        struct image *image = collector->images[i];
+        gather_changes(&collector->accounts, &image->account, rows);
+        if (image->finished && image->account.changed) {
+            memory_free(image->account.changed);
+            image->account.changed = NULL;
+            image->account.changed_capacity = 0;
+        }
+    }
+}
+
 /* Returns the number of rows. */
 static size_t write_boundary(
     struct collector *collector, int kind, struct image *only, uint64_t time_us, uint32_t name)
@@ -110,8 +124,8 @@ static size_t write_boundary(
     if (only) {
         gather_changes(&collector->accounts, &only->account, &rows);
     }
-    for (size_t i = 0; !only && i < collector->n_images; i++) {
-        gather_changes(&collector->accounts, &collector->images[i]->account, &rows);
+    if (!only) {
+        gather_all_changes(collector, &rows);
     }
     buffer_varint(&body, (uint64_t)kind);
     buffer_varint(&body, only ? only->process : 0);
@@ -254,7 +268,7 @@ static void write_sizes(struct collector *collector, const struct image *image)
 {
     struct buffer body = {0};
     buffer_varint(&body, image->process);
-    sizes_put(&body, &image->sizes);
+    sizes_put(&body, &image->counting->sizes);
     write_chunk(collector, MT_CHUNK_SIZES, &body);
 }
 

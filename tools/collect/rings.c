@@ -25,6 +25,10 @@ static bool open_ring(struct collector *collector, uint32_t slot)
         return true;
     }
     struct image *image = images_find(collector, shared->image);
+    if (image && image->finished) {
+        shared_unmap_ring(&collector->shared, shared);
+        return true;
+    }
     struct ring *ring = memory_zeroed(1, sizeof(*ring));
     ring->shared = shared;
     ring->slot = slot;

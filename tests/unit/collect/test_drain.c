@@ -20,6 +20,7 @@
 struct world {
     struct accounts accounts;
     struct image image;
+    struct counting counting;
     struct ring rings[RINGS];
     struct mt_ring shared[RINGS];
     uint64_t words[RINGS][WORDS];
@@ -110,6 +111,7 @@ static int start(void **state)
     accounts_init(&world.accounts);
     account_init(&world.image.account);
     world.image.announced = true;
+    world.image.counting = &world.counting;
     for (int i = 0; i < RINGS; i++) {
         world.rings[i] = (struct ring){.shared = &world.shared[i],
             .words = world.words[i],
@@ -208,7 +210,7 @@ static void moves_are_one_event(void **state)
 
 static void sizes_are_counted(void **state)
 {
-    const struct sizes *sizes = &world.image.sizes;
+    const struct sizes *sizes = &world.counting.sizes;
     static const uint64_t of_size[] = {0, 1, 2, 3, 4, 255, 256, 1ull << 40};
     for (size_t i = 0; i < 8; i++) {
         put(0, MT_OP_SIZE | (of_size[i] >> 24) << 4);
@@ -301,7 +303,7 @@ static void modules_are_checked(void **state)
 
 static void temporary_blocks(void **state)
 {
-    const uint64_t *temporary = &world.image.sizes.temporary[MT_DOMAIN_MALLOC];
+    const uint64_t *temporary = &world.counting.sizes.temporary[MT_DOMAIN_MALLOC];
     put_alloc(0, 0x1000, 10);
     put_alloc(0, 0x2000, 10);
     put_free(0, 0x1000); /* another was allocated since */
@@ -327,7 +329,7 @@ static void temporary_blocks(void **state)
     put_free(0, 0x6000);
     take(0);
     assert_int_equal(*temporary, 2);
-    assert_int_equal(world.image.sizes.counts[MT_DOMAIN_MALLOC][8], 1);
+    assert_int_equal(world.counting.sizes.counts[MT_DOMAIN_MALLOC][8], 1);
 }
 
 static void moves_are_cancelled(void **state)

@@ -1,6 +1,7 @@
 /*
- * Rings of a session whose agent is this test: a slot that is claimed and not
- * made ready keeps nobody waiting, and the last round has an end.
+ * Rings and images of a session whose agent is this test: a slot that is claimed
+ * and not made ready keeps nobody waiting, the last round has an end, and of what
+ * is over little is kept.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,12 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collect/images.h"
 #include "collect/rings.h"
 #include "memtrace/format.h"
 
+#define PROGRAMS 1000
 #define TIME(us) (MT_OP_TIME | (uint64_t)(us) << 4)
 
 static int start(void **state)
@@ -150,11 +153,55 @@ static void test_last_round(void **state)
     unmap(collector, busy.ring);
 }
 
+static uint64_t store_bytes(const struct collector *collector)
+{
+    struct stat status;
+    int fd = shared_store(&collector->shared, false);
+    assert_int_equal(fstat(fd, &status), 0);
+    close(fd);
+    return (uint64_t)status.st_blocks * 512;
+}
+
+/* Of processes that are over little stays. */
+static void test_many_images(void **state)
+{
+    struct collector *collector = *state;
+    uint64_t before = store_bytes(collector);
+    for (int i = 0; i < PROGRAMS; i++) {
+        session_adopt(collector, getpid(), "/bin/x", "x"); /* by exec out of the one before */
+    }
+    assert_int_equal(collector->n_images, PROGRAMS);
+    assert_true(store_bytes(collector) - before < PROGRAMS * 1500);
+    images_finish(collector, collector->images[PROGRAMS - 1], MT_STATUS_RUNNING);
+}
+
+/* A ring that comes when its process was finished is not read. */
+static void test_too_late(void **state)
+{
+    struct collector *collector = *state;
+    claim(collector, 0);
+    struct mt_ring *first = make_ready(collector, 0);
+    publish(first, TIME(1));
+    rings_open(collector);
+    images_finish(collector, collector->images[0], MT_STATUS_EXEC);
+    claim(collector, 1);
+    struct mt_ring *second = make_ready(collector, 1);
+    publish(second, TIME(2));
+    rings_open(collector);
+    assert_null(collector->rings[1]);
+    assert_int_equal(rings_drain(collector, NULL), 0);
+    assert_true(images_events.reached(collector, 1, 1)); /* nobody waits for it */
+    unmap(collector, first);
+    unmap(collector, second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_claimed, start, stop),
         cmocka_unit_test_setup_teardown(test_last_round, start, stop),
+        cmocka_unit_test_setup_teardown(test_many_images, start, stop),
+        cmocka_unit_test_setup_teardown(test_too_late, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
