@@ -234,8 +234,8 @@ static inline uint64_t allocate_and_release(struct drain *drain, uint64_t left)
     if (!accounts_pass(drain->accounts, &image->account, cell, size)) {
         return 0;
     }
-    sizes_count(&image->sizes, domain, size);
-    image->sizes.temporary[domain]++;
+    sizes_count(&image->counting->sizes, domain, size);
+    image->counting->sizes.temporary[domain]++;
     ring->last_address = 0;
     image->events += 2;
     return 3;
