@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include "render/gnuplot.h"
+#include "render/plot_notes.h"
 #include "render/plot_words.h"
 
-enum { LEFT = 9, RIGHT = 2, TOP = 4, BOTTOM = 3 }; /* margins in characters */
+enum { LEFT = 9, RIGHT = 2, TOP = 4, BOTTOM = 3, LEAST_ROWS = 8 }; /* margins in characters */
 
 struct grid {
     const struct plot *plot;
@@ -158,6 +159,21 @@ static void write_peak(FILE *script, const struct grid *grid)
     fputs(peak->present ? "EOD\n" : "-1 -1\nEOD\n", script);
 }
 
+/* A line over the whole width; what is drawn later covers it. */
+static void write_limit(FILE *script, const struct grid *grid)
+{
+    const struct plot *plot = grid->plot;
+    char size[32], text[64];
+    int row = plot->limit ? row_of(grid, plot->limit) : 0;
+    snprintf(text, sizeof text, "limit %s ", plot_size(size, plot->limit));
+    write_string(script, "limit_text", plot->limit ? text : "");
+    fprintf(script, "limit_shown = %d\nlimit_y = %.9g\n$limit << EOD\n", plot->limit > 0,
+        (double)row * (double)plot->top / (grid->rows - 1) / plot->size_unit.size);
+    for (int i = 1; plot->limit && i < grid->columns; i++)
+        write_cell(script, grid, i, row);
+    fputs(plot->limit ? "EOD\n" : "-1 -1\nEOD\n", script);
+}
+
 /* A text that fits, in ASCII where there is no more. */
 static void write_heading(
     FILE *script, const char *name, const char *text, const struct plot_terminal *terminal)
@@ -256,9 +272,14 @@ void plot_terminal_script(
     FILE *script, const struct plot *plot, const struct plot_terminal *terminal)
 {
     struct grid grid = {plot, terminal->columns - LEFT - RIGHT, terminal->rows - TOP - BOTTOM};
+    int notes = plot_notes_lines(plot, grid.rows - LEAST_ROWS);
+    grid.rows -= notes;
     write_settings(script, &grid, terminal);
+    fprintf(script, "notes = %d\n", notes);
+    plot_notes_write(script, plot, terminal, LEFT, grid.columns, notes);
     write_legend(script, plot, terminal);
     write_peak(script, &grid);
+    write_limit(script, &grid);
     for (enum layer layer = 0; layer < LAYERS; layer++)
         write_layer(script, &grid, layer);
 }

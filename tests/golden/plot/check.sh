@@ -88,11 +88,14 @@ script)
     ;;
 terminal)
     traces growth three small tiny
+    "$assemble" "$scenes/phases.txt" phases.mtrace
+    "$memtrace" plot -t phases.mtrace >phases.txt
+    LC_ALL=C "$memtrace" plot -t --size 60x18 phases.mtrace >phases-small.txt
     LC_ALL=C "$memtrace" plot --terminal growth.mtrace >growth.txt
     "$memtrace" plot -t --size 80x24 three.mtrace >three.txt
     "$memtrace" plot -t --size 60x16 --title 'Ünïcode title' small.mtrace >small.txt
     LC_ALL=C "$memtrace" plot -t --size 60x16 --title 'Ünïcode title' tiny.mtrace >tiny.txt
-    for name in growth three small tiny; do
+    for name in growth three small tiny phases phases-small; do
         same "$name.txt"
     done
     ! LC_ALL=C grep -q "$(printf '\033')" ./*.txt || fail "colours in a pipe"
