@@ -26,7 +26,7 @@
 struct run {
     const char *output, *python, *module, *code;
     unsigned interval_ms;
-    bool quiet, best_effort, probe, off, no_children;
+    bool quiet, best_effort, probe, off, no_children, symbolize;
     char **rest; /* the program, or the arguments of -m and -c */
     int n_rest;
     char *name;  /* for the file's name */
@@ -35,7 +35,8 @@ struct run {
     const char *why_untraced;
 };
 
-enum { OPTION_PYTHON = 256, OPTION_INTERVAL, OPTION_BEST_EFFORT, OPTION_OFF, OPTION_NO_CHILDREN, OPTION_PROBE };
+enum { OPTION_PYTHON = 256, OPTION_INTERVAL, OPTION_BEST_EFFORT, OPTION_OFF, OPTION_NO_CHILDREN,
+    OPTION_SYMBOLIZE, OPTION_PROBE };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
@@ -54,6 +55,8 @@ static const struct argp_option options[] = {
         0},
     {"no-children", OPTION_NO_CHILDREN, NULL, 0,
         "record the first process alone, not what it forks or starts", 0},
+    {"symbolize", OPTION_SYMBOLIZE, NULL, 0,
+        "take the time to find the names of all native functions at the end", 0},
     {"probe-agent", OPTION_PROBE, NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -107,6 +110,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_NO_CHILDREN:
         run->no_children = true;
+        return 0;
+    case OPTION_SYMBOLIZE:
+        run->symbolize = true;
         return 0;
     case OPTION_PROBE:
         run->probe = true;
@@ -407,6 +413,7 @@ static int trace(struct run *run, struct launch *launch)
     }
     collector->shared.control->flags = run->off ? MT_SESSION_PAUSED : 0;
     int signals = supervise_prepare();
+    collector->symbolize = run->symbolize;
     int status = start(run, collector, launch, &path);
     if (status) {
         session_abandon(collector);

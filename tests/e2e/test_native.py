@@ -37,7 +37,7 @@ def assert_called(found, size, library, function):
 
 def test_the_malloc_family(traced_plain, tmp_path):
     program = build(tmp_path, "callers", support.PROGRAMS / "callers.c", "-ldl")
-    trace = traced_plain.run(program).trace
+    trace = traced_plain.run(program, options=["--symbolize"]).trace
     traced_plain.assert_sound(trace)
     found = frames(traced_plain, trace)
     for size, function in [(50001, "by_malloc"), (50002, "by_calloc"), (50003, "by_realloc"),
@@ -52,7 +52,7 @@ def test_the_malloc_family(traced_plain, tmp_path):
 def test_operator_new(traced_plain, tmp_path):
     """The caller of operator new, not operator new."""
     program = build(tmp_path, "callers++", support.PROGRAMS / "callers.cc", compiler="c++")
-    trace = traced_plain.run(program).trace
+    trace = traced_plain.run(program, options=["--symbolize"]).trace
     traced_plain.assert_sound(trace)
     found = frames(traced_plain, trace)
     for size, function in [(70001, "by_new"), (70002, "by_new_array"), (70003, "by_nothrow"),
@@ -79,7 +79,7 @@ def test_libraries_at_one_address(traced_plain, tmp_path):
     """One is unloaded, the next takes its place: the same return address is another's."""
     program = build(tmp_path, "callers", support.PROGRAMS / "callers.c", "-ldl")
     libraries = build_libraries(tmp_path)
-    result = traced_plain.run(program, *libraries, libraries[0])
+    result = traced_plain.run(program, *libraries, libraries[0], options=["--symbolize"])
     traced_plain.assert_sound(result.trace)
     found = frames(traced_plain, result.trace)
     assert_called(found, 2 * 60000, "lib0.so", "inner")
@@ -93,7 +93,7 @@ def test_stripped(traced_plain, tmp_path):
     """A static function of a stripped library has no name: not that of its neighbour either."""
     program = build(tmp_path, "callers", support.PROGRAMS / "callers.c", "-ldl")
     libraries = build_libraries(tmp_path, "-s")
-    found = frames(traced_plain, traced_plain.run(program, libraries[0]).trace)
+    found = frames(traced_plain, traced_plain.run(program, libraries[0], options=["--symbolize"]).trace)
     assert found[60000]["library"] == "lib0.so"
     assert "function" not in found[60000], found[60000]
     assert found[60000]["address"] > 0
@@ -106,7 +106,7 @@ def test_replaced_while_it_ran(traced_plain, tmp_path):
     caller = build(tmp_path, "callers", support.PROGRAMS / "callers.c", "-ldl")
     program.write_text("%s %s && cp %s %s.new && mv %s.new %s\n" % (
         caller, library, tmp_path / "lib1.so", library, library, library))
-    trace = traced_plain.run("/bin/sh", program).trace
+    trace = traced_plain.run("/bin/sh", program, options=["--symbolize"]).trace
     found = frames(traced_plain, trace, "--process", "callers")
     assert found[60000]["library"] == "lib0.so"
     assert "function" not in found[60000], found[60000]
@@ -135,7 +135,7 @@ def test_other_threads_after_unloading(traced_plain, tmp_path):
     source = tmp_path / "threads.c"
     source.write_text(THREADS)
     program = build(tmp_path, "threads", source, "-ldl", "-lpthread")
-    trace = traced_plain.run(program, *libraries).trace
+    trace = traced_plain.run(program, *libraries, options=["--symbolize"]).trace
     traced_plain.assert_sound(trace)
     found = frames(traced_plain, trace)
     for n in range(3):

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "memtrace/format.h"
 
@@ -22,13 +23,18 @@
 #include <libiberty/demangle.h>
 #endif
 
-#define PATIENCE_MS 3000u
+/* Without --symbolize names may take a twentieth of the time that the program ran, within these. */
+#define SHORTEST_MS 25u
+#define LONGEST_MS 3000u
+#define SYMBOLIZE_MS 60000u
+#define MS_OF_MEGABYTE 30u /* of a file with line tables, about: they are read as a whole */
 
 struct lookup {
     struct definitions *definitions;
     Dwfl *dwfl;
     Dwfl_Module *module;
     GElf_Addr bias;
+    bool has_lines; /* as far as there is time for them */
     struct buffer body;
     uint32_t count;
     uint64_t until_ms;
@@ -40,6 +46,37 @@ static uint64_t clock_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t patience_ms(const struct collector *collector)
+{
+    uint64_t share = session_clock(collector) / 1000 / 20;
+    if (collector->symbolize) {
+        return SYMBOLIZE_MS;
+    }
+    return share < SHORTEST_MS ? SHORTEST_MS : share > LONGEST_MS ? LONGEST_MS : share;
+}
+
+/* Is there time for the line tables of a file? */
+static bool is_cheap(const struct lookup *lookup, off_t size)
+{
+    uint64_t cost_ms = (uint64_t)size * MS_OF_MEGABYTE / 1000000;
+    return clock_ms() + cost_ms <= lookup->until_ms;
+}
+
+/* As libdwfl's own, but for a file that would take too long. */
+static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
+    const char *file, const char *link, GElf_Word crc, char **path)
+{
+    struct stat status;
+    int fd = dwfl_standard_find_debuginfo(module, data, name, base, file, link, crc, path);
+    if (fd >= 0 && (fstat(fd, &status) != 0 || !is_cheap(*data, status.st_size))) {
+        close(fd);
+        free(*path);
+        *path = NULL;
+        return -1;
+    }
+    return fd;
 }
 
 static char *demangle(const char *name)
@@ -76,7 +113,8 @@ static void look_up(struct lookup *lookup, uint32_t id, uint64_t address)
     if (name && offset < symbol.st_size) {
         function = define_function(lookup->definitions, name);
     }
-    Dwfl_Line *source = function ? dwfl_module_getsrc(lookup->module, at) : NULL;
+    Dwfl_Line *source =
+        function && lookup->has_lines ? dwfl_module_getsrc(lookup->module, at) : NULL;
     if (source) {
         file =
             define_text(lookup->definitions, dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL));
@@ -123,9 +161,16 @@ static bool open_module(struct lookup *lookup, const struct module_record *modul
     if (path->bytes[0] != '/' || (!id->size && !is_unchanged(path->bytes, lookup->started))) {
         return false;
     }
+    struct stat status;
+    void **data;
+    lookup->has_lines = stat(path->bytes, &status) == 0 && is_cheap(lookup, status.st_size);
     dwfl_report_begin(lookup->dwfl);
     lookup->module = dwfl_report_offline(lookup->dwfl, path->bytes, path->bytes, -1);
     dwfl_report_end(lookup->dwfl, NULL, NULL);
+    if (lookup->module) {
+        dwfl_module_info(lookup->module, &data, NULL, NULL, NULL, NULL, NULL, NULL);
+        *data = lookup;
+    }
     return lookup->module && dwfl_module_getelf(lookup->module, &lookup->bias) &&
            (!id->size || has_build_id(lookup->module, id));
 }
@@ -160,11 +205,11 @@ void symbols_write(struct collector *collector)
 {
     static const Dwfl_Callbacks callbacks = {
         .find_elf = dwfl_build_id_find_elf,
-        .find_debuginfo = dwfl_standard_find_debuginfo,
+        .find_debuginfo = find_debuginfo,
         .section_address = dwfl_offline_section_address,
     };
     struct lookup lookup = {.definitions = &collector->accounts.definitions,
-        .until_ms = clock_ms() + PATIENCE_MS,
+        .until_ms = clock_ms() + patience_ms(collector),
         .started = time(NULL) - (time_t)(session_clock(collector) / 1000000)};
     unsetenv("DEBUGINFOD_URLS"); /* a report is no reason to wait for the network */
     lookup.dwfl = dwfl_begin(&callbacks);
