@@ -55,10 +55,43 @@ static uint32_t new_cell(struct accounts *accounts)
     return id;
 }
 
-static void list_cell(struct interval *interval, uint32_t id)
+static bool is_of(const struct cell *cell, uint32_t birth)
 {
-    interval->cells = memory_grow(
-        interval->cells, &interval->capacity, interval->n_cells + 1, sizeof(*interval->cells));
+    return cell->site && !cell->merged_into && cell->birth == birth;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Drops from its list what is not of it any more, and what is there twice: the number of a cell
+   that went, and was used again. */
+static void sweep(const struct accounts *accounts, struct interval *interval)
+{
+    size_t kept = 0;
+    qsort(interval->cells, interval->n_cells, sizeof(*interval->cells), by_number);
+    for (size_t i = 0; i < interval->n_cells; i++) {
+        uint32_t id = interval->cells[i];
+        if (is_of(&accounts->cells[id], interval->birth) &&
+            (!kept || interval->cells[kept - 1] != id)) {
+            interval->cells[kept++] = id;
+        }
+    }
+    interval->n_cells = kept;
+}
+
+/* A list that is still more than half full after a sweep grows: sweeps stay rare. */
+static void list_cell(const struct accounts *accounts, struct interval *interval, uint32_t id)
+{
+    size_t need = interval->n_cells + 1;
+    if (interval->n_cells && interval->n_cells == interval->capacity) {
+        sweep(accounts, interval);
+        need = interval->n_cells * 2 > interval->capacity ? interval->capacity + 1 : 0;
+    }
+    interval->cells =
+        memory_grow(interval->cells, &interval->capacity, need, sizeof(*interval->cells));
     interval->cells[interval->n_cells++] = id;
 }
 
@@ -77,7 +110,7 @@ uint32_t accounts_cell(struct accounts *accounts, uint32_t site)
         accounts->cells[record->cell].newer = id;
     }
     record->cell = id;
-    list_cell(&accounts->intervals[accounts->n_intervals - 1], id);
+    list_cell(accounts, &accounts->intervals[accounts->n_intervals - 1], id);
     return id;
 }
 
@@ -375,14 +408,15 @@ void accounts_join(struct accounts *accounts, uint32_t birth)
     struct interval gone = accounts->intervals[at], *before = &accounts->intervals[at - 1];
     for (size_t i = 0; i < gone.n_cells; i++) {
         struct cell *cell = &accounts->cells[gone.cells[i]];
-        if (!cell->site || cell->merged_into || cell->birth != birth) {
+        accounts_tidy(accounts, gone.cells[i]);
+        if (!is_of(cell, birth)) {
             continue;
         }
         if (cell->older && accounts->cells[cell->older].birth == before->birth) {
             merge(accounts, cell->older, gone.cells[i]);
         }
         cell->birth = before->birth;
-        list_cell(before, gone.cells[i]);
+        list_cell(accounts, before, gone.cells[i]);
     }
     memory_free(gone.cells);
     accounts->n_intervals--;
@@ -394,31 +428,46 @@ void accounts_join(struct accounts *accounts, uint32_t birth)
     }
 }
 
+static bool is_in_peak(const struct cell *cell, const struct account *account, int scope)
+{
+    struct saved saved = accounts_at_peak(cell, account, scope);
+    return !account->is_over && (saved.bytes || saved.blocks);
+}
+
 static bool holds_something(struct accounts *accounts, const struct cell *cell)
 {
-    struct saved own = accounts_at_peak(cell, account_of(accounts, cell), SCOPE_PROCESS);
-    struct saved all = accounts_at_peak(cell, &accounts->all, SCOPE_ALL);
-    return cell->is_changed || cell->bytes || cell->blocks || own.bytes || own.blocks ||
-           all.bytes || all.blocks || cell->written_bytes || cell->written_blocks;
+    return cell->is_changed || cell->bytes || cell->blocks || cell->written_bytes ||
+           cell->written_blocks || is_in_peak(cell, &accounts->all, SCOPE_ALL) ||
+           is_in_peak(cell, account_of(accounts, cell), SCOPE_PROCESS);
+}
+
+/* Out of the list of its site, whose next block will make a new one. */
+static void unlink_cell(struct accounts *accounts, uint32_t id)
+{
+    const struct cell *cell = &accounts->cells[id];
+    struct site_record *site = &accounts->definitions.sites[cell->site];
+    if (site->cell == id) {
+        site->cell = cell->older;
+    }
+    if (cell->older) {
+        accounts->cells[cell->older].newer = cell->newer;
+    }
+    if (cell->newer) {
+        accounts->cells[cell->newer].older = cell->older;
+    }
 }
 
 void accounts_tidy(struct accounts *accounts, uint32_t id)
 {
     struct cell *cell = &accounts->cells[id];
-    struct site_record *site = &accounts->definitions.sites[cell->site];
     if (cell->refs || !cell->site) {
         return;
     }
     if (!cell->merged_into) {
-        if (site->cell == id || holds_something(accounts, cell)) {
+        if (holds_something(accounts, cell)) {
             return;
         }
-        if (cell->older) {
-            accounts->cells[cell->older].newer = cell->newer;
-        }
-        if (cell->newer) {
-            accounts->cells[cell->newer].older = cell->older;
-        }
+        unlink_cell(accounts, id);
     }
     uint32_t merged_into = cell->merged_into;
     *cell = (struct cell){0};

@@ -42,6 +42,7 @@ struct account {
     uint64_t high;     /* largest python + native since the last sample */
     uint32_t *changed; /* cells that changed since they were last written; processes only */
     size_t n_changed, changed_capacity;
+    bool is_over; /* its process has ended and its peak is written: it keeps no cell for that */
 };
 
 enum { SCOPE_PROCESS, SCOPE_ALL, SCOPES };
@@ -130,7 +131,7 @@ void accounts_process(struct accounts *accounts, uint32_t process, struct accoun
 void accounts_begin(struct accounts *accounts, uint32_t birth);
 /* The boundary that began the interval `birth` is dropped: it becomes part of the one before. */
 void accounts_join(struct accounts *accounts, uint32_t birth);
-/* After a cell was written: gives it back if nothing refers to it any more. */
+/* Gives a cell back if nothing refers to it any more and all of it is written. */
 void accounts_tidy(struct accounts *accounts, uint32_t cell);
 
 /* Value of a cell at the peak of an account. */

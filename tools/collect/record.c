@@ -99,6 +99,12 @@ static void gather_changes(struct accounts *accounts, struct account *account, s
         }
     }
     account->n_changed = 0;
+    if (account->is_over) {
+        uint32_t *changed = account->changed;
+        account->changed = NULL;
+        account->changed_capacity = 0;
+        memory_free(changed);
+    }
 }
 
 /* A finished process changes no more, but for what it inherited or what is joined. */
@@ -291,6 +297,7 @@ void record_image_end(struct collector *collector, struct image *image)
     if (collector->n_images > 1) {
         write_peak(collector, &image->account, image->process);
     }
+    image->account.is_over = true;
     write_timeline(collector, image);
     buffer_varint(&body, image->process);
     buffer_varint(&body, image->end_us);

@@ -264,12 +264,92 @@ static void cells_are_by_birth(void **state)
     accounts_free(&accounts);
 }
 
+/* As a boundary of all processes that is written, and the end of the interval before it. */
+static void write_all(struct accounts *accounts, struct account *account, uint32_t birth)
+{
+    for (uint32_t i = 1; i < accounts->n_cells; i++) {
+        struct cell *cell = &accounts->cells[i];
+        cell->is_changed = false;
+        cell->written_bytes = cell->bytes;
+        cell->written_blocks = cell->blocks;
+        accounts_tidy(accounts, i);
+    }
+    account->n_changed = 0;
+    accounts_begin(accounts, birth);
+}
+
+static size_t listed(const struct accounts *accounts)
+{
+    size_t room = 0;
+    for (size_t i = 0; i < accounts->n_intervals; i++) {
+        room += accounts->intervals[i].capacity;
+    }
+    return room;
+}
+
+/* One after another: each has its peak, holds some of the peak of all, and ends. */
+static void processes_that_ended_take_no_cells(void **state)
+{
+    enum { PROCESSES = 3000, EACH = 20 };
+    static struct account ended[PROCESSES + 1];
+    struct accounts accounts;
+    accounts_init(&accounts);
+    for (uint32_t p = 1; p <= PROCESSES; p++) {
+        uint32_t cells[EACH];
+        account_init(&ended[p]);
+        accounts_process(&accounts, p, &ended[p]);
+        for (uint32_t i = 0; i < EACH; i++) {
+            struct site_record site = {.process = p, .node = i};
+            cells[i] = accounts_cell(&accounts, definitions_site(&accounts.definitions, &site));
+            accounts_add(&accounts, &ended[p], cells[i], p % 50 + 1, 1);
+        }
+        write_all(&accounts, &ended[p], p);
+        ended[p].is_over = true;
+        for (uint32_t i = 0; i < EACH; i++) {
+            accounts_remove(&accounts, &ended[p], cells[i], p % 50 + 1);
+        }
+        write_all(&accounts, &ended[p], PROCESSES + p);
+        accounts_join(&accounts, PROCESSES + p);
+        accounts_join(&accounts, p);
+        free(ended[p].changed);
+    }
+    assert_true(accounts.n_cells < 100 * EACH);
+    assert_true(listed(&accounts) < 200 * EACH);
+    accounts_free(&accounts);
+}
+
+/* A site that holds nothing has no cell, and the next block makes it one. */
+static void a_cell_goes_with_its_last_block(void **state)
+{
+    static struct world world;
+    start(&world);
+    struct accounts *accounts = &world.accounts;
+    struct account *account = &world.processes[0];
+    uint32_t large = accounts_cell(accounts, world.sites[0][0]);
+    accounts_add(accounts, account, large, 1000, 1); /* whatever follows is no peak */
+    accounts_remove(accounts, account, large, 1000);
+    uint32_t site = world.sites[0][1], cell = accounts_cell(accounts, site);
+    accounts_add(accounts, account, cell, 10, 2);
+    write_all(accounts, account, 1);
+    assert_int_equal(accounts->definitions.sites[site].cell, cell);
+    accounts_remove(accounts, account, cell, 10);
+    write_all(accounts, account, 2);
+    assert_int_equal(accounts->definitions.sites[site].cell, 0);
+    accounts_add(accounts, account, accounts_cell(accounts, site), 7, 3);
+    cell = accounts->definitions.sites[site].cell;
+    assert_int_equal(accounts->cells[cell].bytes, 7);
+    assert_int_equal(accounts->cells[cell].birth, 2);
+    stop(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_against_copies),
         cmocka_unit_test(births_are_exact),
         cmocka_unit_test(cells_are_by_birth),
+        cmocka_unit_test(processes_that_ended_take_no_cells),
+        cmocka_unit_test(a_cell_goes_with_its_last_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
