@@ -179,6 +179,7 @@ static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_
     note_end();
     const void *recorded = recorded_as(old, domain);
     trace_move_begin(recorded);
+    thread_self.moving = (uintptr_t)recorded;
     trace_below(old ? BELOW_MOVE : BELOW_PYTHON);
     void *address = below->realloc(below->context, old, size);
     trace_below(BELOW_NOTHING);
@@ -217,7 +218,9 @@ static inline void hook_free(void *context, void *address, enum mt_domain domain
         return;
     }
     note_end();
-    trace_free(recorded_as(address, domain));
+    const void *recorded = recorded_as(address, domain);
+    trace_free(recorded);
+    thread_self.moving = (uintptr_t)recorded;
     trace_below(BELOW_MOVE);
     below->free(below->context, address);
     trace_below(BELOW_NOTHING);

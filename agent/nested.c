@@ -29,7 +29,6 @@
 
 #include "elfsym.h"
 #include "layers.h"
-#include "order.h"
 #include "python.h"
 #include "ring.h"
 #include "session.h"
@@ -78,16 +77,8 @@ static bool is_allocators_own(enum below below, const void *caller)
 
 bool nested_is_same(const void *address)
 {
-    const struct thread *thread = thread_self.thread;
-    uint64_t words = order_needed() ? 2 : 1, block = (uintptr_t)address;
-    if (!thread || thread->in_gap || thread->head < words) {
-        return true;
-    }
-    uint64_t event = thread->words[(thread->head - words) & thread->mask], known = event >> 16;
-    bool is_numbered = (event & 0xf) == MT_OP_FREE_SEQ || (event & 0xf) == MT_OP_REALLOC_BEGIN_SEQ;
-    bool is_plain = (event & 0xf) == MT_OP_FREE || (event & 0xf) == MT_OP_REALLOC_BEGIN;
-    return (words == 2 ? is_numbered : is_plain) &&
-           (known == block || known == block + LAYERS_DEBUG_BYTES);
+    uintptr_t block = (uintptr_t)address, known = thread_self.moving;
+    return known == block || known == block + LAYERS_DEBUG_BYTES;
 }
 
 /* The thread's other ring: whoever finds none here, because a handler interrupted a handler,

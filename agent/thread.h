@@ -119,6 +119,7 @@ struct thread_local_state {
     struct thread *other; /* for signal handlers that interrupt the agent (nested.c) */
     uint32_t depth;       /* > 0: inside a hook, or the agent is at work */
     enum below below;
+    uintptr_t moving; /* BELOW_MOVE: the block, as the trace knows it */
     bool ended;    /* the thread's destructor has run */
     uint32_t fork; /* while this thread forks: which fork of the image it is */
 };

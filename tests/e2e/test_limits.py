@@ -27,12 +27,12 @@ def in_a_shell(traced, setup, options=""):
     return result
 
 
-@pytest.mark.parametrize("blocks", [600, 3000, 20000])
+@pytest.mark.parametrize("blocks", [1500, 3000, 20000])
 def test_limit_on_the_size_of_files(traced_once, blocks):
     """Of 512 bytes: the rings fit in, the collector's store or the ring may not."""
     result = in_a_shell(traced_once, "ulimit -f %d" % blocks)
     assert (result.status, result.out) == (4, OUTPUT), result
-    if blocks == 600:
+    if blocks == 1500:
         assert "tracing is off" in result.message
     else:
         traced_once.assert_sound(result.trace)
