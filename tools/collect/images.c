@@ -145,6 +145,7 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
         .traced = w0 >> 32 <= MT_PYTHON_UNKNOWN ? (int)(w0 >> 32) : MT_PYTHON_UNKNOWN,
     };
     define_process(collector, image, &record);
+    image->was_paused |= parent && parent->was_paused; /* what that left out is not known here */
     if (parent && image->parent_fork) {
         forks_inherit(&collector->accounts, image, parent, image->parent_fork);
     }
