@@ -336,6 +336,14 @@ static void release_blocks(struct collector *collector, struct image *image)
     }
 }
 
+/* Forgotten first: after a kill in between it is only lost. */
+static void give_up(void **memory)
+{
+    void *was = *memory;
+    *(void *volatile *)memory = NULL;
+    memory_free(was);
+}
+
 void images_finish(struct collector *collector, struct image *image, int status)
 {
     if (image->finished) {
@@ -371,11 +379,9 @@ void images_finish(struct collector *collector, struct image *image, int status)
     }
     forks_leave(image, false);
     rangemap_free(&image->maps);
-    memory_free(image->samples);
-    memory_free(image->counting);
-    image->samples = NULL;
     image->samples_capacity = 0;
-    image->counting = NULL;
+    give_up((void **)&image->samples);
+    give_up((void **)&image->counting);
     if (image->statm >= 0) {
         close(image->statm);
     }

@@ -10,6 +10,7 @@
 #include "collect/regions.h"
 #include "collect/sources.h"
 #include "collect/symbols.h"
+#include "collect/timeline.h"
 #include "memtrace/format.h"
 #include "trace/rows.h"
 
@@ -238,34 +239,13 @@ static void write_peak(struct collector *collector, struct account *account, uin
 
 /* ---- timelines ---- */
 
-static void put_sample(
-    struct buffer *body, const struct sample *sample, const struct sample *before)
-{
-    const struct totals *a = &sample->totals, *b = &before->totals;
-    buffer_svarint(body, (int64_t)(sample->time_us - before->time_us));
-    buffer_svarint(body, (int64_t)(sample->rss - before->rss));
-    buffer_svarint(body, (int64_t)(a->python - b->python));
-    buffer_svarint(body, (int64_t)(a->native - b->native));
-    buffer_svarint(body, (int64_t)(a->mapped - b->mapped));
-    buffer_svarint(body, (int64_t)(a->arenas - b->arenas));
-    buffer_svarint(body, (int64_t)(sample->high - before->high));
-}
-
-static void write_timeline(struct collector *collector, struct image *image)
+static void write_timeline(
+    struct collector *collector, struct image *image, uint64_t now_us, bool all)
 {
     struct buffer body = {0};
-    struct sample before = {0};
-    if (!image->n_samples) {
-        return;
+    if (timeline_take(image, now_us / TIMELINE_OF_AGE, all, &body)) {
+        write_chunk(collector, MT_CHUNK_TIMELINE, &body);
     }
-    buffer_varint(&body, image->process);
-    buffer_varint(&body, image->n_samples);
-    for (size_t i = 0; i < image->n_samples; i++) {
-        put_sample(&body, &image->samples[i], &before);
-        before = image->samples[i];
-    }
-    image->n_samples = 0;
-    write_chunk(collector, MT_CHUNK_TIMELINE, &body);
 }
 
 /* ---- moments ---- */
@@ -298,7 +278,7 @@ void record_image_end(struct collector *collector, struct image *image)
         write_peak(collector, &image->account, image->process);
     }
     image->account.is_over = true;
-    write_timeline(collector, image);
+    write_timeline(collector, image, image->end_us, true);
     buffer_varint(&body, image->process);
     buffer_varint(&body, image->end_us);
     buffer_svarint(&body, image->status);
@@ -397,7 +377,7 @@ void record_flush(struct collector *collector, uint64_t now_us)
     if (hurry || now_us - collector->flushed_us >= FLUSH_US) {
         collector->flushed_us = now_us;
         for (size_t i = 0; i < collector->n_images; i++) {
-            write_timeline(collector, collector->images[i]);
+            write_timeline(collector, collector->images[i], now_us, hurry);
         }
         regions_flush(collector);
         write_peak(collector, &collector->accounts.all, 0);
