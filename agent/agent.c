@@ -3,6 +3,7 @@
  * destructor at exit; but the first malloc may come before either.
  */
 #include "hooks.h"
+#include "late.h"
 #include "module.h"
 #include "native.h"
 #include "python.h"
@@ -29,6 +30,7 @@ void hooks_start(void)
     hooks_malloc_resolve();
     native_setup();
     python_find();
+    python_may_read(false);
     session_attach();
     thread_self.depth--;
 }
@@ -61,9 +63,7 @@ __attribute__((constructor)) static void start(void)
     }
     __register_atfork(before_fork, after_fork, child_of_fork, &__dso_handle);
     thread_setup();
-    if (python.present && !python.known) {
-        sys_complain("this version of Python is not known: native allocations only", NULL);
-    }
+    python_complain();
     if (!hooks_malloc_is_first()) {
         sys_complain("this program brings a malloc of its own: what that does not ask another "
                      "one for is not traced",
@@ -71,6 +71,7 @@ __attribute__((constructor)) static void start(void)
     }
     python_hook();
     module_offer();
+    late_start();
 }
 
 __attribute__((destructor)) static void stop(void)

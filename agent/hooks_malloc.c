@@ -13,6 +13,7 @@
 
 #include "elfsym.h"
 #include "hooks.h"
+#include "late.h"
 #include "nested.h"
 #include "python.h"
 #include "trace.h"
@@ -89,6 +90,7 @@ static inline void set_up(void)
 static inline enum entry enter(struct nested *outer, struct caller caller)
 {
     set_up();
+    late_allocated(caller);
     return nested_or_outermost(outer, (const void *)caller.address);
 }
 
@@ -235,6 +237,7 @@ static inline void release(void *address, struct caller caller)
     next.free(address);
     trace_below(BELOW_NOTHING);
     nested_or_outermost_leave(entry, &outer);
+    late_freed(caller);
 }
 
 void free(void *address)

@@ -318,6 +318,12 @@ static void hook_arenas(void)
     }
 }
 
+void python_forget_hooks(void)
+{
+    get_allocator = NULL;
+    arenas_below.alloc = NULL;
+}
+
 bool python_hook(void)
 {
     bool missing = false;

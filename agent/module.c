@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "elfsym.h"
+#include "late.h"
 #include "python.h"
 #include "say.h"
 
@@ -474,6 +475,7 @@ static void add_slot(struct definition *definition, struct slot *copy)
  */
 static object *after_init(int host)
 {
+    late_pin();
     object *made = host_inits[host]();
     struct definition *definition =
         (struct definition *)((char *)made + python.offsets.object_type);

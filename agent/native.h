@@ -53,9 +53,14 @@ static inline uint32_t native_node(struct thread *thread, uint32_t parent, struc
     return native_find(thread, parent, caller);
 }
 
+static inline bool native_is_loader(struct caller caller)
+{
+    return caller.address - native_loader.start < native_loader.size;
+}
+
 static inline void native_note_free(struct caller caller)
 {
-    if (__builtin_expect(caller.address - native_loader.start < native_loader.size, 0)) {
+    if (__builtin_expect(native_is_loader(caller), 0)) {
         atomic_fetch_add(&native_unloads, 1);
     }
 }

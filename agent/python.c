@@ -73,16 +73,55 @@ void python_find(void)
     if (elfsym_find("_Py_NegativeRefcount")) { /* a debug build looks at what others leave alone */
         python.offsets.mark_kind = PY_MARK_NONE;
     }
+}
+
+void python_may_read(bool is_late)
+{
+    python.is_late = is_late;
+    const uint8_t *runtime = elfsym_find("_PyRuntime");
     if (python.known && runtime) {
         python.finalizing =
             (const volatile uintptr_t *)(runtime + python.offsets.runtime_finalizing);
     }
+    python.readable = python.known;
+}
+
+void python_forget(void)
+{
+    python = (struct python){.finalizing = &never_finalizing};
+    python_forget_hooks();
+}
+
+void python_complain(void)
+{
+    if (python.present && !python.known) {
+        sys_complain("this version of Python is not known: native allocations only", NULL);
+    }
+}
+
+/* The thread-local memory of a library that came late is allocated when a thread first uses it:
+   not in threads that are none of Python's, and not again for that allocation itself. */
+static uintptr_t state_of_late(bool with_gil)
+{
+    if (thread_self.asks) {
+        return 0;
+    }
+    thread_self.asks = true;
+    uintptr_t state = (uintptr_t)python.of_this_thread(), current = 0;
+    if (with_gil || (state && python.state_is_own)) {
+        current = (uintptr_t)python.current();
+    }
+    thread_self.asks = false;
+    return current ? current : state;
 }
 
 uintptr_t python_state(bool with_gil)
 {
-    if (!python.known) {
+    if (!python.readable) {
         return 0;
+    }
+    if (__builtin_expect(python.is_late, 0)) {
+        return state_of_late(with_gil);
     }
     if (with_gil || python.state_is_own) {
         uintptr_t state = (uintptr_t)python.current();

@@ -14,6 +14,8 @@
 struct python {
     bool known;           /* offsets are valid: stacks can be walked */
     bool present;         /* there is an interpreter */
+    bool readable;        /* and it stays: its state may be read */
+    bool is_late;         /* the program has loaded it after its start */
     uint32_t version;     /* Py_Version, 0 if there is none */
     uintptr_t code_type;  /* &PyCode_Type */
     struct pyoffsets offsets;
@@ -32,8 +34,16 @@ static inline bool python_calls(uintptr_t caller)
     return caller - python.text_start < python.text_end - python.text_start;
 }
 
-/* Looks for an interpreter among the loaded objects; may be called again. */
+/* Looks for an interpreter among the loaded objects. */
 void python_find(void);
+/* It is there for good; until then nothing of it is read. */
+void python_may_read(bool is_late);
+/* It has been unloaded. */
+void python_forget(void);
+/* Its hooks have gone with it. */
+void python_forget_hooks(void);
+/* Says so if it is of a version that is not known. */
+void python_complain(void);
 /* Hooks its allocators, again where a hook was dropped; true if any was missing. */
 bool python_hook(void);
 /* The block at this address was the interpreter's own, allocated while a hook was missing: the

@@ -121,6 +121,8 @@ struct thread_local_state {
     enum below below;
     uintptr_t moving; /* BELOW_MOVE: the block, as the trace knows it */
     bool ended;    /* the thread's destructor has run */
+    bool loads;    /* its last allocation was the loader's (late.c) */
+    bool asks;     /* the interpreter for its state, which may allocate (python.c) */
     uint32_t fork; /* while this thread forks: which fork of the image it is */
 };
 extern __thread struct thread_local_state thread_self

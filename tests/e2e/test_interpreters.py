@@ -1,6 +1,7 @@
 """Ways in which an interpreter is built, started and embedded: nothing is lost in any of them."""
 import glob
 import os
+import shutil
 
 import pytest
 import support
@@ -128,3 +129,50 @@ for _ in range(3):
     traced.assert_sound(result.trace)
     rows = traced.rows(result.trace, "--from", "mark:before", "--domain", "python")
     assert sum(row["size"] for row in rows if row.get("filename") == "<string>") < 100000
+
+
+LATE = """
+import sys
+held, b = [], None
+for n in range(100):
+    b = bytes(1000 + n)
+    held.append(b)
+sys.held = held
+import json, memtrace
+memtrace.mark('full')
+assert memtrace.is_tracing()
+"""
+
+
+def library_of(python):
+    """Its shared library; skips where it is part of the executable."""
+    said = support.execute([python.path, "-c", "import sysconfig as s; print(s.get_config_var("
+                            "'LIBDIR') + '/' + str(s.get_config_var('INSTSONAME')))"])
+    path = said.out.decode().strip()
+    if not path.endswith(".so.1.0") or not os.path.exists(path):
+        pytest.skip("%s has no shared library" % python.name)
+    return path
+
+
+@pytest.mark.parametrize("how, rounds, threads", [
+    ("local", 1, 0), ("global", 12, 0), ("local", 5, 3)])
+def test_loaded_late(traced, how, rounds, threads):
+    """dlopen of libpython: looked at and unloaded again, beside threads that load; then used."""
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler here")
+    library = library_of(traced.python)
+    program, other = traced.directory / "loads", traced.directory / "libother.so"
+    built = [support.execute(["cc", "-O1", "-o", program, support.PROGRAMS / "loads.c", "-ldl",
+                              "-lpthread"]),
+             support.execute(["cc", "-O1", "-shared", "-fPIC", "-x", "c", os.devnull, "-o", other])]
+    assert not any(made.status for made in built), built
+    home = support.execute([traced.python.path, "-c", "import sys; print(sys.base_prefix)"])
+    result = traced.run(program, library, how, rounds, threads, other, LATE,
+                        env=support.clean_environment(PYTHONHOME=home.out.decode().strip()))
+    traced.assert_sound(result.trace)
+    assert not result.err or result.message.count("\n") == 2, result
+    rows = traced.rows(result.trace, "--at", "mark:full", "--domain", "obj")
+    header = support.bytes_header(traced.python.path)
+    assert [(row["size"], row["count"]) for row in rows
+            if row.get("filename") == "<string>" and row["lineno"] == 5] == [
+        (sum(1000 + n + header for n in range(100)), 100)]
