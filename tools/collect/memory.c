@@ -163,7 +163,7 @@ static void give_back_pages(const struct head *head)
     uint64_t start = (uint64_t)((const uint8_t *)head - (uint8_t *)store);
     uint64_t end = (start + class_size((uint32_t)head->class)) & ~4095ull;
     uint64_t from = (start + sizeof(*head) + 4095) & ~4095ull;
-    if (end - start >= 2 * LARGE) { /* whatever has this class is large: classes are 5/4 apart */
+    if (class_size((uint32_t)head->class) >= 2 * LARGE) { /* whatever has this class is large: classes are 5/4 apart */
         fallocate(
             store_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(end - from));
     }
@@ -242,6 +242,11 @@ void memory_set_root(void *root)
     if (store) {
         store->root = root;
     }
+}
+
+bool memory_is_stored(void)
+{
+    return store != NULL;
 }
 
 void memory_close_store(void)

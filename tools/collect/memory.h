@@ -10,6 +10,7 @@
 #ifndef COLLECT_MEMORY_H
 #define COLLECT_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *memory_zeroed(size_t count, size_t size);
@@ -30,6 +31,8 @@ int memory_open_store(int fd);
 void *memory_reopen_store(int fd);
 /* What memory_reopen_store will return. */
 void memory_set_root(void *root);
+/* All that is in the store goes with it. */
 void memory_close_store(void);
+bool memory_is_stored(void);
 
 #endif

@@ -133,9 +133,8 @@ void session_finish(struct collector *collector)
     shared_close(&collector->shared);
 }
 
-void session_free(struct collector *collector)
+static void free_all(struct collector *collector)
 {
-    struct shared shared = collector->shared;
     for (size_t i = 0; i < collector->n_images; i++) {
         memory_free(collector->images[i]->samples);
         memory_free(collector->images[i]->account.changed);
@@ -150,6 +149,14 @@ void session_free(struct collector *collector)
     boundaries_free(&collector->boundaries);
     accounts_free(&collector->accounts);
     memory_free(collector);
+}
+
+void session_free(struct collector *collector)
+{
+    struct shared shared = collector->shared;
+    if (!memory_is_stored()) {
+        free_all(collector);
+    }
     memory_close_store();
     shared_remove(&shared);
 }
