@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collect/guard.h"
 #include "collect/session.h"
 #include "render/output.h"
 
@@ -62,6 +63,7 @@ static const char *why(int error)
 static int finish_session(const char *directory)
 {
     struct collector *collector;
+    guard_begin();
     int error = session_resume(&collector, directory);
     if (error) {
         message("%s: %s", directory, why(error));

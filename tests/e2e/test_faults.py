@@ -438,3 +438,35 @@ def test_a_wall_clock_that_jumps(traced_once):
         env=support.clean_environment(LD_PRELOAD=str(library)))
     assert result.out == b"True\n", result
     timeline_is_sound(traced_once, result.trace, 60)
+
+
+# ---- files that are cut short ----
+
+# Cuts the ring that this process writes into, and dies of it.  The collector has read from it: it
+# has answered.
+CUTS_ITS_RING = """
+import memtrace, os, sys
+held = [bytes(1000) for _ in range(3000)]  # kept
+sys.stdout.flush()
+pid = os.fork()
+if pid == 0:
+    with memtrace.region("asked", report=True):
+        mine = [str(n) for n in range(20000)]
+    rings = {line.split(None, 5)[5].strip() for line in open("/proc/self/maps") if "/ring." in line}
+    for ring in rings:
+        os.truncate(ring, int(sys.argv[1]))
+    mine = [str(n) for n in range(200000)]
+    os._exit(0)
+print(os.waitpid(pid, 0)[1])
+sys.exit(4)
+"""
+
+
+@pytest.mark.parametrize("size", [0, 4096])
+def test_a_ring_that_is_cut_short(traced_once, size):
+    """It is its process that the kernel kills, and no other; the trace says that something is missing."""
+    result = traced_once.script(CUTS_ITS_RING, str(size), status=4)
+    assert result.out == b"%d\n" % signal.SIGBUS, result
+    info = traced_once.report("info", result.trace)
+    assert info["sealed"] and info["gap_events"], info
+    assert traced_once.at(result.trace, "kept")[0] >= 3000 * 1033

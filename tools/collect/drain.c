@@ -336,8 +336,11 @@ static bool cancel_move(struct accounts *accounts, struct ring *ring)
 void drain_last_gap(struct ring *ring)
 {
     struct image *image = ring->image;
-    image->gap_events += atomic_load(&ring->shared->lost_events) - ring->gap_events;
-    image->gap_bytes += atomic_load(&ring->shared->lost_bytes) - ring->gap_bytes;
+    uint64_t events = atomic_load(&ring->shared->lost_events);
+    uint64_t bytes = atomic_load(&ring->shared->lost_bytes);
+    image->gap_events += events > ring->gap_events ? events - ring->gap_events : 0;
+    image->gap_bytes += bytes > ring->gap_bytes ? bytes - ring->gap_bytes : 0;
+    image->gap_events += ring->shared->magic != MT_RING_MAGIC; /* the file was cut short */
 }
 
 void drain_cancel_moves(struct accounts *accounts, struct ring *ring)

@@ -82,7 +82,7 @@ static void *at(uint64_t offset)
     return (uint8_t *)store + offset;
 }
 
-static bool in_store(const void *memory)
+bool memory_is_in_store(const void *memory)
 {
     uint64_t address = (uintptr_t)memory;
     return store && address >= STORE_ADDRESS && address < STORE_ADDRESS + STORE_SIZE;
@@ -276,7 +276,7 @@ void *memory_zeroed(size_t count, size_t size)
 
 void *memory_resize(void *memory, size_t size)
 {
-    if (store && !apart && (memory ? in_store(memory) : !store_is_full)) {
+    if (store && !apart && (memory ? memory_is_in_store(memory) : !store_is_full)) {
         return store_resize(memory, size);
     }
     return checked(realloc(memory, size));
@@ -309,7 +309,7 @@ char *memory_string(const char *text)
 
 void memory_free(void *memory)
 {
-    if (in_store(memory)) {
+    if (memory_is_in_store(memory)) {
         store_free(memory);
     } else {
         free(memory);

@@ -34,5 +34,7 @@ void memory_set_root(void *root);
 /* All that is in the store goes with it. */
 void memory_close_store(void);
 bool memory_is_stored(void);
+/* May be asked in a signal handler. */
+bool memory_is_in_store(const void *memory);
 
 #endif

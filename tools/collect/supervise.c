@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collect/guard.h"
+
 #define BUSY_WORDS 2048u
 #define SHORTEST_NS 200000
 #define LONGEST_NS 5000000
@@ -32,6 +34,7 @@ void supervise_ignore(void)
     for (int i = 0; i < 2; i++) {
         sigaction(ignored[i], &ignore, &before[i]);
     }
+    guard_begin();
 }
 
 void supervise_restore(void)
@@ -42,6 +45,7 @@ void supervise_restore(void)
     for (int i = 0; i < 2; i++) {
         sigaction(ignored[i], &before[i], NULL);
     }
+    guard_end();
     sigprocmask(SIG_SETMASK, &mask_before, NULL);
 }
 

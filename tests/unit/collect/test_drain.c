@@ -428,6 +428,7 @@ static void a_gap_explains_what_follows(void **state)
 static void a_gap_in_another_ring(void **state)
 {
     put_gap(1, 2, 50);
+    world.shared[1].magic = MT_RING_MAGIC;
     world.shared[1].lost_events = 5;
     world.shared[1].lost_bytes = 60;
     put(0, MT_OP_FREE | 0x5000ull << 16);
