@@ -464,9 +464,10 @@ sys.exit(4)
 
 @pytest.mark.parametrize("size", [0, 4096])
 def test_a_ring_that_is_cut_short(traced_once, size):
-    """It is its process that the kernel kills, and no other; the trace says that something is missing."""
+    """It is its process that the kernel kills, and no other.  The trace says that something is
+    missing; of data alone that is so only where it had not been read."""
     result = traced_once.script(CUTS_ITS_RING, str(size), status=4)
     assert result.out == b"%d\n" % signal.SIGBUS, result
     info = traced_once.report("info", result.trace)
-    assert info["sealed"] and info["gap_events"], info
+    assert info["sealed"] and (info["gap_events"] or size), info
     assert traced_once.at(result.trace, "kept")[0] >= 3000 * 1033
