@@ -94,7 +94,9 @@ void python_forget(void)
 
 void python_complain(void)
 {
-    if (python.present && !python.known) {
+    if (python.present && !python.known &&
+        !(atomic_fetch_or(&session.control->said, MT_SAID_UNKNOWN_PYTHON) &
+            MT_SAID_UNKNOWN_PYTHON)) {
         sys_complain("this version of Python is not known: native allocations only", NULL);
     }
 }

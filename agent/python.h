@@ -42,7 +42,7 @@ void python_may_read(bool is_late);
 void python_forget(void);
 /* Its hooks have gone with it. */
 void python_forget_hooks(void);
-/* Says so if it is of a version that is not known. */
+/* Says so if it is of a version that is not known, once in a session. */
 void python_complain(void);
 /* Hooks its allocators, again where a hook was dropped; true if any was missing. */
 bool python_hook(void);

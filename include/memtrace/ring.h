@@ -45,6 +45,9 @@ struct mt_slot {
     int32_t pid;
 };
 
+/* What is said once, not by each process. */
+enum mt_said { MT_SAID_UNKNOWN_PYTHON = 1 };
+
 struct mt_control {
     uint64_t magic;
     uint32_t version;
@@ -53,6 +56,7 @@ struct mt_control {
     _Atomic uint32_t state;
     uint32_t flags; /* enum mt_session_flags */
     int32_t only_pid; /* of the process that alone is traced, 0: all are */
+    _Atomic uint32_t said; /* enum mt_said: what one of the processes has said on stderr */
     _Alignas(64) _Atomic uint64_t clock_us; /* microseconds since the session began; moves while
                                                the collector lives, at most every millisecond */
     _Alignas(64) _Atomic uint32_t slots_used;
