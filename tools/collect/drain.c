@@ -11,7 +11,7 @@
 #include "collect/natives.h"
 #include "collect/text.h"
 
-#define PREFETCH_WORDS 17    /* odd: events have mostly two words, the address in the second */
+#define AHEAD_WORDS 24       /* that the map's part of the work is known ahead */
 #define TEXT_MAX (16u << 20) /* of scratch text; beyond, the record that uses it has none */
 #define SPACE (1ull << 47)   /* a program's addresses lie below it, and so do its sizes */
 
@@ -705,11 +705,51 @@ static void introduce(struct drain *drain)
     }
 }
 
+/* Fetches what the map has of the blocks of the next events, as far as they can be told from their
+   first words alone: `at` is where it was left.  Returns where it leaves. */
+static inline uint64_t look_ahead(const struct ring *ring, uint64_t at, uint64_t head)
+{
+    uint64_t end = ring->tail + AHEAD_WORDS < head ? ring->tail + AHEAD_WORDS : head;
+    if (!heapmap_is_large(&ring->image->blocks)) {
+        return at;
+    }
+    for (at = at < ring->tail ? ring->tail : at; at + 1 < end;) {
+        uint64_t w0 = ring->words[at & ring->mask];
+        switch (w0 & 15) {
+        case MT_OP_ALLOC:
+        case MT_OP_ALLOC_SEQ:
+        case MT_OP_REALLOC_END:
+        case MT_OP_REALLOC_END_SEQ:
+            heapmap_prefetch(&ring->image->blocks, ring->words[(at + 1) & ring->mask] >> 19 << 3);
+            at += 2;
+            break;
+        case MT_OP_FREE:
+        case MT_OP_REALLOC_BEGIN:
+            heapmap_prefetch(&ring->image->blocks, w0 >> 19 << 3);
+            at++;
+            break;
+        case MT_OP_FREE_SEQ:
+        case MT_OP_REALLOC_BEGIN_SEQ:
+            heapmap_prefetch(&ring->image->blocks, w0 >> 19 << 3);
+            at += 2;
+            break;
+        case MT_OP_NODE:
+            at += 2;
+            break;
+        case MT_OP_META:
+            return at; /* until it has been taken: its words differ */
+        default:
+            at++;
+        }
+    }
+    return at;
+}
+
 uint64_t drain_ring(struct collector *collector, struct accounts *accounts, struct ring *ring,
     const struct drain_events *events, uint64_t limit)
 {
     struct drain drain = {collector, accounts, ring, events};
-    uint64_t start = ring->tail;
+    uint64_t start = ring->tail, ahead = start;
     uint64_t head = head_of(ring);
     if (head - ring->tail > ring->mask + 1) { /* nobody can have written so much */
         ring->image->gap_events++;
@@ -720,8 +760,7 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
         if (__builtin_expect(!ring->image->announced, 0)) {
             introduce(&drain);
         }
-        /* Whatever this word will turn out to be: where it has an address, it has it there. */
-        heapmap_prefetch(&ring->image->blocks, word(ring, PREFETCH_WORDS) >> 19 << 3);
+        ahead = look_ahead(ring, ahead, head);
         uint64_t taken = take_event(&drain, head - ring->tail);
         if (taken == WAITS) {
             break;

@@ -19,7 +19,6 @@
 #define SMALL                                                                                      \
     (1u << 19) /* up to here tables double; then they grow by a quarter, for their room            \
                   counts for the limit that the program is under */
-#define IN_CACHE (1u << 14) /* slots that are likely to be in a cache as they are */
 #define HASHES 64u          /* windows that are tried before slots are tried one by one */
 
 static inline uint64_t address_of(const struct heapmap_entry *entry)
@@ -68,9 +67,7 @@ static inline struct heapmap_entry *find(const struct heapmap *map, uint64_t add
 
 void heapmap_prefetch(const struct heapmap *map, uint64_t address)
 {
-    if (map->capacity > IN_CACHE) {
-        __builtin_prefetch(&map->entries[first(map, address).at]);
-    }
+    __builtin_prefetch(&map->entries[first(map, address).at]);
 }
 
 static inline bool is_full(const struct heapmap *map)

@@ -48,7 +48,12 @@ void heapmap_each(
     const struct heapmap *map, void (*each)(void *, const struct block *), void *context);
 /* Takes `less` from the stamps of all blocks; the smallest is 0. */
 void heapmap_age(struct heapmap *map, uint32_t less);
-/* A block at this address will be put or taken soon; any number will do. */
+/* Too large to be in a cache as it is. */
+static inline bool heapmap_is_large(const struct heapmap *map)
+{
+    return map->capacity > 1u << 14;
+}
+/* A block at this address will be put or taken soon; any number will do.  The map is not empty. */
 void heapmap_prefetch(const struct heapmap *map, uint64_t address);
 void heapmap_free(struct heapmap *map);
 
