@@ -225,3 +225,31 @@ def test_development_mode(traced):
     result = traced.run(traced.python.path, "-X", "dev", path)
     traced.assert_sound(result.trace)
     assert traced.at(result.trace, "kept") == (45678 + 33, 1)
+
+
+ENVIRONMENT = {"LD_PRELOAD", "MEMTRACE_SESSION"}  # what memtrace-run(1) says is in it
+
+
+def variables_of(out):
+    return dict(entry.split(b"=", 1) for entry in out.split(b"\0") if entry)
+
+
+@pytest.mark.parametrize("before", [{}, {"LD_PRELOAD": "libdl.so.2", "A": "", "B": "x=y\nz"}],
+                         ids=["none", "some"])
+def test_environment_of_the_program(traced_plain, one_python, before):
+    """The two variables that are documented and no others, also for what the program starts; what
+    was preloaded stays so."""
+    environment = support.clean_environment(**before)
+    ask = "import os; os.system('env -0')"
+    for words in (["env", "-0"], ["sh", "-c", "env -0"], [one_python.path, "-c", ask]):
+        bare = variables_of(support.execute(words, env=environment,
+                                            cwd=str(traced_plain.directory)).out)
+        found = variables_of(traced_plain.run("--", *words, env=environment).out)
+        ours = {name: found.pop(name.encode()).decode() for name in ENVIRONMENT}
+        preloaded = bare.pop(b"LD_PRELOAD", b"").decode()
+        for variables in (bare, found):
+            variables.pop(b"_", None)  # where a shell found the program, `memtrace` for one
+        assert found == bare, words
+        agent, _, rest = ours["LD_PRELOAD"].partition(":")
+        assert os.path.isabs(agent) and rest == preloaded, ours
+        assert os.path.isabs(ours["MEMTRACE_SESSION"])
