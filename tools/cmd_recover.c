@@ -78,10 +78,11 @@ static int finish_session(const char *directory)
     session_free(collector);
     if (error) {
         message("%s: writing failed: %s", path, strerror(error));
-        return 1;
+    } else {
+        printf("%s\n", path);
     }
-    printf("%s\n", path);
-    return 0;
+    free(path);
+    return error != 0;
 }
 
 static void recover_one(struct recover *recover, const char *directory)
