@@ -25,8 +25,9 @@ def test_five_hundred_threads(traced):
     result = traced.script("""
 import threading
 held, ready = [], threading.Barrier(100)
+sizes, b = list(range(2000, 2500)), None  # numbers that go stay in a free list from 3.14 on
 def work(n, wait):
-    b = bytes(2000 + n)  # kept
+    b = bytes(sizes[n])  # kept
     held.append(b)
     if wait:
         ready.wait()
@@ -46,6 +47,7 @@ def test_what_runs_at_the_end(traced):
     result = traced.script("""
 import atexit, threading, weakref
 held, local, ready = [], threading.local(), threading.Barrier(3)
+sizes, b = list(range(2000, 2500)), None  # numbers that go stay in a free list from 3.14 on
 class Last:
     def __init__(self, n): self.n = n
     def __del__(self): held.append(bytes(100 * self.n))
@@ -67,7 +69,7 @@ cycle.append(cycle)
 atexit.register(lambda: held.append([bytes(n) for n in range(3000)]))
 weakref.finalize(local, lambda: held.append(bytes(99)))
 for n in range(30):
-    b = bytes(2000 + n)  # kept
+    b = bytes(sizes[n])  # kept
     held.append(b)
 print("end")
 """)
