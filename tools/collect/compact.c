@@ -82,7 +82,9 @@ static void read_rows(
     size_t count = cursor_count(body, 2 + (size_t)values), first = rows->count;
     rows->rows =
         memory_grow(rows->rows, &rows->capacity, first + count, sizeof(*rows->rows));
-    memset(rows->rows + first, 0, count * sizeof(*rows->rows));
+    if (count) { /* or there may be none at all */
+        memset(rows->rows + first, 0, count * sizeof(*rows->rows));
+    }
     rows_get(body, rows->rows + first, count, values, UINT32_MAX, UINT32_MAX);
     for (size_t i = first; i < first + count; i++) {
         uint32_t birth = rows->rows[i].birth;
