@@ -83,6 +83,10 @@ static void fill_changes(struct row *row, struct cell *cell, const void *context
     row->values[1] = cell->blocks - cell->written_blocks;
     row->values[2] = (int64_t)(cell->allocated_bytes - cell->written_allocated_bytes);
     row->values[3] = (int64_t)(cell->allocations - cell->written_allocations);
+}
+
+static void settle(struct cell *cell)
+{
     cell->written_bytes = cell->bytes;
     cell->written_blocks = (int32_t)cell->blocks;
     cell->written_allocated_bytes = cell->allocated_bytes;
@@ -99,6 +103,17 @@ static void gather_changes(struct accounts *accounts, struct account *account, s
             add_row(rows, id);
         }
     }
+}
+
+/* What was gathered is in the file. */
+static void settle_changes(struct accounts *accounts, struct account *account)
+{
+    for (size_t i = 0; i < account->n_changed; i++) {
+        struct cell *cell = &accounts->cells[account->changed[i]];
+        if (cell->site && !cell->is_changed && !cell->merged_into) {
+            settle(cell);
+        }
+    }
     account->n_changed = 0;
     if (account->is_over) {
         uint32_t *changed = account->changed;
@@ -108,16 +123,21 @@ static void gather_changes(struct accounts *accounts, struct account *account, s
     }
 }
 
-/* A finished process changes no more, but for what it inherited or what is joined. */
-static void gather_all_changes(struct collector *collector, struct rows *rows)
+/* What was gathered is not in the file. */
+static void gather_again(struct accounts *accounts, struct account *account)
+{
+    for (size_t i = 0; i < account->n_changed; i++) {
+        struct cell *cell = &accounts->cells[account->changed[i]];
+        cell->is_changed = cell->site && !cell->merged_into;
+    }
+}
+
+static void settle_boundary(struct collector *collector, struct image *only)
 {
     for (size_t i = 0; i < collector->n_images; i++) {
         struct image *image = collector->images[i];
-        gather_changes(&collector->accounts, &image->account, rows);
-        if (image->finished && image->account.changed) {
-            memory_free(image->account.changed);
-            image->account.changed = NULL;
-            image->account.changed_capacity = 0;
+        if (!only || image == only) {
+            settle_changes(&collector->accounts, &image->account);
         }
     }
 }
@@ -128,18 +148,24 @@ static size_t write_boundary(
 {
     struct buffer body = {0};
     struct rows rows = {0};
-    if (only) {
-        gather_changes(&collector->accounts, &only->account, &rows);
-    }
-    if (!only) {
-        gather_all_changes(collector, &rows);
+    collector->boundary = (struct unsettled){.only = only, .sequence = UINT64_MAX, .is_begun = true};
+    for (size_t i = 0; i < collector->n_images; i++) {
+        struct image *image = collector->images[i];
+        if (!only || image == only) {
+            gather_changes(&collector->accounts, &image->account, &rows);
+        }
     }
     buffer_varint(&body, (uint64_t)kind);
     buffer_varint(&body, only ? only->process : 0);
     buffer_varint(&body, time_us);
     buffer_varint(&body, name);
     put_rows(collector, &body, &rows, ROWS_OF_BOUNDARY, fill_changes, NULL);
+    definitions_flush(&collector->accounts.definitions, &collector->writer);
+    collector->boundary.time_us = time_us;
+    collector->boundary.is_mark = kind != MT_BOUNDARY_TICK;
+    collector->boundary.sequence = writer_sequence(&collector->writer);
     write_chunk(collector, MT_CHUNK_BOUNDARY, &body);
+    settle_boundary(collector, only);
     for (size_t i = 0; i < rows.count; i++) {
         accounts_tidy(&collector->accounts, rows.cells[i]);
     }
@@ -166,16 +192,50 @@ static void thin(struct collector *collector)
 }
 
 /* A boundary of all processes begins an interval. */
+static void begin_interval(struct collector *collector, uint64_t time_us, size_t rows, bool pin)
+{
+    uint32_t ordinal = boundaries_add(&collector->boundaries, time_us, rows, pin);
+    collector->boundary.is_begun = false;
+    if (ordinal) {
+        accounts_begin(&collector->accounts, ordinal);
+    }
+}
+
 static void write_boundary_of_all(
     struct collector *collector, int kind, uint64_t time_us, uint32_t name)
 {
     size_t rows = write_boundary(collector, kind, NULL, time_us, name);
-    bool pin = kind != MT_BOUNDARY_TICK;
-    uint32_t ordinal = boundaries_add(&collector->boundaries, time_us, rows, pin);
-    if (ordinal) {
-        accounts_begin(&collector->accounts, ordinal);
-    }
+    begin_interval(collector, time_us, rows, kind != MT_BOUNDARY_TICK);
     thin(collector);
+}
+
+static void write_boundary_of_one(
+    struct collector *collector, int kind, struct image *image, uint64_t time_us)
+{
+    write_boundary(collector, kind, image, time_us, 0);
+    boundaries_pass(&collector->boundaries);
+    collector->boundary.is_begun = false;
+}
+
+void record_resume(struct collector *collector)
+{
+    struct unsettled *boundary = &collector->boundary;
+    if (!boundary->is_begun) {
+        return;
+    }
+    if (boundary->sequence >= writer_sequence(&collector->writer)) {
+        for (size_t i = 0; i < collector->n_images; i++) {
+            gather_again(&collector->accounts, &collector->images[i]->account);
+        }
+    } else {
+        settle_boundary(collector, boundary->only);
+        if (boundary->only) {
+            boundaries_pass(&collector->boundaries);
+        } else {
+            begin_interval(collector, boundary->time_us, 0, boundary->is_mark);
+        }
+    }
+    boundary->is_begun = false;
 }
 
 /* ---- peaks ---- */
@@ -261,8 +321,7 @@ static void write_sizes(struct collector *collector, const struct image *image)
 void record_end(struct collector *collector, struct image *image, uint64_t time_us)
 {
     image->end = image->account.now;
-    write_boundary(collector, MT_BOUNDARY_END, image, time_us, 0);
-    boundaries_pass(&collector->boundaries);
+    write_boundary_of_one(collector, MT_BOUNDARY_END, image, time_us);
     write_sizes(collector, image);
     write_peak(collector, &collector->accounts.all, 0);
 }

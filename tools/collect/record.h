@@ -17,6 +17,8 @@ void record_end(struct collector *collector, struct image *image, uint64_t time_
 void record_image_end(struct collector *collector, struct image *image);
 /* What is due: once a second, and a boundary ever more rarely. */
 void record_flush(struct collector *collector, uint64_t now_us);
+/* After a kill of the collector: what it was about to write, or had just written. */
+void record_resume(struct collector *collector);
 /* Everything, after the last process. */
 void record_last(struct collector *collector);
 

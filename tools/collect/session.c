@@ -243,5 +243,6 @@ int session_resume(struct collector **result, const char *directory)
     *result = collector;
     error = reopen_output(collector);
     definitions_reopen(&collector->accounts.definitions, &collector->writer);
+    record_resume(collector);
     return error;
 }

@@ -21,6 +21,12 @@ struct pending { /* records of a chunk that is yet to be written */
     uint32_t count;
 };
 
+struct unsettled { /* the boundary that is being written; begun: until it has its ordinal */
+    struct image *only;
+    uint64_t sequence, time_us; /* number of its chunk */
+    bool is_mark, is_begun;
+};
+
 struct collector {
     struct shared shared;
     struct accounts accounts;
@@ -39,6 +45,7 @@ struct collector {
     uint64_t now_us, sampled_us, flushed_us, ticked_us;
     unsigned interval_ms; /* between samples of RSS */
     struct boundaries boundaries;
+    struct unsettled boundary;
     uint32_t peak_base;            /* ordinal that the written peak of all rests on, 0: none */
     uint64_t tick_cost_us;         /* time that the last boundary took */
     struct pending regions;        /* ended, not yet written */
