@@ -40,8 +40,8 @@ static int by_site(const void *a, const void *b, void *cells)
 
 static void add_row(struct rows *rows, uint32_t cell)
 {
-    rows->cells = memory_grow(
-        rows->cells, &rows->cells_capacity, rows->count + 1, sizeof(*rows->cells));
+    rows->cells =
+        memory_grow(rows->cells, &rows->cells_capacity, rows->count + 1, sizeof(*rows->cells));
     rows->cells[rows->count++] = cell;
 }
 
@@ -148,7 +148,8 @@ static size_t write_boundary(
 {
     struct buffer body = {0};
     struct rows rows = {0};
-    collector->boundary = (struct unsettled){.only = only, .sequence = UINT64_MAX, .is_begun = true};
+    collector->boundary =
+        (struct unsettled){.only = only, .sequence = UINT64_MAX, .is_begun = true};
     for (size_t i = 0; i < collector->n_images; i++) {
         struct image *image = collector->images[i];
         if (!only || image == only) {
@@ -383,8 +384,8 @@ static void end_compaction(struct collector *collector)
 static bool is_worth_compacting(const struct collector *collector, uint32_t least_dropped)
 {
     uint32_t dropped = collector->boundaries.n_dropped - collector->compacted_dropped;
-    return !collector->writer.error && dropped >= least_dropped
-        && collector->writer.written >= COMPACT_BYTES;
+    return !collector->writer.error && dropped >= least_dropped &&
+           collector->writer.written >= COMPACT_BYTES;
 }
 
 /* The file is rewritten when dropped boundaries make up a good part of it. */
@@ -394,8 +395,8 @@ static void compact(struct collector *collector)
         if (compact_is_done(collector->compaction)) {
             end_compaction(collector);
         }
-    } else if (is_worth_compacting(collector, COMPACT_DROPPED)
-        && collector->writer.written >= 2 * collector->compacted_bytes) {
+    } else if (is_worth_compacting(collector, COMPACT_DROPPED) &&
+               collector->writer.written >= 2 * collector->compacted_bytes) {
         begin_compaction(collector);
     }
 }
