@@ -416,6 +416,9 @@ void images_reopen(struct collector *collector)
     for (size_t i = 0; i < collector->n_images; i++) {
         struct image *image = collector->images[i];
         image->pidfd = image->statm = -1;
+        if (image->announced && !record_has_image_end(collector, image)) {
+            image->finished = false; /* or its end was being written */
+        }
         if (!image->finished && !process_is_dead(image)) {
             image->pidfd = (int)syscall(SYS_pidfd_open, image->pid, 0);
         }

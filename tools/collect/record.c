@@ -352,7 +352,14 @@ void record_image_end(struct collector *collector, struct image *image)
     if (image->was_paused) {
         buffer_varint(&body, image->paused_frees);
     }
+    definitions_flush(&collector->accounts.definitions, &collector->writer);
+    image->end_chunk = writer_sequence(&collector->writer) + 1;
     write_chunk(collector, MT_CHUNK_PROCESS_END, &body);
+}
+
+bool record_has_image_end(const struct collector *collector, const struct image *image)
+{
+    return image->end_chunk && writer_sequence(&collector->writer) >= image->end_chunk;
 }
 
 void record_start(struct collector *collector)

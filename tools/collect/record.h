@@ -15,6 +15,8 @@ void record_mark(struct collector *collector, uint32_t name, uint64_t time_us);
 void record_end(struct collector *collector, struct image *image, uint64_t time_us);
 /* A process is over: its end, if it had none, its peak and its counters. */
 void record_image_end(struct collector *collector, struct image *image);
+/* Whether all of that is in the file. */
+bool record_has_image_end(const struct collector *collector, const struct image *image);
 /* What is due: once a second, and a boundary ever more rarely. */
 void record_flush(struct collector *collector, uint64_t now_us);
 /* After a kill of the collector: what it was about to write, or had just written. */
