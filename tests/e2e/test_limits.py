@@ -143,7 +143,8 @@ more = bytes(900000)
     assert process.returncode == 0
     rows = traced_once.rows(trace, "--from", "mark:before", "--to",
                             "mark:a name\nwith `all` \x1b[1m", "--domain", "python")
-    kept = [row for row in rows if row["filename"] == str(path) and row["lineno"] == 6]
+    kept = [row for row in rows
+            if row.get("filename") == str(path) and row["lineno"] == 6]
     assert [(row["size"], row["count"]) for row in kept] == [(500033, 1)]
     missing = mark("late", "--pid", pid, status=1)
     assert "not traced" in missing.message

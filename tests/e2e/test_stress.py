@@ -71,7 +71,7 @@ def test_signal_handler_in_python(traced):
     """Inside the interpreter's allocators, too."""
     safe = compile_program(traced.directory, "safe_malloc.c", "-shared", "-fPIC")
     library = compile_program(traced.directory, "signals.c", "-shared", "-fPIC")
-    result = traced.script(PYTHON, library, "1" if support.QUICK else "3",
+    result = traced.script(PYTHON, library, "1",
                            env=support.clean_environment(LD_PRELOAD=str(safe)))
     signals, size, count = map(int, result.out.split())
     traced.assert_sound(result.trace)

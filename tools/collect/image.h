@@ -43,6 +43,7 @@ struct image {
     bool has_end;     /* its moment "end" was written */
     uint32_t process; /* id in the trace */
     uint64_t start_us, end_us;
+    uint64_t dead_us;   /* when it was first found dead, 0 before */
     uint64_t end_chunk; /* the writer's sequence at its PROCESS_END, plus 1; 0 before */
     int status;
     struct account account;

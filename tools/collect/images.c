@@ -21,6 +21,7 @@
 #include "memtrace/format.h"
 
 #define ROUNDS 100u      /* of all rings, until those of a parent are as far as a dead child needs */
+#define PATIENCE_US 2000000u /* with a dead child whose parent's rings stand still */
 #define THREADS_MAX 512u /* of a process, by name; the others share one */
 
 struct image *images_find(struct collector *collector, uint32_t number)
@@ -392,6 +393,19 @@ void images_finish(struct collector *collector, struct image *image, int status)
 
 #define LATE_US 10000000u /* a forked child that has not been seen by then does not count */
 
+/* The parent's rings may stand still for a moment, until a thread of it that has taken a number
+   writes its event: there is time, as that thread lives. */
+static bool is_waiting(struct collector *collector, struct image *image)
+{
+    if (!image->dead_us) {
+        image->dead_us = collector->now_us + 1;
+    }
+    while (rings_drain(collector, image)) {
+    }
+    return !collector->is_last_round && collector->now_us < image->dead_us + PATIENCE_US &&
+           waits_for_other(collector, image);
+}
+
 void images_find_dead(struct collector *collector)
 {
     size_t kept = 0;
@@ -403,7 +417,9 @@ void images_find_dead(struct collector *collector)
         }
         if (!image->finished && image->pid != collector->main_pid && process_is_dead(image)) {
             rings_open(collector); /* of its last threads */
-            images_finish(collector, image, MT_STATUS_UNKNOWN);
+            if (!is_waiting(collector, image)) {
+                images_finish(collector, image, MT_STATUS_UNKNOWN);
+            }
         }
         if (!image->finished || image->forks.n_points) {
             collector->living[kept++] = image;
