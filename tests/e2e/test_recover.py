@@ -24,17 +24,17 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 # Counts its blocks in a file that outlives it.
 COUNTING = """
-import mmap, os, struct, sys
+import mmap, os, sys
 with open(sys.argv[1], "r+b") as file:
     shared = mmap.mmap(file.fileno(), 16)
 print(os.environ["MEMTRACE_SESSION"], flush=True)
 held = [None] * 10_000_000
-pack, count = struct.Struct("q").pack_into, 0
+count = 0
 while True:
     block = bytes(600)  # kept
     held[count] = block
     count += 1
-    pack(shared, 0, count)
+    shared[0:8] = count.to_bytes(8, "little")  # at once: pack_into writes zeros first
     moved = bytearray(5000)
     moved += bytes(20000)
 """
