@@ -15,6 +15,7 @@ struct object {
     const ElfW(Sym) * symbols;
     const char *strings;
     const uint32_t *gnu_hash, *sysv_hash;
+    const uint16_t *versions; /* of the symbols; NULL where they have none */
 };
 
 struct search {
@@ -61,6 +62,9 @@ static bool read_object(const struct dl_phdr_info *info, struct object *object)
         case DT_GNU_HASH:
             object->gnu_hash = (const uint32_t *)address;
             break;
+        case DT_VERSYM:
+            object->versions = (const uint16_t *)address;
+            break;
         case DT_HASH:
             object->sysv_hash = (const uint32_t *)address;
             break;
@@ -85,6 +89,12 @@ static bool matches(const struct object *object, uint32_t index, const char *nam
         && strcmp(object->strings + symbol->st_name, name) == 0;
 }
 
+/* An older version of a function may behave otherwise: it is taken if there is no other. */
+static bool is_old(const struct object *object, uint32_t index)
+{
+    return object->versions && object->versions[index] & 0x8000;
+}
+
 /* Layout: buckets, first symbol, bloom words, bloom shift, the bloom filter, buckets, chains. */
 static uint32_t gnu_find(const struct object *object, const char *name, uint32_t hash)
 {
@@ -92,29 +102,36 @@ static uint32_t gnu_find(const struct object *object, const char *name, uint32_t
     uint32_t buckets = table[0], first = table[1], bloom_words = table[2];
     const uint32_t *bucket = table + 4 + bloom_words * (sizeof(ElfW(Addr)) / 4);
     const uint32_t *chain = bucket + buckets;
-    uint32_t index = buckets ? bucket[hash % buckets] : 0;
+    uint32_t index = buckets ? bucket[hash % buckets] : 0, old = 0;
     if (index < first) {
         return 0;
     }
     for (;; index++) {
         uint32_t other = chain[index - first];
         if ((other | 1) == (hash | 1) && matches(object, index, name)) {
-            return index;
+            if (!is_old(object, index)) {
+                return index;
+            }
+            old = index;
         }
         if (other & 1) {
-            return 0;
+            return old;
         }
     }
 }
 
 static uint32_t sysv_find(const struct object *object, const char *name)
 {
+    uint32_t old = 0;
     for (uint32_t index = 1; index < object->sysv_hash[1]; index++) {
         if (matches(object, index, name)) {
-            return index;
+            if (!is_old(object, index)) {
+                return index;
+            }
+            old = index;
         }
     }
-    return 0;
+    return old;
 }
 
 static int search_object(struct dl_phdr_info *info, size_t size, void *data)

@@ -12,6 +12,7 @@ void hooks_start(void);
 
 void hooks_malloc_resolve(void);
 void hooks_map_resolve(void);
+void hooks_exec_resolve(void);
 /* False where the program, or what is preloaded before us, has a malloc of its own. */
 bool hooks_malloc_is_first(void);
 

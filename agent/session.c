@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "elfsym.h"
+#include "follow.h"
 #include "order.h"
 #include "sys.h"
 #include "thread.h"
@@ -87,6 +88,7 @@ static void join(struct mt_control *control)
         session.single = &never_single;
     }
     session.wanted = true;
+    follow_start(directory);
     sys_wipe_on_fork(&session_live, sizeof(session_live));
     session_pause(control->flags & MT_SESSION_PAUSED);
 }
@@ -98,6 +100,7 @@ void session_attach(void)
     }
     attempted = true;
     const char *wanted = session_variable(MT_SESSION_ENV);
+    follow_hide();
     if (!wanted || wanted[0] != '/' || strlen(wanted) >= sizeof(directory)) {
         return;
     }

@@ -62,6 +62,26 @@ long sys_read(int fd, void *buffer, size_t size)
     return call6(SYS_read, fd, (long)buffer, (long)size, 0, 0, 0);
 }
 
+long sys_read_at(int fd, void *buffer, size_t size, size_t offset)
+{
+    return call6(SYS_pread64, fd, (long)buffer, (long)size, (long)offset, 0, 0);
+}
+
+bool sys_status(const char *path, struct stat *status)
+{
+    return call6(SYS_newfstatat, AT_FDCWD, (long)path, (long)status, 0, 0, 0) == 0;
+}
+
+bool sys_may(const char *path, int how)
+{
+    return call6(SYS_faccessat, AT_FDCWD, (long)path, how, 0, 0, 0) == 0;
+}
+
+int sys_effective_user(void)
+{
+    return (int)call6(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+}
+
 long sys_write(int fd, const void *bytes, size_t size)
 {
     return call6(SYS_write, fd, (long)bytes, (long)size, 0, 0, 0);
@@ -102,7 +122,7 @@ bool sys_file_is_ours(int fd, size_t size)
 {
     struct stat status;
     return call6(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 && S_ISREG(status.st_mode)
-        && status.st_uid == (uid_t)call6(SYS_geteuid, 0, 0, 0, 0, 0, 0)
+        && status.st_uid == (uid_t)sys_effective_user()
         && (size_t)status.st_size >= size;
 }
 

@@ -13,6 +13,11 @@
 
 long sys_open(const char *path, int flags, int mode);
 long sys_read(int fd, void *buffer, size_t size);
+long sys_read_at(int fd, void *buffer, size_t size, size_t offset);
+struct stat;
+bool sys_status(const char *path, struct stat *status); /* false if it is not there */
+bool sys_may(const char *path, int how);                /* R_OK, X_OK */
+int sys_effective_user(void);
 long sys_write(int fd, const void *bytes, size_t size);
 long sys_readlink(const char *path, char *buffer, size_t size);
 long sys_current_directory(char *buffer, size_t size); /* bytes with the NUL */

@@ -19,6 +19,13 @@
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
 #define MT_SESSION_ENV "MEMTRACE_SESSION" /* the session's directory, absolute */
+/* Which variables were added to the environment that the program's parent gave it. */
+#define MT_ADDED_ENV "MEMTRACE_ADDED"
+enum mt_added {
+    MT_ADDED_SESSION = 's', /* MEMTRACE_SESSION */
+    MT_ADDED_PRELOAD = 'p', /* LD_PRELOAD */
+    MT_ADDED_AGENT = 'a'    /* the first name in LD_PRELOAD */
+};
 #define MT_CONTROL_NAME "control"         /* its control file */
 #define MT_RING_NAME "ring."              /* its rings: "ring." and the slot in decimal */
 

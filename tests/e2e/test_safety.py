@@ -213,3 +213,18 @@ def test_programs_that_change_their_user(open_place, how):
     ours = [line for line in result.message.splitlines() if line.startswith("memtrace: ")]
     assert len(ours) == (how == "named"), result
     assert how != "named" or "changes its user" in ours[0]
+
+
+@needs_root
+def test_an_environment_for_a_program_that_changes_its_user(open_place):
+    """It is the one that it was given: nobody would take ours out of it."""
+    for name in "starts", "shows":
+        built = support.execute(["cc", "-w", "-D_GNU_SOURCE", support.PROGRAMS / (name + ".c"), "-o",
+                                 open_place / name])
+        assert built.status == 0, built
+    (open_place / "shows").chmod(0o4755)
+    words = [open_place / "starts", "static", open_place / "shows"]
+    bare = support.execute(AS_ANOTHER + words, cwd="/")
+    result = support.execute(AS_ANOTHER + [support.MEMTRACE, "run", "-q", "-o",
+                                           open_place / "shows.mtrace", *words], cwd="/")
+    assert bare.out.startswith(b"A=1\n") and (result.out, result.err) == (bare.out, b""), result

@@ -201,7 +201,7 @@ const char *launch_probe(const char *agent)
     if (pid == 0) {
         dup2(ends[1], 2);
         setenv("LD_PRELOAD", agent, 1);
-        unsetenv(MT_SESSION_ENV);
+        setenv(MT_SESSION_ENV, "", 1); /* of no session, also where this one is traced itself */
         execl("/proc/self/exe", "memtrace", "run", "--probe-agent", (char *)NULL);
         _exit(3);
     }
