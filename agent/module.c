@@ -346,8 +346,10 @@ static struct method finder_methods[] = {
     {"find_spec", find_spec, ARGUMENTS | KEYWORDS, NULL},
     {NULL, NULL, 0, NULL},
 };
+/* The first line is what inspect.signature reads: every function of builtins has one. */
 static struct method builtin_methods[] = {
     {"profile", call_profile, ARGUMENTS | KEYWORDS,
+        "profile($module, /, function=None)\n--\n\n"
         "A decorator: each call of the function is a region in the trace (memtrace.profile)."},
     {NULL, NULL, 0, NULL},
 };

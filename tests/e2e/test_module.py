@@ -105,6 +105,14 @@ def test_not_loaded_unless_asked_for(traced):
         traced.assert_sound(result.trace)
 
 
+def test_the_builtin_says_what_it_takes(traced):
+    """As every function among the builtins: CPython's own tests ask each of them."""
+    result = traced.script("import inspect, memtrace\n"
+                           "print(inspect.signature(profile), inspect.signature(memtrace.profile))\n"
+                           "print(profile.__doc__.split(':')[0])\n", options=["-q"])
+    assert result.out == b"(function=None) (function=None)\nA decorator\n", result
+
+
 def test_import_times_are_the_same(traced):
     words = [traced.python.path, "-X", "importtime", "-c", "import json"]
 
