@@ -4,12 +4,15 @@
 # hundred megabytes, used again the next time) and enters it.  ./check does not run it.
 #
 #     tests/forky.sh [-b BUILD] [-r ROOT] [TEST OR OPTION OF PYTEST...]
+#     tests/forky.sh [-b BUILD] [-r ROOT] -s [OPTION OF cpython_suite.py...]
 set -eu
 
 build=build-check
 root=/var/tmp/memtrace-forky
+suite=
 usage() {
     echo "usage: tests/forky.sh [-b BUILD] [-r ROOT] [TEST OR OPTION OF PYTEST...]" >&2
+    echo "       tests/forky.sh [-b BUILD] [-r ROOT] -s [OPTION OF cpython_suite.py...]" >&2
     exit 2
 }
 complain() {
@@ -23,10 +26,11 @@ if [ "${1:-}" != --inside ]; then
     exec unshare --mount sh "$0" --inside "$@" # what is mounted goes away with us
 fi
 shift
-while getopts b:r: option; do
+while getopts b:r:s option; do
     case $option in
     b) build=$OPTARG ;;
     r) root=$OPTARG ;;
+    s) suite=1 ;;
     *) usage ;;
     esac
 done
@@ -70,6 +74,7 @@ wanted="gcc git libc6-dev procps gnuplot-nox libzstd1 libjansson4"
 wanted="$wanted python3-pytest python3-pytest-xdist"
 for version in 3.13 3.14 3.15 3.16; do
     wanted="$wanted python$version python$version-dev"
+    [ -z "$suite" ] || wanted="$wanted libpython$version-testsuite"
 done
 packages=
 for package in $wanted; do
@@ -87,6 +92,11 @@ case $build in "$source"/*) ;; *) bind_read_only "$build" ;; esac
 in_root "$build/memtrace" --version >/dev/null || complain "memtrace does not run in $root"
 
 cd /
+if [ -n "$suite" ]; then
+    echo "==> CPython's own tests"
+    in_root sh -c 'cd && exec "$0" "$@"' python3 "$source/tests/cpython_suite.py" "$@"
+    exit
+fi
 status=0
 unit=$source/tests/unit/pyoffsets
 echo "==> Offsets and line tables"

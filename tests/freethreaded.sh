@@ -5,22 +5,26 @@
 # does not run it.
 #
 #     tests/freethreaded.sh [-b BUILD] [-d DIRECTORY] [TEST OR OPTION OF PYTEST...]
+#     tests/freethreaded.sh [-b BUILD] [-d DIRECTORY] -s [OPTION OF cpython_suite.py...]
 set -eu
 
 build=build-check
 directory=/var/tmp/memtrace-freethreaded
+suite=
 usage() {
     echo "usage: tests/freethreaded.sh [-b BUILD] [-d DIRECTORY] [TEST OR OPTION OF PYTEST...]" >&2
+    echo "       tests/freethreaded.sh [-b BUILD] [-d DIRECTORY] -s [OPTION OF cpython_suite.py...]" >&2
     exit 2
 }
 complain() {
     echo "freethreaded.sh: $*" >&2
     exit 1
 }
-while getopts b:d: option; do
+while getopts b:d:s option; do
     case $option in
     b) build=$OPTARG ;;
     d) directory=$OPTARG ;;
+    s) suite=1 ;;
     *) usage ;;
     esac
 done
@@ -69,6 +73,12 @@ if [ ! -x "$python" ]; then
 fi
 
 [ -x "$build/memtrace" ] || complain "no $build/memtrace: build it first (./check does)"
+export MEMTRACE=$build/memtrace MEMTRACE_TEST_PYTHONS=$python
+if [ -n "$suite" ]; then
+    echo "==> CPython's own tests"
+    name=$("$python" -c 'import platform; print(platform.python_version() + "t")')
+    exec "$source/tests/cpython_suite.py" "$name" "$@"
+fi
 echo "==> Offsets"
 python3 "$source/agent/generate_offsets.py" --check "$directory/python/include/python3.13t"
 echo "==> End-to-end tests"
@@ -76,5 +86,4 @@ if [ $# -eq 0 ]; then
     set -- "$source/tests/e2e/test_interpreters.py" "$source/tests/e2e/test_threads.py" \
         "$source/tests/e2e/test_tracebacks.py" "$source/tests/e2e/test_stress.py"
 fi
-MEMTRACE=$build/memtrace MEMTRACE_TEST_PYTHONS=$python \
-    python3 -m pytest -q -rs -p no:cacheprovider --rootdir "$source" "$@"
+python3 -m pytest -q -rs -p no:cacheprovider --rootdir "$source" "$@"

@@ -66,7 +66,8 @@ def find_interpreters():
         except (OSError, ValueError, subprocess.TimeoutExpired):
             left_out.append((path, "does not run"))
             continue
-        name = "%d.%d.%d" % version + ("-system" if real.startswith("/usr/bin") else "")
+        name = "%d.%d.%d" % version + ("t" if real.endswith("t") else "")
+        name += "-system" if real.startswith("/usr/bin") else ""
         if real.endswith("d"):
             continue  # a debug build of Debian's: test_interpreters.py has its tests
         found.setdefault(real, Interpreter(real, version, name))

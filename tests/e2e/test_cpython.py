@@ -10,6 +10,7 @@ import support
 
 sys.path.insert(0, str(support.ROOT / "tests"))
 import cpython_suite  # noqa: E402
+import suites  # noqa: E402
 
 
 def with_tests():
@@ -25,5 +26,5 @@ def test_own_tests(name):
         pytest.skip("no interpreter with its test package here")
     for python in interpreters:
         if name in cpython_suite.tests_of(python):
-            compared = cpython_suite.Compared(python, name, [], lazy=True)
+            compared = suites.Compared(cpython_suite.part(python, name), lazy=True)
             assert not compared.differences, (python.name, compared.traced.output[-3000:])
