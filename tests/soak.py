@@ -1,8 +1,9 @@
-"""Hours in one go: `tests/soak.py [--quick] [--minutes N] MEMTRACE [PYTHON]`, an hour by default.
+"""Hours in one go: `tests/soak.py [--quick] [--minutes N] [--rate MB] MEMTRACE [PYTHON]`.
 
-A program that allocates, frees, starts threads and forks, at a constant size of its
-own, must leave collector and agent at a constant size too, and a sound trace.  What
-they take is compared between the first quarter and the last.
+A program that allocates, frees, starts threads, forks, runs other programs and sets
+marks, at a constant size of its own, must leave collector and agent at a constant size
+too, and a sound trace.  What they take is compared between the second quarter and the
+last.  An hour by default, as fast as it goes; with --rate at so many MB a second.
 """
 import argparse
 import json
@@ -14,25 +15,37 @@ import tempfile
 import time
 
 PROGRAM = """
-import collections, os, sys, threading, time
+import collections, os, subprocess, sys, threading, time
+import memtrace
 ring = collections.deque(maxlen=20000)
+ROUND = 300 * 1850  # bytes of its objects
 def work(n):
-    for k in range(2000):
-        ring.append([str(k), bytes(k % 3000), {"n": n}])
-until, n = time.monotonic() + float(sys.argv[1]), 0
-while time.monotonic() < until:
+    for k in range(300):
+        ring.append([str(k), bytes(k * 10), {"n": n}])
+def in_thread(n):
+    thread = threading.Thread(target=work, args=(n,))
+    thread.start()
+    thread.join()
+def in_child(n):
+    pid = os.fork()
+    if pid == 0:
+        work(n)
+        os._exit(0)
+    os.waitpid(pid, 0)
+def other_program(n):
+    subprocess.run([sys.executable, "-c", "import json; json.dumps(list(range(9999)))"])
+def mark(n):
+    memtrace.mark("round")
+start, n, until, rate = time.monotonic(), 0, float(sys.argv[1]), float(sys.argv[2])
+while time.monotonic() < start + until:
     n += 1
     work(n)
-    if n % 20 == 0:
-        thread = threading.Thread(target=work, args=(n,))
-        thread.start()
-        thread.join()
-    if n % 200 == 0:
-        pid = os.fork()
-        if pid == 0:
-            work(n)
-            os._exit(0)
-        os.waitpid(pid, 0)
+    for every, act in ((4, in_thread), (20, in_child), (60, other_program), (100, mark)):
+        if n % every == 0:
+            act(n)
+    ahead = start + n * ROUND / rate - time.monotonic() if rate else 0
+    if ahead > 0:
+        time.sleep(ahead)
 print(n)
 """
 SLACK = 2 << 20  # what a table that doubles may still take
@@ -53,11 +66,12 @@ def child_of(pid):
 
 
 def watch(process, seconds):
-    """[(time, collector, program)], twice a second."""
+    """[(time, collector, program)], twice a second, while the program runs."""
     seen, start = [], time.monotonic()
     while process.poll() is None:
-        program = child_of(process.pid)
-        seen.append((time.monotonic() - start, resident(process.pid), resident(program)))
+        row = time.monotonic() - start, resident(process.pid), resident(child_of(process.pid))
+        if row[2]:
+            seen.append(row)
         time.sleep(min(0.5, seconds / 100))
     return seen
 
@@ -79,6 +93,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="a minute")
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--rate", type=float, default=0, help="MB a second, 0: as fast as it goes")
     parser.add_argument("memtrace")
     parser.add_argument("python", nargs="?", default="/usr/bin/python3")
     options = parser.parse_args()
@@ -86,7 +101,8 @@ def main():
     with tempfile.TemporaryDirectory() as place:
         trace = pathlib.Path(place) / "soak.mtrace"
         process = subprocess.Popen([options.memtrace, "run", "-q", "-o", trace, options.python, "-c",
-                                    PROGRAM, str(seconds)], stdout=subprocess.PIPE)
+                                    PROGRAM, str(seconds), str(options.rate * 1e6)],
+                                   stdout=subprocess.PIPE)
         seen = watch(process, seconds)
         rounds = process.communicate()[0].decode().strip()
         info, wrong = check(trace, options.memtrace)
@@ -98,8 +114,8 @@ def main():
         failed |= not constant
         print("%s: %.1f MiB early, %.1f late%s"
               % (name, early / 2**20, late / 2**20, "" if constant else ": it grows"))
-    print("%s rounds, %d events, %d kB of trace, %s" % (
-        rounds, info["events"], size // 1000, "wrong: %s" % wrong if wrong else "sound"))
+    print("%s rounds, %d processes, %d events, %d kB of trace, %s" % (
+        rounds, len(info["processes"]), info["events"], size // 1000, "wrong: %s" % wrong if wrong else "sound"))
     return failed
 
 

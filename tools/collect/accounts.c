@@ -105,6 +105,7 @@ uint32_t accounts_cell(struct accounts *accounts, uint32_t site)
     accounts->cells[id] = (struct cell){.site = site,
         .birth = accounts->birth,
         .older = record->cell,
+        .site_id = record->id,
         .domain = record->domain & 7};
     if (record->cell) {
         accounts->cells[record->cell].newer = id;

@@ -66,7 +66,7 @@ struct cell {      /* two cache lines: what every event needs, and the rest */
     int64_t written_bytes;
     uint64_t written_allocated_bytes, written_allocations;
     int32_t written_blocks;
-    uint32_t unused;
+    uint32_t site_id; /* the trace's */
 };
 
 struct accounts {

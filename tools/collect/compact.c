@@ -32,7 +32,7 @@ struct compaction {
     bool *retained;       /* by ordinal; those of single processes are */
     uint32_t *born_after; /* by ordinal: what a birth counts as */
     uint32_t *process_of; /* by site */
-    uint32_t n_sites;
+    size_t n_sites, sites_capacity;
     uint64_t last_peak; /* number of the chunk with the last peak of all */
     struct writer out;
     struct rows waiting; /* changes of dropped boundaries, sorted */
@@ -80,8 +80,7 @@ static void read_rows(
     const struct compaction *job, struct cursor *body, struct rows *rows, int values)
 {
     size_t count = cursor_count(body, 2 + (size_t)values), first = rows->count;
-    rows->rows =
-        memory_grow(rows->rows, &rows->capacity, first + count, sizeof(*rows->rows));
+    rows->rows = memory_grow(rows->rows, &rows->capacity, first + count, sizeof(*rows->rows));
     if (count) { /* or there may be none at all */
         memset(rows->rows + first, 0, count * sizeof(*rows->rows));
     }
@@ -109,6 +108,19 @@ static void take_waiting(struct compaction *job, uint32_t process, struct rows *
 }
 
 /* ---- chunks ---- */
+
+static void note_sites(struct compaction *job, struct cursor *body)
+{
+    size_t count = cursor_count(body, 5);
+    job->process_of = memory_grow(
+        job->process_of, &job->sites_capacity, job->n_sites + count, sizeof(*job->process_of));
+    for (size_t i = 0; i < count; i++) {
+        job->process_of[job->n_sites++] = (uint32_t)cursor_varint(body);
+        for (int field = 1; field < 5; field++) {
+            cursor_varint(body);
+        }
+    }
+}
 
 static void copy_boundary(struct compaction *job, struct cursor *body)
 {
@@ -165,6 +177,9 @@ static void copy_chunk(struct compaction *job, int kind, struct cursor *body, ui
         copy_peak(job, body, number == job->last_peak);
     } else if (kind != MT_CHUNK_THIN) {
         struct buffer same = {.data = (uint8_t *)body->at, .size = cursor_left(body)};
+        if (kind == MT_CHUNK_SITES) {
+            note_sites(job, body);
+        }
         writer_chunk(&job->out, kind, &same);
     }
 }
@@ -202,6 +217,8 @@ static void *work(void *data)
 {
     struct compaction *job = data;
     memory_apart(); /* the collector's is not ours to share */
+    job->process_of = memory_grow(NULL, &job->sites_capacity, 1, sizeof(*job->process_of));
+    job->n_sites = 1;
     job->failed = !walk(job, 0, job->chunks, find_last_peak) ||
                   !walk(job, 0, job->chunks, copy_chunk) || job->waiting.count || job->out.error;
     atomic_store(&job->done, true);
@@ -239,17 +256,12 @@ static void discard(struct compaction *job)
     memory_free(job);
 }
 
-struct compaction *compact_begin(const struct writer *writer, const char *path,
-    const struct boundaries *boundaries, const struct definitions *definitions)
+struct compaction *compact_begin(
+    const struct writer *writer, const char *path, const struct boundaries *boundaries)
 {
     struct compaction *job = memory_zeroed(1, sizeof(*job));
     job->path = strdup(path);
     job->chunks = writer_sequence(writer);
-    job->n_sites = definitions->n_sites;
-    job->process_of = memory_zeroed(job->n_sites, sizeof(*job->process_of));
-    for (uint32_t i = 0; i < job->n_sites; i++) {
-        job->process_of[i] = definitions->sites[i].process;
-    }
     plan(job, boundaries);
     int fd = -1;
     if (job->path && asprintf(&job->new_path, "%s.new", path) > 0) {

@@ -11,14 +11,13 @@
 #include <stdint.h>
 
 #include "collect/boundaries.h"
-#include "collect/definitions.h"
 #include "trace/writer.h"
 
 struct compaction; /* one that is under way */
 
 /* Begins; NULL if it cannot.  path is that of the writer's file. */
-struct compaction *compact_begin(const struct writer *writer, const char *path,
-    const struct boundaries *boundaries, const struct definitions *definitions);
+struct compaction *compact_begin(
+    const struct writer *writer, const char *path, const struct boundaries *boundaries);
 /* True once the thread is done; compact_end must follow. */
 bool compact_is_done(const struct compaction *compaction);
 /* Puts the new file in the place of the old one, and the writer on it.  On any failure the old

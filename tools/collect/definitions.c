@@ -21,7 +21,7 @@ void definitions_init(struct definitions *d)
     d->natives = memory_grow(NULL, &d->natives_capacity, 1, sizeof(*d->natives));
     d->sites = memory_grow(NULL, &d->sites_capacity, 1, sizeof(*d->sites));
     d->n_strings = d->n_functions = d->n_nodes = d->n_sites = 1;
-    d->n_modules = d->n_natives = d->n_processes = d->n_threads = 1;
+    d->n_modules = d->n_natives = d->n_processes = d->n_threads = d->next_site = 1;
     for (int kind = 0; kind <= MT_CHUNK_SYMBOLS; kind++) {
         d->written[kind] = 1;
     }
@@ -180,18 +180,70 @@ static bool equal_site(const void *context, uint32_t number, const void *key)
            a->process == b->process;
 }
 
+static void free_site(struct definitions *d, uint32_t place)
+{
+    d->free_sites = memory_grow(
+        d->free_sites, &d->free_sites_capacity, d->n_free_sites + 1, sizeof(*d->free_sites));
+    d->sites[place].id = 0;
+    d->free_sites[d->n_free_sites++] = place;
+}
+
+static bool is_forgotten(const struct definitions *d, const struct site_record *site)
+{
+    return site->id && site->id < d->written[MT_CHUNK_SITES] && !site->cell &&
+           d->processes[site->process].is_over;
+}
+
+static void index_sites(struct definitions *d)
+{
+    for (uint32_t place = 1; place < d->n_sites; place++) {
+        if (d->sites[place].id) {
+            index_add(&d->site_index, hash_site(&d->sites[place]), place);
+        }
+    }
+}
+
+static void forget_sites(struct definitions *d)
+{
+    for (uint32_t place = 1; place < d->n_sites; place++) {
+        if (is_forgotten(d, &d->sites[place])) {
+            free_site(d, place);
+        }
+    }
+    index_free(&d->site_index);
+    index_sites(d);
+}
+
+/* Where nothing can be forgotten there is room for twice as many until the next time. */
+static uint32_t site_place(struct definitions *d)
+{
+    if (!d->n_free_sites && d->n_sites == d->sites_capacity) {
+        forget_sites(d);
+        if (d->n_free_sites < d->n_sites / 4) {
+            d->sites =
+                memory_grow(d->sites, &d->sites_capacity, d->n_sites + 1ul, sizeof(*d->sites));
+        }
+    }
+    return d->n_free_sites ? d->free_sites[--d->n_free_sites] : d->n_sites++;
+}
+
 uint32_t definitions_site(struct definitions *d, const struct site_record *site)
 {
     uint32_t hash = hash_site(site);
-    uint32_t id = index_find(&d->site_index, hash, equal_site, d, site);
-    if (id) {
-        return id;
+    uint32_t place = index_find(&d->site_index, hash, equal_site, d, site);
+    if (place) {
+        return place;
     }
-    d->sites = memory_grow(d->sites, &d->sites_capacity, d->n_sites + 1ul, sizeof(*site));
-    d->sites[d->n_sites] = *site;
-    id = commit(&d->n_sites);
-    index_add(&d->site_index, hash, id);
-    return id;
+    size_t n_new = d->next_site - d->written[MT_CHUNK_SITES];
+    place = site_place(d);
+    d->sites[place] = *site;
+    d->sites[place].id = d->next_site;
+    d->new_sites =
+        memory_grow(d->new_sites, &d->new_sites_capacity, n_new + 1, sizeof(*d->new_sites));
+    d->new_sites[n_new] = place;
+    commit(&d->next_site);
+    index_add(&d->site_index, hash, place);
+    return place;
 }
 
 uint32_t definitions_process(struct definitions *d, const struct process_record *process)
@@ -266,7 +318,7 @@ static void put_native(struct buffer *body, const struct definitions *d, uint32_
 
 static void put_site(struct buffer *body, const struct definitions *d, uint32_t id)
 {
-    const struct site_record *site = &d->sites[id];
+    const struct site_record *site = &d->sites[d->new_sites[id - d->written[MT_CHUNK_SITES]]];
     PUT(body, site->process, site->thread, site->domain, site->node, site->native);
 }
 
@@ -290,6 +342,10 @@ static void flush_piece(struct definitions *d, struct writer *writer, uint32_t k
     atomic_signal_fence(memory_order_seq_cst);
     writer_chunk(writer, (int)kind, &body);
     buffer_free(&body);
+    if (kind == MT_CHUNK_SITES) {
+        memmove(d->new_sites, d->new_sites + (end - d->written[kind]),
+            (count - end) * sizeof(*d->new_sites));
+    }
     d->written[kind] = end;
 }
 
@@ -310,7 +366,7 @@ void definitions_flush(struct definitions *d, struct writer *writer)
     flush_kind(d, writer, MT_CHUNK_THREADS, d->n_threads, put_thread);
     flush_kind(d, writer, MT_CHUNK_MODULES, d->n_modules, put_module);
     flush_kind(d, writer, MT_CHUNK_NATIVES, d->n_natives, put_native);
-    flush_kind(d, writer, MT_CHUNK_SITES, d->n_sites, put_site);
+    flush_kind(d, writer, MT_CHUNK_SITES, d->next_site, put_site);
 }
 
 /* ---- after a kill ---- */
@@ -336,8 +392,24 @@ static void index_all(struct definitions *d)
     for (uint32_t id = 1; id < d->n_natives; id++) {
         index_add(&d->native_index, hash_native(&d->natives[id]), id);
     }
-    for (uint32_t id = 1; id < d->n_sites; id++) {
-        index_add(&d->site_index, hash_site(&d->sites[id]), id);
+    index_sites(d);
+}
+
+/* Which places are free, and which sites are to be written, is said by their ids. */
+static void list_sites(struct definitions *d)
+{
+    uint32_t written = d->written[MT_CHUNK_SITES];
+    d->new_sites = d->free_sites = NULL;
+    d->n_free_sites = d->new_sites_capacity = d->free_sites_capacity = 0;
+    d->new_sites = memory_grow(
+        NULL, &d->new_sites_capacity, d->next_site - written + 1, sizeof(*d->new_sites));
+    for (uint32_t place = 1; place < d->n_sites; place++) {
+        uint32_t id = d->sites[place].id;
+        if (!id || id >= d->next_site) {
+            free_site(d, place);
+        } else if (id >= written) {
+            d->new_sites[id - written] = place;
+        }
     }
 }
 
@@ -346,6 +418,7 @@ void definitions_reopen(struct definitions *d, const struct writer *writer)
     if (d->flush.count && writer_sequence(writer) > d->flush.sequence) {
         d->written[d->flush.kind] = d->flush.count;
     }
+    list_sites(d);
     index_all(d);
 }
 
@@ -360,6 +433,8 @@ void definitions_free(struct definitions *d)
     memory_free(d->modules);
     memory_free(d->natives);
     memory_free(d->sites);
+    memory_free(d->new_sites);
+    memory_free(d->free_sites);
     memory_free(d->processes);
     memory_free(d->threads);
     index_free(&d->string_index);

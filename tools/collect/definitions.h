@@ -5,10 +5,13 @@
  *
  * A definition is made by the step of its count alone, when all of it is in its
  * place: a collector that is killed in between leaves arrays that are whole.
+ * Sites are by far the most of what a short process leaves behind: theirs are
+ * forgotten, once they are written, and their places used again.
  */
 #ifndef COLLECT_DEFINITIONS_H
 #define COLLECT_DEFINITIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "collect/index.h"
@@ -35,6 +38,7 @@ struct native_record {
 struct site_record {
     uint32_t process, thread, domain, node, native;
     uint32_t cell; /* the cell of blocks that are born now, 0 if there is none yet */
+    uint32_t id;   /* the trace's; 0: this place is free */
 };
 
 struct process_record {
@@ -44,6 +48,7 @@ struct process_record {
     int origin; /* enum mt_origin */
     uint32_t path, command, python;
     int traced; /* enum mt_python */
+    bool is_over; /* no event of it will come */
 };
 struct thread_record {
     uint32_t process, tid, name;
@@ -70,6 +75,11 @@ struct definitions {
         threads_capacity;
     struct index string_index, function_index, node_index, module_index, native_index, site_index;
     uint32_t written[MT_CHUNK_SYMBOLS + 1]; /* of each kind, by enum mt_chunk */
+    /* Sites come and go with their processes: n_sites is of places, and this is the next id. */
+    uint32_t next_site;
+    uint32_t *new_sites; /* places of those that are not written, by id from written on */
+    uint32_t *free_sites;
+    size_t n_free_sites, new_sites_capacity, free_sites_capacity;
     struct flush flush;
 };
 
@@ -80,6 +90,8 @@ uint32_t definitions_function(
 uint32_t definitions_node(struct definitions *definitions, const struct node_record *node);
 uint32_t definitions_module(struct definitions *definitions, const struct module_record *module);
 uint32_t definitions_native(struct definitions *definitions, const struct native_record *native);
+/* Returns its place in sites.  When its process is over and no cell of it is left, another site may
+   take that place. */
 uint32_t definitions_site(struct definitions *definitions, const struct site_record *site);
 uint32_t definitions_process(struct definitions *definitions, const struct process_record *process);
 uint32_t definitions_thread(

@@ -20,9 +20,9 @@
 #include "collect/sampler.h"
 #include "memtrace/format.h"
 
-#define ROUNDS 100u      /* of all rings, until those of a parent are as far as a dead child needs */
+#define ROUNDS 100u /* of all rings, until those of a parent are as far as a dead child needs */
 #define PATIENCE_US 2000000u /* with a dead child whose parent's rings stand still */
-#define THREADS_MAX 512u /* of a process, by name; the others share one */
+#define THREADS_MAX 512u     /* of a process, by name; the others share one */
 
 struct image *images_find(struct collector *collector, uint32_t number)
 {
@@ -225,8 +225,7 @@ static void on_fork(struct collector *collector, struct ring *ring, uint32_t num
 static bool on_release(struct collector *collector, struct ring *ring, uint64_t address)
 {
     struct image *image = ring->image;
-    return !image->forks.parent ||
-           forks_release(&collector->accounts, image, address, ring->forks);
+    return !image->forks.parent || forks_release(&collector->accounts, image, address, ring->forks);
 }
 
 static bool on_reached(struct collector *collector, uint32_t slot, uint64_t position)
@@ -377,6 +376,10 @@ void images_finish(struct collector *collector, struct image *image, int status)
         if (ring && ring->image == image) {
             rings_close(collector, ring);
         }
+    }
+    if (image->process) {
+        collector->accounts.definitions.processes[image->process].is_over = true;
+        collector->rows_over += image->account.n_changed;
     }
     forks_leave(image, false);
     rangemap_free(&image->maps);

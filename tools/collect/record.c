@@ -19,7 +19,8 @@
 #define TICKS_OF_AGE 128 /* a boundary at every 128th part of the time so far */
 #define COMPACT_DROPPED 32u
 #define COMPACT_BYTES (1u << 20)
-#define TICK_SHARE 50 /* writing them takes at most a 50th of the time */
+#define TICK_SHARE 50    /* writing them takes at most a 50th of the time */
+#define ROWS_OVER 32768u /* more than so many changes of ended processes do not wait for that */
 
 /* Rows to be written, and the cells that they are of. */
 struct rows {
@@ -32,8 +33,8 @@ static int by_site(const void *a, const void *b, void *cells)
 {
     const struct cell *x = (struct cell *)cells + *(const uint32_t *)a;
     const struct cell *y = (struct cell *)cells + *(const uint32_t *)b;
-    if (x->site != y->site) {
-        return x->site < y->site ? -1 : 1;
+    if (x->site_id != y->site_id) {
+        return x->site_id < y->site_id ? -1 : 1;
     }
     return x->birth < y->birth ? -1 : x->birth > y->birth;
 }
@@ -56,7 +57,7 @@ static void put_rows(struct collector *collector, struct buffer *body, struct ro
     rows->rows = memory_grow(rows->rows, &rows->capacity, rows->count, sizeof(*rows->rows));
     for (size_t i = 0; i < rows->count; i++) {
         struct cell *cell = &cells[rows->cells[i]];
-        rows->rows[i] = (struct row){.site = cell->site, .birth = cell->birth};
+        rows->rows[i] = (struct row){.site = cell->site_id, .birth = cell->birth};
         fill(&rows->rows[i], cell, context);
     }
     rows_put(body, rows->rows, rows->count, values);
@@ -206,6 +207,7 @@ static void write_boundary_of_all(
     struct collector *collector, int kind, uint64_t time_us, uint32_t name)
 {
     size_t rows = write_boundary(collector, kind, NULL, time_us, name);
+    collector->rows_over = 0;
     begin_interval(collector, time_us, rows, kind != MT_BOUNDARY_TICK);
     thin(collector);
 }
@@ -375,8 +377,8 @@ void record_mark(struct collector *collector, uint32_t name, uint64_t time_us)
 static void begin_compaction(struct collector *collector)
 {
     collector->compacted_dropped = collector->boundaries.n_dropped;
-    collector->compaction = compact_begin(&collector->writer, collector->path,
-        &collector->boundaries, &collector->accounts.definitions);
+    collector->compaction =
+        compact_begin(&collector->writer, collector->path, &collector->boundaries);
 }
 
 static void end_compaction(struct collector *collector)
@@ -429,6 +431,9 @@ static bool becomes_tight(struct collector *collector)
 static bool tick_is_due(const struct collector *collector, uint64_t now_us)
 {
     uint64_t since = now_us - collector->ticked_us;
+    if (collector->rows_over > ROWS_OVER) {
+        return true;
+    }
     return since >= TICK_US && since >= now_us / TICKS_OF_AGE &&
            since >= TICK_SHARE * collector->tick_cost_us;
 }

@@ -48,6 +48,7 @@ struct collector {
     struct unsettled boundary;
     uint32_t peak_base;            /* ordinal that the written peak of all rests on, 0: none */
     uint64_t tick_cost_us;         /* time that the last boundary took */
+    size_t rows_over;              /* of processes that have ended, not written yet */
     struct pending regions;        /* ended, not yet written */
     uint32_t n_regions;            /* ended so far */
     struct compaction *compaction; /* under way, or NULL */

@@ -198,8 +198,7 @@ static void same_before_and_after(void **state)
         start(&world);
         put_boundary(&world, MT_BOUNDARY_START, 0, 0);
         write_some(&world, 1, BOUNDARIES);
-        struct compaction *job = compact_begin(
-            &world.writer, world.path, &world.boundaries, &world.definitions);
+        struct compaction *job = compact_begin(&world.writer, world.path, &world.boundaries);
         assert_non_null(job);
         write_some(&world, BOUNDARIES, BOUNDARIES + 50);
         assert_int_equal(trace_read(&old, world.path), TRACE_OK);
