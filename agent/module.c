@@ -354,6 +354,13 @@ static struct method builtin_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* Functions of builtins say so: pickle looks for them there. */
+static bool name_home(object *function, object *builtins)
+{
+    object *name = py.PyDict_GetItemString(builtins, "__name__");
+    return !name || py.PyObject_SetAttrString(function, "__module__", name) == 0;
+}
+
 /* The program may have a `profile` of its own there: another profiler's. */
 static bool add_builtin(object *finder)
 {
@@ -365,7 +372,8 @@ static bool add_builtin(object *finder)
         return false;
     }
     profile = py.PyObject_GetAttrString(finder, "profile");
-    bool done = profile && py.PyDict_SetItemString(builtins, "profile", profile) == 0;
+    bool done = profile && name_home(profile, builtins) &&
+                py.PyDict_SetItemString(builtins, "profile", profile) == 0;
     if (profile) {
         py.Py_DecRef(profile);
     }

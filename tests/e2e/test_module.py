@@ -105,12 +105,16 @@ def test_not_loaded_unless_asked_for(traced):
         traced.assert_sound(result.trace)
 
 
-def test_the_builtin_says_what_it_takes(traced):
-    """As every function among the builtins: CPython's own tests ask each of them."""
-    result = traced.script("import inspect, memtrace\n"
+def test_the_builtin_is_like_others(traced):
+    """It says what it takes, and can be pickled: CPython's own tests ask all builtins for it."""
+    result = traced.script("import inspect, memtrace, pickle\n"
                            "print(inspect.signature(profile), inspect.signature(memtrace.profile))\n"
-                           "print(profile.__doc__.split(':')[0])\n", options=["-q"])
-    assert result.out == b"(function=None) (function=None)\nA decorator\n", result
+                           "print(profile.__doc__.split(':')[0], profile.__module__)\n"
+                           "print(pickle.loads(pickle.dumps(profile)) is profile)\n"
+                           "print(pickle._loads(pickle._dumps(profile)) is profile)\n",
+                           options=["-q"])
+    assert result.out.split(b"\n")[:-1] == [
+        b"(function=None) (function=None)", b"A decorator builtins", b"True", b"True"], result
 
 
 def test_import_times_are_the_same(traced):
