@@ -33,6 +33,9 @@ void hooks_start(void)
     python_find();
     python_may_read(false);
     session_attach();
+    if (session.wanted) {
+        hooks_doors_resolve();
+    }
     thread_self.depth--;
 }
 

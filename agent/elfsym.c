@@ -6,17 +6,7 @@
 #include "elfsym.h"
 
 #include <elf.h>
-#include <link.h>
-#include <stdbool.h>
 #include <string.h>
-
-struct object {
-    uintptr_t base;
-    const ElfW(Sym) * symbols;
-    const char *strings;
-    const uint32_t *gnu_hash, *sysv_hash;
-    const uint16_t *versions; /* of the symbols; NULL where they have none */
-};
 
 struct search {
     const char *name;
@@ -27,7 +17,7 @@ struct search {
 
 static const char self_marker;
 
-static bool contains(const struct dl_phdr_info *info, uintptr_t address)
+bool elfsym_contains(const struct dl_phdr_info *info, uintptr_t address)
 {
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
@@ -39,7 +29,7 @@ static bool contains(const struct dl_phdr_info *info, uintptr_t address)
     return false;
 }
 
-static bool read_object(const struct dl_phdr_info *info, struct object *object)
+bool elfsym_read(const struct dl_phdr_info *info, struct elfsym_object *object)
 {
     const ElfW(Dyn) *entry = NULL;
     for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -47,7 +37,7 @@ static bool read_object(const struct dl_phdr_info *info, struct object *object)
             entry = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
         }
     }
-    *object = (struct object){.base = info->dlpi_addr};
+    *object = (struct elfsym_object){.base = info->dlpi_addr};
     for (; entry && entry->d_tag != DT_NULL; entry++) {
         /* The loader relocates these in place; in the vdso they stay relative. */
         uintptr_t value = entry->d_un.d_ptr;
@@ -68,6 +58,18 @@ static bool read_object(const struct dl_phdr_info *info, struct object *object)
         case DT_HASH:
             object->sysv_hash = (const uint32_t *)address;
             break;
+        case DT_RELA:
+            object->relocations[0].first = (const ElfW(Rela) *)address;
+            break;
+        case DT_RELASZ:
+            object->relocations[0].count = value / sizeof(ElfW(Rela));
+            break;
+        case DT_JMPREL:
+            object->relocations[1].first = (const ElfW(Rela) *)address;
+            break;
+        case DT_PLTRELSZ:
+            object->relocations[1].count = value / sizeof(ElfW(Rela));
+            break;
         }
     }
     return object->symbols && object->strings && (object->gnu_hash || object->sysv_hash);
@@ -82,7 +84,7 @@ static uint32_t gnu_hash_of(const char *name)
     return hash;
 }
 
-static bool matches(const struct object *object, uint32_t index, const char *name)
+static bool matches(const struct elfsym_object *object, uint32_t index, const char *name)
 {
     const ElfW(Sym) *symbol = &object->symbols[index];
     return symbol->st_shndx != SHN_UNDEF && symbol->st_value
@@ -90,13 +92,13 @@ static bool matches(const struct object *object, uint32_t index, const char *nam
 }
 
 /* An older version of a function may behave otherwise: it is taken if there is no other. */
-static bool is_old(const struct object *object, uint32_t index)
+static bool is_old(const struct elfsym_object *object, uint32_t index)
 {
     return object->versions && object->versions[index] & 0x8000;
 }
 
 /* Layout: buckets, first symbol, bloom words, bloom shift, the bloom filter, buckets, chains. */
-static uint32_t gnu_find(const struct object *object, const char *name, uint32_t hash)
+static uint32_t gnu_find(const struct elfsym_object *object, const char *name, uint32_t hash)
 {
     const uint32_t *table = object->gnu_hash;
     uint32_t buckets = table[0], first = table[1], bloom_words = table[2];
@@ -120,7 +122,7 @@ static uint32_t gnu_find(const struct object *object, const char *name, uint32_t
     }
 }
 
-static uint32_t sysv_find(const struct object *object, const char *name)
+static uint32_t sysv_find(const struct elfsym_object *object, const char *name)
 {
     uint32_t old = 0;
     for (uint32_t index = 1; index < object->sysv_hash[1]; index++) {
@@ -134,15 +136,20 @@ static uint32_t sysv_find(const struct object *object, const char *name)
     return old;
 }
 
+uint32_t elfsym_index(const struct elfsym_object *object, const char *name)
+{
+    return object->gnu_hash ? gnu_find(object, name, gnu_hash_of(name)) : sysv_find(object, name);
+}
+
 static int search_object(struct dl_phdr_info *info, size_t size, void *data)
 {
     struct search *search = data;
-    struct object object;
-    if (!search->seen_self && contains(info, (uintptr_t)&self_marker)) {
+    struct elfsym_object object;
+    if (!search->seen_self && elfsym_contains(info, (uintptr_t)&self_marker)) {
         search->seen_self = true;
         return 0;
     }
-    if ((search->after_self && !search->seen_self) || !read_object(info, &object)) {
+    if ((search->after_self && !search->seen_self) || !elfsym_read(info, &object)) {
         return 0;
     }
     uint32_t index = object.gnu_hash ? gnu_find(&object, search->name, search->gnu_hash)

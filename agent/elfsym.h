@@ -6,8 +6,29 @@
 #ifndef AGENT_ELFSYM_H
 #define AGENT_ELFSYM_H
 
+#include <link.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* The dynamic section of a loaded object. */
+struct elfsym_object {
+    uintptr_t base;
+    const ElfW(Sym) * symbols;
+    const char *strings;
+    const uint32_t *gnu_hash, *sysv_hash;
+    const uint16_t *versions; /* of the symbols; NULL where they have none */
+    struct elfsym_relocations {
+        const ElfW(Rela) * first;
+        size_t count;
+    } relocations[2]; /* of data, of calls */
+};
+
+/* False if it has no symbols. */
+bool elfsym_read(const struct dl_phdr_info *info, struct elfsym_object *object);
+/* Number of a symbol that it defines, 0 if it does not. */
+uint32_t elfsym_index(const struct elfsym_object *object, const char *name);
+bool elfsym_contains(const struct dl_phdr_info *info, uintptr_t address);
 
 /* Address of a defined symbol in the first object that has it, in load order;
    NULL if none has.  The agent itself is skipped. */

@@ -13,6 +13,8 @@ void hooks_start(void);
 void hooks_malloc_resolve(void);
 void hooks_map_resolve(void);
 void hooks_exec_resolve(void);
+/* Of an allocator with doors of its own: operator new, mallocx. */
+void hooks_doors_resolve(void);
 /* False where the program, or what is preloaded before us, has a malloc of its own. */
 bool hooks_malloc_is_first(void);
 

@@ -160,6 +160,11 @@ void sys_unmap(void *memory, size_t size)
     call6(SYS_munmap, (long)memory, (long)size, 0, 0, 0, 0);
 }
 
+bool sys_protect(void *memory, size_t size, int protection)
+{
+    return call6(SYS_mprotect, (long)memory, (long)size, protection, 0, 0, 0) == 0;
+}
+
 bool sys_wipe_on_fork(void *memory, size_t size)
 {
     return call6(SYS_madvise, (long)memory, (long)size, MADV_WIPEONFORK, 0, 0, 0) == 0;

@@ -29,6 +29,7 @@ void *sys_map_private(size_t size); /* zeroed */
 void *sys_reserve(size_t size);     /* addresses only */
 void *sys_grow_private(void *memory, size_t old_size, size_t new_size);     /* may move */
 void sys_unmap(void *memory, size_t size);
+bool sys_protect(void *memory, size_t size, int protection); /* whole pages */
 bool sys_wipe_on_fork(void *memory, size_t size);
 uint64_t sys_clock_ms(void); /* monotonic */
 int sys_pid(void);

@@ -37,11 +37,11 @@ def compiled(directory, *options, compiler="gcc", source="family.c"):
     return program
 
 
-def same(traced, program, **variables):
+def same(traced, program, *arguments, **variables):
     """Runs it bare and traced, with the same result; what it printed, and its trace."""
     environment = support.clean_environment(**variables)
-    bare = support.execute([program], env=environment)
-    result = traced.run(program, options=["-q"], status=bare.status, env=environment)
+    bare = support.execute([program, *arguments], env=environment)
+    result = traced.run(program, *arguments, options=["-q"], status=bare.status, env=environment)
     assert result.out == bare.out and bare.status == 5, (bare, result)
     return [int(n) for n in result.out.split()], result
 
@@ -96,6 +96,57 @@ def test_own_malloc_in_a_child(traced_plain):
     result = traced_plain.run("sh", "-c", '"$0"; (exit 3) || "$0"', program, options=["-q"],
                               status=5)
     assert result.message.count(OWN_MALLOC) == 2
+
+
+# ---- C++ ----
+
+@pytest.mark.parametrize("binding", ["now", "lazy"])
+@pytest.mark.parametrize("name", [None] + list(ALLOCATORS))
+def test_operator_new(traced_plain, name, binding):
+    """Allocators have their own, which does not call malloc: each block counts, and once."""
+    flags = ["-std=c++17", "-Wl,-z," + binding, "-ldl"]
+    plugin = compiled(traced_plain.directory, *flags, "-DLATE", "-shared", "-fPIC",
+                      compiler="g++", source="doors.cc")
+    plugin = plugin.rename(traced_plain.directory / "liblate.so")
+    program = compiled(traced_plain.directory, *flags, compiler="g++", source="doors.cc")
+    variables = {"LD_PRELOAD": of_allocator(name)} if name else {}
+    letters = {None: "fr", "mimalloc": ""}.get(name, "f")  # mimalloc, built as C, aborts
+    (size, count, wrong), result = same(traced_plain, program, plugin, letters, **variables)
+    traced_plain.assert_sound(result.trace)
+    assert wrong == 0 and kept(traced_plain, result.trace) == [size, count]
+    assert not result.err and not result.message
+
+
+def test_own_operator_new(traced_plain):
+    """The program's own comes first, also where an allocator has one."""
+    source = traced_plain.directory / "own.cc"
+    source.write_text(OWN_NEW)
+    program = traced_plain.directory / "own"
+    if not shutil.which("g++"):
+        pytest.skip("no g++ here")
+    made = support.execute(["g++", "-O1", "-fno-builtin", source, "-o", program])
+    assert made.status == 0, made
+    result = traced_plain.run(program, options=["-q"], status=5, env=support.clean_environment(
+        LD_PRELOAD=of_allocator("jemalloc")))
+    traced_plain.assert_sound(result.trace)
+    assert result.out == b"1000\n"
+
+
+OWN_NEW = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+static int calls;
+void *operator new(std::size_t size) { calls++; return std::malloc(size); }
+void operator delete(void *block) noexcept { std::free(block); }
+void operator delete(void *block, std::size_t) noexcept { std::free(block); }
+int main()
+{
+    for (int i = 0; i < 1000; i++) { delete new long; }
+    std::printf("%d\n", calls);
+    return 5;
+}
+"""
 
 
 # ---- Python ----

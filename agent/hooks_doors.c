@@ -1,0 +1,297 @@
+/*
+ * Functions that allocators have beside the malloc family: C++'s operator new
+ * and delete, jemalloc's mallocx.  In the host, in every call.
+ *
+ * jemalloc, tcmalloc and mimalloc do not come from operator new to malloc, as
+ * libstdc++ does.  Only theirs are stood before, and only that of the allocator
+ * whose malloc is behind ours (rebind.h).
+ *
+ * operator new may throw, through us: so the real one that does is never called
+ * while a hook is under way, but after the one that does not has failed.  That
+ * one must not call the program's handler, which may throw as well: if there is
+ * a handler, or nobody knows, the real one is called outside of the hook, and
+ * what the allocator itself maps meanwhile counts as mapped.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "elfsym.h"
+#include "hooks.h"
+#include "late.h"
+#include "nested.h"
+#include "rebind.h"
+#include "trace.h"
+
+typedef void *new_plain(size_t size);
+typedef void *new_calm(size_t size, const void *nothrow);
+typedef void *new_aligned(size_t size, size_t alignment);
+typedef void *new_aligned_calm(size_t size, size_t alignment, const void *nothrow);
+/* Enough for all of them: what is not a parameter of the real one is not looked at. */
+typedef void real_delete(void *block, size_t a, const void *b);
+
+static struct {
+    new_plain *new, *new_array;
+    new_calm *new_calm, *new_array_calm;
+    new_aligned *new_aligned, *new_array_aligned;
+    new_aligned_calm *new_aligned_calm, *new_array_aligned_calm;
+    real_delete *delete, *delete_sized, *delete_calm, *delete_aligned, *delete_sized_aligned,
+        *delete_aligned_calm;
+    real_delete *delete_array, *delete_array_sized, *delete_array_calm, *delete_array_aligned,
+        *delete_array_sized_aligned, *delete_array_aligned_calm;
+    void *(*mallocx)(size_t, int);
+    void *(*rallocx)(void *, size_t, int);
+    size_t (*xallocx)(void *, size_t, size_t, int);
+    void (*dallocx)(void *, int);
+    void (*sdallocx)(void *, size_t, int);
+} next;
+
+static enum entry begin(struct nested *outer, struct caller caller)
+{
+    late_allocated(caller);
+    enum entry entry = nested_or_outermost(outer, (const void *)caller.address);
+    if (entry != ENTRY_NONE) {
+        trace_below(BELOW_NATIVE);
+    }
+    return entry;
+}
+
+static void *end(
+    void *block, size_t size, struct caller caller, enum entry entry, const struct nested *outer)
+{
+    trace_below(BELOW_NOTHING);
+    trace_native_alloc(block, size, caller);
+    nested_or_outermost_leave(entry, outer);
+    return block;
+}
+
+/* Of a block that was got while no hook was under way. */
+static void *note(void *block, size_t size, struct caller caller)
+{
+    struct nested outer;
+    enum entry entry = begin(&outer, caller);
+    return entry == ENTRY_NONE ? block : end(block, size, caller, entry, &outer);
+}
+
+/* Before the real delete; what must be called after it. */
+static enum entry begin_delete(struct nested *outer, const void *block, struct caller caller)
+{
+    enum entry entry =
+        block ? nested_or_outermost(outer, (const void *)caller.address) : ENTRY_NONE;
+    if (entry != ENTRY_NONE) {
+        trace_free(block);
+        trace_below(BELOW_NATIVE);
+    }
+    return entry;
+}
+
+static void end_delete(enum entry entry, const struct nested *outer)
+{
+    if (entry != ENTRY_NONE) {
+        trace_below(BELOW_NOTHING);
+        nested_or_outermost_leave(entry, outer);
+    }
+}
+
+/* ---- operator new ---- */
+
+static const char nothrow; /* std::nothrow has no content */
+static void *(*get_new_handler)(void);
+
+static bool may_try_calmly(bool has_calm)
+{
+    return has_calm && get_new_handler && !get_new_handler();
+}
+
+static void *get(new_plain *real, new_calm *calm, size_t size, struct caller caller)
+{
+    struct nested outer;
+    enum entry entry = may_try_calmly(calm != NULL) ? begin(&outer, caller) : ENTRY_NONE;
+    void *block =
+        entry == ENTRY_NONE ? NULL : end(calm(size, &nothrow), size, caller, entry, &outer);
+    return block ? block : note(real(size), size, caller);
+}
+
+static void *get_calm(new_calm *real, size_t size, const void *tag, struct caller caller)
+{
+    struct nested outer;
+    enum entry entry = begin(&outer, caller);
+    void *block = real(size, tag);
+    return entry == ENTRY_NONE ? block : end(block, size, caller, entry, &outer);
+}
+
+static void *get_aligned(
+    new_aligned *real, new_aligned_calm *calm, size_t size, size_t alignment, struct caller caller)
+{
+    struct nested outer;
+    enum entry entry = may_try_calmly(calm != NULL) ? begin(&outer, caller) : ENTRY_NONE;
+    void *block = entry == ENTRY_NONE
+                      ? NULL
+                      : end(calm(size, alignment, &nothrow), size, caller, entry, &outer);
+    return block ? block : note(real(size, alignment), size, caller);
+}
+
+static void *get_aligned_calm(
+    new_aligned_calm *real, size_t size, size_t alignment, const void *tag, struct caller caller)
+{
+    struct nested outer;
+    enum entry entry = begin(&outer, caller);
+    void *block = real(size, alignment, tag);
+    return entry == ENTRY_NONE ? block : end(block, size, caller, entry, &outer);
+}
+
+#define NEW(name)                                                                                  \
+    static void *hook_##name(size_t size)                                                          \
+    {                                                                                              \
+        return get(next.name, next.name##_calm, size, NATIVE_CALLER);                              \
+    }                                                                                              \
+    static void *hook_##name##_calm(size_t size, const void *tag)                                  \
+    {                                                                                              \
+        return get_calm(next.name##_calm, size, tag, NATIVE_CALLER);                               \
+    }                                                                                              \
+    static void *hook_##name##_aligned(size_t size, size_t alignment)                              \
+    {                                                                                              \
+        return get_aligned(                                                                        \
+            next.name##_aligned, next.name##_aligned_calm, size, alignment, NATIVE_CALLER);        \
+    }                                                                                              \
+    static void *hook_##name##_aligned_calm(size_t size, size_t alignment, const void *tag)        \
+    {                                                                                              \
+        return get_aligned_calm(next.name##_aligned_calm, size, alignment, tag, NATIVE_CALLER);    \
+    }
+
+NEW(new)
+NEW(new_array)
+
+#define DELETE(name)                                                                               \
+    static void hook_##name(void *block, size_t a, const void *b)                                  \
+    {                                                                                              \
+        struct nested outer;                                                                       \
+        enum entry entry = begin_delete(&outer, block, NATIVE_CALLER);                             \
+        next.name(block, a, b);                                                                    \
+        end_delete(entry, &outer);                                                                 \
+    }
+
+DELETE(delete)
+DELETE(delete_sized)
+DELETE(delete_calm)
+DELETE(delete_aligned)
+DELETE(delete_sized_aligned)
+DELETE(delete_aligned_calm)
+DELETE(delete_array)
+DELETE(delete_array_sized)
+DELETE(delete_array_calm)
+DELETE(delete_array_aligned)
+DELETE(delete_array_sized_aligned)
+DELETE(delete_array_aligned_calm)
+
+/* ---- jemalloc's own ---- */
+
+static void *hook_mallocx(size_t size, int flags)
+{
+    struct caller caller = NATIVE_CALLER;
+    struct nested outer;
+    enum entry entry = begin(&outer, caller);
+    void *block = next.mallocx(size, flags);
+    return entry == ENTRY_NONE ? block : end(block, size, caller, entry, &outer);
+}
+
+static enum entry begin_move(struct nested *outer, const void *block, struct caller caller)
+{
+    late_allocated(caller);
+    enum entry entry = nested_or_outermost(outer, (const void *)caller.address);
+    if (entry != ENTRY_NONE) {
+        trace_move_begin(block);
+        trace_below(BELOW_NATIVE);
+    }
+    return entry;
+}
+
+static void end_move(const void *old, const void *block, size_t size, struct caller caller,
+    enum entry entry, const struct nested *outer)
+{
+    if (entry != ENTRY_NONE) {
+        trace_below(BELOW_NOTHING);
+        trace_native_move_end(old, block, size, caller);
+        nested_or_outermost_leave(entry, outer);
+    }
+}
+
+static void *hook_rallocx(void *old, size_t size, int flags)
+{
+    struct caller caller = NATIVE_CALLER;
+    struct nested outer;
+    enum entry entry = begin_move(&outer, old, caller);
+    void *block = next.rallocx(old, size, flags);
+    end_move(old, block, size, caller, entry, &outer);
+    return block;
+}
+
+/* In place: returns what the block has now, which is less than `size` if it could not grow. */
+static size_t hook_xallocx(void *block, size_t size, size_t extra, int flags)
+{
+    struct caller caller = NATIVE_CALLER;
+    struct nested outer;
+    enum entry entry = begin_move(&outer, block, caller);
+    size_t now = next.xallocx(block, size, extra, flags);
+    end_move(block, now >= size ? block : NULL, size, caller, entry, &outer);
+    return now;
+}
+
+static void hook_dallocx(void *block, int flags)
+{
+    struct nested outer;
+    enum entry entry = begin_delete(&outer, block, NATIVE_CALLER);
+    next.dallocx(block, flags);
+    end_delete(entry, &outer);
+}
+
+static void hook_sdallocx(void *block, size_t size, int flags)
+{
+    struct nested outer;
+    enum entry entry = begin_delete(&outer, block, NATIVE_CALLER);
+    next.sdallocx(block, size, flags);
+    end_delete(entry, &outer);
+}
+
+/* ---- */
+
+#define DOOR(name, function)                                                                       \
+    {                                                                                              \
+        name, (void *)hook_##function, (void **)&next.function                                     \
+    }
+
+static const struct rebind doors[] = {
+    DOOR("_Znwm", new),
+    DOOR("_ZnwmRKSt9nothrow_t", new_calm),
+    DOOR("_ZnwmSt11align_val_t", new_aligned),
+    DOOR("_ZnwmSt11align_val_tRKSt9nothrow_t", new_aligned_calm),
+    DOOR("_Znam", new_array),
+    DOOR("_ZnamRKSt9nothrow_t", new_array_calm),
+    DOOR("_ZnamSt11align_val_t", new_array_aligned),
+    DOOR("_ZnamSt11align_val_tRKSt9nothrow_t", new_array_aligned_calm),
+    DOOR("_ZdlPv", delete),
+    DOOR("_ZdlPvm", delete_sized),
+    DOOR("_ZdlPvRKSt9nothrow_t", delete_calm),
+    DOOR("_ZdlPvSt11align_val_t", delete_aligned),
+    DOOR("_ZdlPvmSt11align_val_t", delete_sized_aligned),
+    DOOR("_ZdlPvSt11align_val_tRKSt9nothrow_t", delete_aligned_calm),
+    DOOR("_ZdaPv", delete_array),
+    DOOR("_ZdaPvm", delete_array_sized),
+    DOOR("_ZdaPvRKSt9nothrow_t", delete_array_calm),
+    DOOR("_ZdaPvSt11align_val_t", delete_array_aligned),
+    DOOR("_ZdaPvmSt11align_val_t", delete_array_sized_aligned),
+    DOOR("_ZdaPvSt11align_val_tRKSt9nothrow_t", delete_array_aligned_calm),
+    DOOR("mallocx", mallocx),
+    DOOR("rallocx", rallocx),
+    DOOR("xallocx", xallocx),
+    DOOR("dallocx", dallocx),
+    DOOR("sdallocx", sdallocx),
+};
+
+void hooks_doors_resolve(void)
+{
+    const void *allocator = elfsym_next("malloc");
+    if (allocator) { /* the C library has none of these, and is soon looked through */
+        get_new_handler = (void *(*)(void))elfsym_find("_ZSt15get_new_handlerv");
+        rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator);
+    }
+}
