@@ -144,7 +144,7 @@ class Compared:
 
     def __init__(self, part, options=(), lazy=False, logs=None):
         self.part, self.options = part, list(options)
-        self.logs = logs and str(logs / ("%s.%s." % (part.suite, part.name.replace("/", "."))))
+        self.logs = logs and str(logs / ("%s.%s." % (part.suite, part.name.partition(":")[0])))
         self.traced = self.run_traced("traced")
         lazy = lazy and not bad(self.traced)
         self.bare = self.traced if lazy else run_alone(part)
@@ -192,7 +192,6 @@ def parser(description):
     made.add_argument("--lazy", action="store_true", help="bare only what was bad under memtrace")
     made.add_argument("--jobs", type=int, default=2)
     made.add_argument("--timeout", type=int, default=TIMEOUT, metavar="SECONDS", help="of a part")
-    made.add_argument("--leave-out", nargs="+", default=[], metavar="PART")
     made.add_argument("--run-option", action="append", default=[], metavar="OPTION",
                       help="of memtrace run, as --run-option=--off")
     made.add_argument("--logs", type=pathlib.Path, metavar="DIRECTORY",
@@ -250,8 +249,7 @@ def main(parts, options):
         options.logs.mkdir(exist_ok=True)
     rows = read_results(options.results)
     known = {(row["suite"], row["part"]) for row in rows}
-    parts = [part for part in parts
-             if (part.suite, part.name) not in known and part.name not in options.leave_out]
+    parts = [part for part in parts if (part.suite, part.name) not in known]
     for row in compare_all(parts, options):
         show(row)
         rows.append(row)

@@ -13,18 +13,17 @@ import cpython_suite  # noqa: E402
 import suites  # noqa: E402
 
 
-def with_tests():
-    found = (i for i in support.known_interpreters() if cpython_suite.tests_of(i))
-    return list(found) if support.FULL else [i for i in [next(found, None)] if i]
+def parts(name):
+    found = [(python, part) for python in support.known_interpreters()
+             for part in cpython_suite.chosen(cpython_suite.tests_of(python), [name])]
+    return found if support.FULL else [pair for pair in found if pair[0] == found[0][0]]
 
 
 @pytest.mark.skipif(support.QUICK, reason="slow")
 @pytest.mark.parametrize("name", cpython_suite.QUICK)
 def test_own_tests(name):
-    interpreters = with_tests()
-    if not interpreters:
-        pytest.skip("no interpreter with its test package here")
-    for python in interpreters:
-        if name in cpython_suite.tests_of(python):
-            compared = suites.Compared(cpython_suite.part(python, name), lazy=True)
-            assert not compared.differences, (python.name, compared.traced.output[-3000:])
+    if not parts(name):
+        pytest.skip("no interpreter here has these tests")
+    for python, part in parts(name):
+        compared = suites.Compared(cpython_suite.part(python, part), lazy=True)
+        assert not compared.differences, (python.name, compared.traced.output[-3000:])
