@@ -36,6 +36,9 @@ void hooks_start(void)
     if (session.wanted) {
         hooks_doors_resolve();
     }
+    if (session.sample_bytes) {
+        hooks_malloc_sample();
+    }
     thread_self.depth--;
 }
 

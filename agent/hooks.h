@@ -15,6 +15,8 @@ void hooks_map_resolve(void);
 void hooks_exec_resolve(void);
 /* Of an allocator with doors of its own: operator new, mallocx. */
 void hooks_doors_resolve(void);
+/* From now on the sampling hooks (sampled_malloc.h) stand in for those of the malloc family. */
+void hooks_malloc_sample(void);
 /* False where the program, or what is preloaded before us, has a malloc of its own. */
 bool hooks_malloc_is_first(void);
 

@@ -16,6 +16,7 @@
 #include "late.h"
 #include "nested.h"
 #include "python.h"
+#include "sampled_malloc.h"
 #include "trace.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -34,17 +35,7 @@ EXPORT void *memalign(size_t alignment, size_t size);
 EXPORT void *valloc(size_t size);
 EXPORT void *pvalloc(size_t size);
 
-static struct {
-    void *(*malloc)(size_t);
-    void *(*calloc)(size_t, size_t);
-    void *(*realloc)(void *, size_t);
-    void (*free)(void *);
-    int (*posix_memalign)(void **, size_t, size_t);
-    void *(*aligned_alloc)(size_t, size_t);
-    void *(*memalign)(size_t, size_t);
-    void *(*valloc)(size_t);
-    void *(*pvalloc)(size_t);
-} next;
+static struct real_malloc next; /* in a session that samples without malloc */
 
 /* The program's own, which stand before ours; NULL where it has none. */
 static struct {
@@ -79,17 +70,45 @@ void hooks_malloc_resolve(void)
     nested_setup((const void *)next.malloc);
 }
 
-/* The first call sets everything up. */
-static inline void set_up(void)
+void hooks_malloc_sample(void)
 {
-    if (__builtin_expect(!next.malloc, 0)) {
-        hooks_start();
+    sampled_malloc_start(&next);
+    next.malloc = NULL;
+}
+
+/* The first call sets everything up; in a session that samples others stand in for our hooks.  Both
+   are called, with our callers as theirs, while there is no next.malloc. */
+#define OTHERWISE(result, name, parameters, arguments)                                             \
+    static __attribute__((noinline)) result name##_first parameters                                \
+    {                                                                                              \
+        hooks_start();                                                                             \
+        return name arguments;                                                                     \
+    }                                                                                              \
+    static inline result name##_otherwise parameters                                               \
+    {                                                                                              \
+        if (__builtin_expect(!session.sample_bytes, 0)) {                                          \
+            return name##_first arguments;                                                         \
+        }                                                                                          \
+        return sampled_##name arguments;                                                           \
     }
+
+OTHERWISE(void *, malloc, (size_t size), (size))
+OTHERWISE(void *, calloc, (size_t count, size_t size), (count, size))
+OTHERWISE(void *, realloc, (void *old, size_t size), (old, size))
+OTHERWISE(void, free, (void *address), (address))
+OTHERWISE(int, posix_memalign, (void **out, size_t alignment, size_t size), (out, alignment, size))
+OTHERWISE(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))
+OTHERWISE(void *, memalign, (size_t alignment, size_t size), (alignment, size))
+OTHERWISE(void *, valloc, (size_t size), (size))
+OTHERWISE(void *, pvalloc, (size_t size), (size))
+
+static inline bool is_ready(void)
+{
+    return __builtin_expect(next.malloc != NULL, 1);
 }
 
 static inline enum entry enter(struct nested *outer, struct caller caller)
 {
-    set_up();
     late_allocated(caller);
     return nested_or_outermost(outer, (const void *)caller.address);
 }
@@ -100,8 +119,8 @@ static inline void begin(void)
     trace_below(BELOW_NATIVE);
 }
 
-static inline void *end(void *address, size_t size, struct caller caller, enum entry entry,
-    const struct nested *outer)
+static inline void *end(
+    void *address, size_t size, struct caller caller, enum entry entry, const struct nested *outer)
 {
     trace_below(BELOW_NOTHING);
     trace_native_alloc(address, size, caller);
@@ -122,9 +141,8 @@ static __attribute__((noinline)) void look_for_hooks(const void *address)
     }
 }
 
-void *malloc(size_t size)
+static __attribute__((noinline)) void *allocate(size_t size, struct caller caller)
 {
-    struct caller caller = NATIVE_CALLER;
     struct nested outer;
     enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
@@ -138,9 +156,14 @@ void *malloc(size_t size)
     return end(address, size, caller, entry, &outer);
 }
 
-void *calloc(size_t count, size_t size)
+void *malloc(size_t size)
 {
-    struct caller caller = NATIVE_CALLER;
+    return is_ready() ? allocate(size, NATIVE_CALLER) : malloc_otherwise(size);
+}
+
+static __attribute__((noinline)) void *allocate_zeroed(
+    size_t count, size_t size, struct caller caller)
+{
     struct nested outer;
     enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
@@ -154,6 +177,11 @@ void *calloc(size_t count, size_t size)
     return end(address, count * size, caller, entry, &outer);
 }
 
+void *calloc(size_t count, size_t size)
+{
+    return is_ready() ? allocate_zeroed(count, size, NATIVE_CALLER) : calloc_otherwise(count, size);
+}
+
 /* The block as the trace knows it. */
 static inline const void *recorded_as(const void *address, enum entry entry, struct caller caller)
 {
@@ -164,12 +192,12 @@ static inline const void *recorded_as(const void *address, enum entry entry, str
 static inline bool is_allocators_own(
     const void *address, enum entry entry, const struct nested *outer)
 {
-    return __builtin_expect(entry == ENTRY_NESTED, 0) && outer->below == BELOW_MOVE
-        && nested_is_same(address);
+    return __builtin_expect(entry == ENTRY_NESTED, 0) && outer->below == BELOW_MOVE &&
+           nested_is_same(address);
 }
 
-static inline void *move(void *old, size_t size, struct caller caller, enum entry entry,
-    const struct nested *outer)
+static inline void *move(
+    void *old, size_t size, struct caller caller, enum entry entry, const struct nested *outer)
 {
     if (old && is_allocators_own(old, entry, outer)) {
         void *moved = next.realloc(old, size);
@@ -194,12 +222,16 @@ static inline void *move(void *old, size_t size, struct caller caller, enum entr
     return address;
 }
 
-void *realloc(void *old, size_t size)
+static __attribute__((noinline)) void *reallocate(void *old, size_t size, struct caller caller)
 {
-    struct caller caller = NATIVE_CALLER;
     struct nested outer;
     enum entry entry = enter(&outer, caller);
     return entry == ENTRY_NONE ? next.realloc(old, size) : move(old, size, caller, entry, &outer);
+}
+
+void *realloc(void *old, size_t size)
+{
+    return is_ready() ? reallocate(old, size, NATIVE_CALLER) : realloc_otherwise(old, size);
 }
 
 void *reallocarray(void *old, size_t count, size_t size)
@@ -211,9 +243,14 @@ void *reallocarray(void *old, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    set_up();
+    if (!is_ready() && !session.sample_bytes) {
+        hooks_start();
+    }
     if (programs.realloc) { /* the C library's asks the one that comes first */
         return programs.realloc(old, total);
+    }
+    if (session.sample_bytes) {
+        return sampled_realloc(old, total);
     }
     enum entry entry = enter(&outer, caller);
     return entry == ENTRY_NONE ? next.realloc(old, total) : move(old, total, caller, entry, &outer);
@@ -242,15 +279,23 @@ static inline void release(void *address, struct caller caller)
 
 void free(void *address)
 {
+    if (!is_ready()) {
+        free_otherwise(address);
+        return;
+    }
     release(address, NATIVE_CALLER);
 }
 
 /* Other names for free: the C library's, where it has them, call the one that comes first. */
 static inline void release_first(void *address, struct caller caller)
 {
-    set_up();
+    if (!is_ready() && !session.sample_bytes) {
+        hooks_start();
+    }
     if (programs.free) {
         programs.free(address);
+    } else if (session.sample_bytes) {
+        sampled_free(address);
     } else {
         release(address, caller);
     }
@@ -273,6 +318,9 @@ void free_aligned_sized(void *address, size_t alignment, size_t size)
 
 int posix_memalign(void **out, size_t alignment, size_t size)
 {
+    if (!is_ready()) {
+        return posix_memalign_otherwise(out, alignment, size);
+    }
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
     enum entry entry = enter(&outer, caller);
@@ -287,6 +335,9 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
+    if (!is_ready()) {
+        return aligned_alloc_otherwise(alignment, size);
+    }
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
     enum entry entry = enter(&outer, caller);
@@ -299,6 +350,9 @@ void *aligned_alloc(size_t alignment, size_t size)
 
 void *memalign(size_t alignment, size_t size)
 {
+    if (!is_ready()) {
+        return memalign_otherwise(alignment, size);
+    }
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
     enum entry entry = enter(&outer, caller);
@@ -311,6 +365,9 @@ void *memalign(size_t alignment, size_t size)
 
 void *valloc(size_t size)
 {
+    if (!is_ready()) {
+        return valloc_otherwise(size);
+    }
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
     enum entry entry = enter(&outer, caller);
@@ -323,6 +380,9 @@ void *valloc(size_t size)
 
 void *pvalloc(size_t size)
 {
+    if (!is_ready()) {
+        return pvalloc_otherwise(size);
+    }
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
     enum entry entry = enter(&outer, caller);

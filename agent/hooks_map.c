@@ -40,6 +40,10 @@ static inline enum entry enter(struct nested *outer, const void *caller)
         hooks_start();
     }
     enum entry entry = nested_or_outermost(outer, caller);
+    if (entry == ENTRY_OUTERMOST && session.sample_bytes && nested_is_real(caller)) {
+        trace_leave(); /* what is no sample reaches the real allocator without a guard */
+        return ENTRY_NONE;
+    }
     if (__builtin_expect(entry == ENTRY_NESTED, 0) && outer->below == BELOW_MOVE &&
         python_calls((uintptr_t)caller)) {
         nested_leave(outer); /* the allocator's own: tracemalloc maps nothing */

@@ -13,6 +13,7 @@
 #include "peek.h"
 #include "python.h"
 #include "rawblocks.h"
+#include "sampled_python.h"
 #include "trace.h"
 
 struct arena_allocator { /* PyObjectArenaAllocator */
@@ -290,8 +291,10 @@ static void arena_free(void *context, void *address, size_t size)
 
 static bool hook_domain(int domain)
 {
-    struct allocator top = {0}, hook = hooks[domain];
+    struct allocator top = {0};
     get_allocator(domain, &top);
+    struct allocator hook =
+        session.sample_bytes ? *sampled_python_hook(domain, &top) : hooks[domain];
     if (layers_reach(&top, &hook)) {
         return false;
     }

@@ -61,6 +61,11 @@ void nested_setup(const void *real_malloc)
     }
 }
 
+bool nested_is_real(const void *caller)
+{
+    return is_in(real, (uintptr_t)caller);
+}
+
 void nested_foreign_layer(void)
 {
     foreign_layers = true;

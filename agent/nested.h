@@ -32,6 +32,8 @@ bool nested_enter(struct nested *outer, const void *caller);
 void nested_leave(const struct nested *outer);
 /* True if the hook under way (BELOW_MOVE) frees or moves this very block. */
 bool nested_is_same(const void *address);
+/* True if this is in the code of an allocator that may call others, which the C library's does not. */
+bool nested_is_real(const void *caller);
 /* Finds what it needs to know of the real malloc. */
 void nested_setup(const void *real_malloc);
 /* An allocator below the interpreter's hooks is not the interpreter's own. */

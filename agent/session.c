@@ -13,6 +13,7 @@
 #include "elfsym.h"
 #include "follow.h"
 #include "order.h"
+#include "sample.h"
 #include "sys.h"
 #include "thread.h"
 #include "trace.h"
@@ -87,6 +88,7 @@ static void join(struct mt_control *control)
     if (!session.single) {
         session.single = &never_single;
     }
+    session.sample_bytes = control->sample_bytes;
     session.wanted = true;
     follow_start(directory);
     sys_wipe_on_fork(&session_live, sizeof(session_live));
@@ -170,6 +172,7 @@ void session_forked(void)
     session.pid = sys_pid();
     session.many_threads = false;
     order_restart();
+    sample_forked();
     trace_forked();
     session_pause(session.paused);
     sys_restore_signals(blocked);

@@ -21,6 +21,7 @@ struct session {
     uint64_t forked_at[2]; /* slot, position */
     bool wanted;           /* attached and not turned off */
     bool paused;           /* allocations are not recorded */
+    uint64_t sample_bytes; /* one sample in so many bytes; 0: all blocks are recorded */
     bool many_threads;     /* events carry numbers from now on */
     const char *single;    /* libc's flag: nonzero while there is one thread */
 };

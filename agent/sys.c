@@ -177,6 +177,12 @@ uint64_t sys_clock_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+bool sys_random(void *out, size_t size)
+{
+    const long at_once = 1; /* GRND_NONBLOCK */
+    return call6(SYS_getrandom, (long)out, (long)size, at_once, 0, 0, 0) == (long)size;
+}
+
 int sys_pid(void)
 {
     return (int)call6(SYS_getpid, 0, 0, 0, 0, 0, 0);

@@ -32,6 +32,7 @@ void sys_unmap(void *memory, size_t size);
 bool sys_protect(void *memory, size_t size, int protection); /* whole pages */
 bool sys_wipe_on_fork(void *memory, size_t size);
 uint64_t sys_clock_ms(void); /* monotonic */
+bool sys_random(void *out, size_t size); /* never waits; false if there are none */
 int sys_pid(void);
 uint64_t sys_block_signals(void); /* in the calling thread; returns what was blocked before */
 void sys_restore_signals(uint64_t blocked);

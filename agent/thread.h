@@ -124,6 +124,9 @@ struct thread_local_state {
     bool loads;    /* its last allocation was the loader's (late.c) */
     bool asks;     /* the interpreter for its state, which may allocate (python.c) */
     uint32_t fork; /* while this thread forks: which fork of the image it is */
+    bool is_seeded;  /* sampling (sample.h): random numbers come from `random` */
+    uint64_t random;
+    uint64_t gap; /* bytes that it may allocate without a sample */
 };
 extern __thread struct thread_local_state thread_self
     __attribute__((tls_model("initial-exec"), visibility("hidden")));

@@ -203,14 +203,23 @@ void trace_move_begin(const void *old)
     }
 }
 
-static void cancel_move(struct thread *thread)
+static void end_move(struct thread *thread, enum mt_op op)
 {
     uint64_t *out = ring_reserve(thread, 1);
     if (out) {
-        *out = MT_OP_REALLOC_CANCEL;
+        *out = op;
         ring_publish(thread, 1);
     } else {
         lost(thread, 0);
+    }
+}
+
+void trace_move_gone(void)
+{
+    struct thread *thread = own_thread();
+    if (thread) {
+        end_move(thread, MT_OP_REALLOC_GONE);
+        done_with(thread);
     }
 }
 
@@ -229,7 +238,7 @@ static inline void put_move_end(const void *old, const void *address, size_t siz
         domain |= paused && old ? MT_DOMAIN_PAUSED : 0;
         put_block(thread, op, op_seq, (uintptr_t)address, size, domain, node);
     } else {
-        cancel_move(thread);
+        end_move(thread, MT_OP_REALLOC_CANCEL);
     }
     done_with(thread);
 }

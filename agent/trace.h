@@ -59,6 +59,8 @@ void trace_move_begin(const void *old);
 /* `address` is what realloc returned; where it is NULL the old block stays. */
 void trace_move_end(
     const void *old, const void *address, size_t size, enum mt_domain domain);
+/* What the block has become is not recorded. */
+void trace_move_gone(void);
 
 /* The same for the malloc family: with who called it. */
 void trace_native_alloc(const void *address, size_t size, struct caller caller);

@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 4u
+#define MT_RING_VERSION 5u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -64,6 +64,8 @@ struct mt_control {
     uint32_t flags; /* enum mt_session_flags */
     int32_t only_pid; /* of the process that alone is traced, 0: all are */
     _Atomic uint32_t said; /* enum mt_said: what one of the processes has said on stderr */
+    uint64_t sample_bytes; /* blocks are samples, one in so many bytes; 0: all are recorded */
+    uint64_t sample_seed;  /* of the random numbers that choose them; 0: other ones each time */
     _Alignas(64) _Atomic uint64_t clock_us; /* microseconds since the session began; moves while
                                                the collector lives, at most every millisecond */
     _Alignas(64) _Atomic uint32_t slots_used;
@@ -117,6 +119,8 @@ struct mt_ring {
  *                 is not of a begin in between; a process that dies before leaves it live.
  *   REALLOC_END, REALLOC_END_SEQ        as ALLOC: the move is done, both happen here
  *   REALLOC_CANCEL w0 = op: the move failed, the old block stays as it was
+ *   REALLOC_GONE  w0 = op: the move is done, and what the block has become is not recorded
+ *                 (it is no sample)
  *   SIZE          w0 = op | (size >> 24) << 4: high part of the size of the next event
  *   TIME          w0 = op | clock_us << 4
  *   NODE          w0 = op | node << 4 | parent << 24 | 0
@@ -150,6 +154,7 @@ enum mt_op {
     MT_OP_TIME = 11,
     MT_OP_NODE = 12,
     MT_OP_META = 13,
+    MT_OP_REALLOC_GONE = 14,
 };
 
 enum mt_meta {
