@@ -40,20 +40,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static double unit_of(const char *text)
-{
-    static const char *const units[] = {"", "K", "M", "G", "T"};
-    double factor = 1;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++, factor *= 1024) {
-        size_t size = strlen(units[i]);
-        if (strncasecmp(text, units[i], size) == 0 &&
-            (!text[size] || strcasecmp(text + size, "B") == 0 ||
-                (size && strcasecmp(text + size, "iB") == 0)))
-            return factor;
-    }
-    return 0;
-}
-
 static void parse_fail_above(struct argp_state *state, struct arguments *arguments, char *text)
 {
     char *end;
@@ -61,11 +47,10 @@ static void parse_fail_above(struct argp_state *state, struct arguments *argumen
     end += strspn(end, " ");
     arguments->fail_above = text;
     arguments->is_part = strcmp(end, "%") == 0;
-    double factor = arguments->is_part ? 0.01 : unit_of(end);
-    if (end == text || !(number >= 0) || factor == 0)
+    arguments->most = arguments->is_part ? number * 0.01 : format_parse_size(text);
+    if (end == text || !(arguments->most >= 0))
         argp_error(
             state, "--fail-above takes a size or percents, such as 10MiB or 5%%, not '%s'", text);
-    arguments->most = number * factor;
 }
 
 static void add_trace(struct argp_state *state, struct arguments *arguments, char *path, bool noise)

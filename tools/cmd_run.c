@@ -26,6 +26,7 @@
 struct run {
     const char *output, *python, *module, *code;
     unsigned interval_ms;
+    uint64_t sample_bytes; /* 0: every block is recorded */
     bool quiet, best_effort, probe, off, no_children, symbolize;
     char **rest; /* the program, or the arguments of -m and -c */
     int n_rest;
@@ -36,7 +37,7 @@ struct run {
 };
 
 enum { OPTION_PYTHON = 256, OPTION_INTERVAL, OPTION_BEST_EFFORT, OPTION_OFF, OPTION_NO_CHILDREN,
-    OPTION_SYMBOLIZE, OPTION_PROBE };
+    OPTION_SYMBOLIZE, OPTION_SAMPLE, OPTION_PROBE };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
@@ -57,6 +58,10 @@ static const struct argp_option options[] = {
         "record the first process alone, not what it forks or starts", 0},
     {"symbolize", OPTION_SYMBOLIZE, NULL, 0,
         "take the time to find the names of all native functions at the end", 0},
+    {"sample", OPTION_SAMPLE, "BYTES", OPTION_ARG_OPTIONAL,
+        "record a sample of the blocks, one in BYTES on average (default: 512KiB): reports give "
+        "estimates and their errors, and the program hardly slows down",
+        0},
     {"probe-agent", OPTION_PROBE, NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -76,6 +81,19 @@ static unsigned parse_interval(const char *text, struct argp_state *state)
         argp_error(state, "--interval: %s is not a number of milliseconds from 1 to 60000", text);
     }
     return (unsigned)value;
+}
+
+#define SAMPLE_BYTES (512u << 10)
+#define SAMPLE_LEAST 1.0
+#define SAMPLE_MOST 0x1p40
+
+static uint64_t parse_sample(const char *text, struct argp_state *state)
+{
+    double bytes = text ? format_parse_size(text) : SAMPLE_BYTES;
+    if (!(bytes >= SAMPLE_LEAST && bytes <= SAMPLE_MOST)) {
+        argp_error(state, "--sample: %s is not a number of bytes from 1 to 1TiB", text);
+    }
+    return (uint64_t)bytes;
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -113,6 +131,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_SYMBOLIZE:
         run->symbolize = true;
+        return 0;
+    case OPTION_SAMPLE:
+        run->sample_bytes = parse_sample(text, state);
         return 0;
     case OPTION_PROBE:
         run->probe = true;
@@ -399,19 +420,31 @@ static int run_bare(const struct run *run, const struct launch *launch)
     return 126;
 }
 
+/* For tests: the same samples in every run. */
+static void set_seed(struct collector *collector)
+{
+    const char *seed = getenv("MEMTRACE_SEED");
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    collector->shared.control->sample_seed = seed ? strtoull(seed, NULL, 10) : 0;
+    collector->accounts.random =
+        seed ? strtoull(seed, NULL, 10) : (uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec;
+}
+
 static int trace(struct run *run, struct launch *launch)
 {
     struct collector *collector;
     struct rusage usage = {0};
     char *path = NULL;
     supervise_ignore();
-    int error = session_create(&collector, run->interval_ms);
+    int error = session_create(&collector, run->interval_ms, run->sample_bytes);
     if (error) {
         fprintf(stderr, "memtrace: no shared memory for the session in /dev/shm or %s: %s\n",
             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", strerror(error));
         return run->best_effort ? run_bare(run, launch) : OWN_FAILURE;
     }
     collector->shared.control->flags = run->off ? MT_SESSION_PAUSED : 0;
+    set_seed(collector);
     int signals = supervise_prepare();
     collector->symbolize = run->symbolize;
     int status = start(run, collector, launch, &path);

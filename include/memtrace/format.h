@@ -17,7 +17,7 @@
 #define MT_TRACE_MAGIC_SIZE 8
 #define MT_TRACE_HEADER_SIZE 16
 #define MT_TRACE_MAJOR 1
-#define MT_TRACE_MINOR 1
+#define MT_TRACE_MINOR 2
 
 /* Chunk: mark u32, stored size u32, raw size u32, then `stored` bytes: one zstd frame with a
    content checksum.  Uncompressed: kind (1 byte), sequence number of the chunk from 0 (varint),
@@ -94,6 +94,13 @@ enum mt_chunk {
     MT_CHUNK_SYMBOLS = 19,
     /* n, then n of: native, function string, how far in it the address is, file string, line (none
        and 0 if not known): what its module's symbols said when the trace ended */
+    MT_CHUNK_SAMPLING = 20,
+    /* interval: blocks are samples, one in so many bytes on average; amounts are estimates */
+    MT_CHUNK_SAMPLED_BOUNDARY = 21,
+    /* as BOUNDARY, with two more columns: changes of the spread of bytes and of that of allocated
+       bytes.  A spread is a variance, in 65536ths of the interval's square */
+    MT_CHUNK_SAMPLED_PEAK = 22,
+    /* as PEAK, with one more column: changes of the spread of bytes */
 };
 
 /* Why a process has no status: not ours to wait for; it was running when the trace ended; it became

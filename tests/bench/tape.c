@@ -90,10 +90,12 @@ static uint64_t copy_all(struct copier *copier)
 static int record(const char *path, const char *agent, char **program)
 {
     static struct copier copier;
+    const char *sampling = getenv("BENCH_SAMPLE");
+    uint64_t sample_bytes = sampling ? strtoull(sampling, NULL, 10) : 0;
     const struct timespec pause = {.tv_nsec = 200000};
     int status = 0;
     copier.tape = fopen(path, "w");
-    if (!copier.tape || shared_create(&copier.shared) != 0) {
+    if (!copier.tape || shared_create(&copier.shared, sample_bytes) != 0) {
         fail(path);
     }
     copier.start = seconds(CLOCK_MONOTONIC);

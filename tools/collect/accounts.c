@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "collect/memory.h"
+#include "collect/spreads.h"
 #include "memtrace/ring.h"
 
 void accounts_init(struct accounts *accounts)
@@ -34,6 +35,7 @@ void accounts_free(struct accounts *accounts)
     memory_free(accounts->unused);
     memory_free(accounts->processes);
     memory_free(accounts->cells);
+    memory_free(accounts->spreads);
     *accounts = (struct accounts){0};
 }
 
@@ -110,6 +112,9 @@ uint32_t accounts_cell(struct accounts *accounts, uint32_t site)
     if (record->cell) {
         accounts->cells[record->cell].newer = id;
     }
+    if (accounts->sample_bytes) {
+        spreads_reset(accounts, id);
+    }
     record->cell = id;
     list_cell(accounts, &accounts->intervals[accounts->n_intervals - 1], id);
     return id;
@@ -121,6 +126,11 @@ static inline uint32_t standing(const struct accounts *accounts, uint32_t id)
         id = accounts->cells[id].merged_into;
     }
     return id;
+}
+
+uint32_t accounts_standing(const struct accounts *accounts, uint32_t id)
+{
+    return standing(accounts, id);
 }
 
 static uint64_t live(const struct totals *totals)
@@ -216,11 +226,11 @@ static inline void change(
     note_change(account, cell, id);
 }
 
-void accounts_add(struct accounts *accounts, struct account *account, uint32_t id, uint64_t size,
-    uint64_t time_us)
+static inline void add(struct accounts *accounts, struct account *account, uint32_t id,
+    const struct weight *live, const struct weight *ever, uint64_t time_us)
 {
     struct cell *cell = &accounts->cells[id];
-    int64_t more = is_live(cell) ? (int64_t)size : 0;
+    int64_t more = is_live(cell) ? live->bytes : 0;
     if (!more || !rises(account, more, time_us)) {
         keep_peak(account, cell, SCOPE_PROCESS);
     }
@@ -228,9 +238,22 @@ void accounts_add(struct accounts *accounts, struct account *account, uint32_t i
         keep_peak(&accounts->all, cell, SCOPE_ALL);
     }
     cell->refs++;
-    cell->allocated_bytes += size;
-    cell->allocations++;
-    change(accounts, account, id, (int64_t)size, 1);
+    cell->allocated_bytes += (uint64_t)ever->bytes;
+    cell->allocations += (uint64_t)ever->blocks;
+    change(accounts, account, id, live->bytes, live->blocks);
+}
+
+void accounts_add(struct accounts *accounts, struct account *account, uint32_t id, uint64_t size,
+    uint64_t time_us)
+{
+    struct weight block = {(int64_t)size, 1, 0};
+    add(accounts, account, id, &block, &block, time_us);
+}
+
+void accounts_add_weight(struct accounts *accounts, struct account *account, uint32_t id,
+    const struct weight *live, const struct weight *ever, uint64_t time_us)
+{
+    add(accounts, account, id, live, ever, time_us);
 }
 
 static inline bool passes(const struct account *account, uint64_t size)
@@ -319,12 +342,13 @@ void accounts_cut(
     take(accounts, account, cell, (int64_t)bytes, ranges);
 }
 
-void accounts_move(struct accounts *accounts, struct account *account, uint32_t old_id,
-    uint64_t old_size, uint32_t id, uint64_t size, uint64_t time_us)
+static inline void move(struct accounts *accounts, struct account *account, uint32_t old_id,
+    const struct weight *gone, uint32_t id, const struct weight *live, const struct weight *ever,
+    uint64_t time_us)
 {
     old_id = drop_name(accounts, old_id);
     struct cell *old = &accounts->cells[old_id], *cell = &accounts->cells[id];
-    int64_t more = (is_live(cell) ? (int64_t)size : 0) - (is_live(old) ? (int64_t)old_size : 0);
+    int64_t more = (is_live(cell) ? live->bytes : 0) - (is_live(old) ? gone->bytes : 0);
     if (more <= 0 || !rises(account, more, time_us)) {
         keep_peak(account, old, SCOPE_PROCESS);
         keep_peak(account, cell, SCOPE_PROCESS);
@@ -334,10 +358,24 @@ void accounts_move(struct accounts *accounts, struct account *account, uint32_t 
         keep_peak(&accounts->all, cell, SCOPE_ALL);
     }
     cell->refs++;
-    cell->allocated_bytes += size;
-    cell->allocations++;
-    change(accounts, account, old_id, -(int64_t)old_size, -1);
-    change(accounts, account, id, (int64_t)size, 1);
+    cell->allocated_bytes += (uint64_t)ever->bytes;
+    cell->allocations += (uint64_t)ever->blocks;
+    change(accounts, account, old_id, -gone->bytes, -gone->blocks);
+    change(accounts, account, id, live->bytes, live->blocks);
+}
+
+void accounts_move(struct accounts *accounts, struct account *account, uint32_t old_id,
+    uint64_t old_size, uint32_t id, uint64_t size, uint64_t time_us)
+{
+    struct weight gone = {(int64_t)old_size, 1, 0}, block = {(int64_t)size, 1, 0};
+    move(accounts, account, old_id, &gone, id, &block, &block, time_us);
+}
+
+void accounts_move_weight(struct accounts *accounts, struct account *account, uint32_t old_id,
+    const struct weight *gone, uint32_t id, const struct weight *live, const struct weight *ever,
+    uint64_t time_us)
+{
+    move(accounts, account, old_id, gone, id, live, ever, time_us);
 }
 
 /* ---- intervals ---- */
@@ -370,6 +408,9 @@ static void merge_peaks(struct accounts *accounts, const struct cell *from, stru
 static void merge(struct accounts *accounts, uint32_t from_id, uint32_t into_id)
 {
     struct cell *from = &accounts->cells[from_id], *into = &accounts->cells[into_id];
+    if (accounts->sample_bytes) {
+        spreads_merge(accounts, account_of(accounts, into), from_id, into_id);
+    }
     merge_peaks(accounts, from, into);
     into->bytes += from->bytes;
     into->blocks += from->blocks;

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "collect/definitions.h"
+#include "trace/weight.h"
 
 struct totals {
     uint64_t python, native; /* live: raw, mem, obj; the malloc family */
@@ -86,6 +87,10 @@ struct accounts {
     size_t n_unused, unused_capacity;
     struct account **processes; /* by process id */
     size_t processes_capacity;
+    uint64_t sample_bytes;  /* blocks are samples, one in so many bytes; 0: all are there */
+    struct spread *spreads; /* by cell, if they are samples (spreads.h) */
+    size_t spreads_capacity;
+    uint64_t random; /* that samples are rounded with */
 };
 
 void accounts_init(struct accounts *accounts);
@@ -114,6 +119,14 @@ void accounts_remove(
 /* Both at once, as one event: a reallocation. */
 void accounts_move(struct accounts *accounts, struct account *account, uint32_t old_cell,
     uint64_t old_size, uint32_t cell, uint64_t size, uint64_t time_us);
+/* The same of samples, with what they count for: now, and in what was ever allocated. */
+void accounts_add_weight(struct accounts *accounts, struct account *account, uint32_t cell,
+    const struct weight *live, const struct weight *ever, uint64_t time_us);
+void accounts_move_weight(struct accounts *accounts, struct account *account, uint32_t old_cell,
+    const struct weight *gone, uint32_t cell, const struct weight *live,
+    const struct weight *ever, uint64_t time_us);
+/* The cell that stands for this one, which may have been merged. */
+uint32_t accounts_standing(const struct accounts *accounts, uint32_t cell);
 /* Bytes of a mapped range go, and with them so many ranges: 1, 0, or -1 where one was split. */
 void accounts_cut(
     struct accounts *accounts, struct account *account, uint32_t cell, uint64_t bytes, int ranges);

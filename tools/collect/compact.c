@@ -69,7 +69,7 @@ static void settle(struct rows *rows)
             rows->rows[++kept] = rows->rows[i];
             continue;
         }
-        for (int v = 0; v < 4; v++) {
+        for (int v = 0; v < ROWS_VALUES; v++) {
             rows->rows[kept].values[v] += rows->rows[i].values[v];
         }
     }
@@ -122,8 +122,9 @@ static void note_sites(struct compaction *job, struct cursor *body)
     }
 }
 
-static void copy_boundary(struct compaction *job, struct cursor *body)
+static void copy_boundary(struct compaction *job, int chunk, struct cursor *body)
 {
+    int values = chunk == MT_CHUNK_BOUNDARY ? ROWS_OF_BOUNDARY : ROWS_OF_SAMPLED_BOUNDARY;
     struct buffer out = {0};
     struct rows rows = {0};
     uint64_t kind = cursor_varint(body);
@@ -131,26 +132,27 @@ static void copy_boundary(struct compaction *job, struct cursor *body)
     uint32_t ordinal = job->ordinal++;
     bool retained = ordinal < job->ordinals && job->retained[ordinal];
     if (retained) {
-        read_rows(job, body, &rows, ROWS_OF_BOUNDARY);
+        read_rows(job, body, &rows, values);
         take_waiting(job, (uint32_t)process, &rows);
         settle(&rows);
     } else {
-        read_rows(job, body, &job->waiting, ROWS_OF_BOUNDARY);
+        read_rows(job, body, &job->waiting, values);
         settle(&job->waiting);
     }
     buffer_varint(&out, retained ? kind : MT_BOUNDARY_DROPPED);
     buffer_varint(&out, process);
     buffer_varint(&out, time);
     buffer_varint(&out, name);
-    rows_put(&out, rows.rows, rows.count, ROWS_OF_BOUNDARY);
-    writer_chunk(&job->out, MT_CHUNK_BOUNDARY, &out);
+    rows_put(&out, rows.rows, rows.count, values);
+    writer_chunk(&job->out, chunk, &out);
     buffer_free(&out);
     memory_free(rows.rows);
 }
 
 /* Only the last peak of all is of use, and those of processes, which are written once. */
-static void copy_peak(struct compaction *job, struct cursor *body, bool is_last)
+static void copy_peak(struct compaction *job, int chunk, struct cursor *body, bool is_last)
 {
+    int values = chunk == MT_CHUNK_PEAK ? ROWS_OF_PEAK : ROWS_OF_SAMPLED_PEAK;
     struct buffer out = {0};
     struct rows rows = {0};
     uint64_t process = cursor_varint(body);
@@ -161,20 +163,20 @@ static void copy_peak(struct compaction *job, struct cursor *body, bool is_last)
     for (int i = 0; i < 4; i++) {
         buffer_varint(&out, cursor_varint(body));
     }
-    read_rows(job, body, &rows, ROWS_OF_PEAK);
+    read_rows(job, body, &rows, values);
     settle(&rows);
-    rows_put(&out, rows.rows, rows.count, ROWS_OF_PEAK);
-    writer_chunk(&job->out, MT_CHUNK_PEAK, &out);
+    rows_put(&out, rows.rows, rows.count, values);
+    writer_chunk(&job->out, chunk, &out);
     buffer_free(&out);
     memory_free(rows.rows);
 }
 
 static void copy_chunk(struct compaction *job, int kind, struct cursor *body, uint64_t number)
 {
-    if (kind == MT_CHUNK_BOUNDARY) {
-        copy_boundary(job, body);
-    } else if (kind == MT_CHUNK_PEAK) {
-        copy_peak(job, body, number == job->last_peak);
+    if (kind == MT_CHUNK_BOUNDARY || kind == MT_CHUNK_SAMPLED_BOUNDARY) {
+        copy_boundary(job, kind, body);
+    } else if (kind == MT_CHUNK_PEAK || kind == MT_CHUNK_SAMPLED_PEAK) {
+        copy_peak(job, kind, body, number == job->last_peak);
     } else if (kind != MT_CHUNK_THIN) {
         struct buffer same = {.data = (uint8_t *)body->at, .size = cursor_left(body)};
         if (kind == MT_CHUNK_SITES) {
@@ -208,7 +210,8 @@ static bool walk(struct compaction *job, uint64_t from, uint64_t count,
 
 static void find_last_peak(struct compaction *job, int kind, struct cursor *body, uint64_t number)
 {
-    if (kind == MT_CHUNK_PEAK && cursor_varint(body) == 0) {
+    bool is_peak = kind == MT_CHUNK_PEAK || kind == MT_CHUNK_SAMPLED_PEAK;
+    if (is_peak && cursor_varint(body) == 0) {
         job->last_peak = number;
     }
 }

@@ -9,6 +9,7 @@
 
 #include "collect/memory.h"
 #include "collect/natives.h"
+#include "collect/spreads.h"
 #include "collect/text.h"
 
 #define AHEAD_WORDS 24       /* that the map's part of the work is known ahead */
@@ -148,24 +149,68 @@ static bool is_after_gap(const struct drain *drain)
 
 /* Live memory has changed: does a fork count it that the ring is ahead of, or behind? */
 static inline void note_forks(
-    struct accounts *accounts, const struct ring *ring, int64_t bytes, int64_t blocks)
+    struct accounts *accounts, const struct ring *ring, const struct block *block, int64_t sign)
 {
     if (__builtin_expect(ring->forks != ring->image->forks.seen, 0)) {
-        forks_note(accounts, ring->image, ring->forks, bytes, blocks);
+        struct weight weight = spreads_weight(accounts, block->address, block->size);
+        forks_note(
+            accounts, ring->image, ring->forks, sign * weight.bytes, sign * weight.blocks);
     }
+}
+
+static inline void add_block(
+    struct accounts *accounts, const struct ring *ring, const struct block *block)
+{
+    if (__builtin_expect(accounts->sample_bytes != 0, 0)) {
+        spreads_add(accounts, &ring->image->account, block, ring->time_us);
+    } else {
+        accounts_add(
+            accounts, &ring->image->account, block->cell, block->size, ring->time_us);
+    }
+    note_forks(accounts, ring, block, 1);
+}
+
+static inline void remove_block(
+    struct accounts *accounts, const struct ring *ring, const struct block *block)
+{
+    if (__builtin_expect(accounts->sample_bytes != 0, 0)) {
+        spreads_remove(accounts, &ring->image->account, block);
+    } else {
+        accounts_remove(accounts, &ring->image->account, block->cell, block->size);
+    }
+    note_forks(accounts, ring, block, -1);
+}
+
+static void move_block(struct accounts *accounts, const struct ring *ring,
+    const struct block *old, const struct block *block)
+{
+    struct account *account = &ring->image->account;
+    if (accounts->sample_bytes) {
+        spreads_move(accounts, account, old, block, ring->time_us);
+    } else {
+        accounts_move(
+            accounts, account, old->cell, old->size, block->cell, block->size, ring->time_us);
+    }
+    note_forks(accounts, ring, old, -1);
+    note_forks(accounts, ring, block, 1);
 }
 
 static void count_duplicate(struct drain *drain, const struct block *old)
 {
     struct image *image = drain->ring->image;
     image->duplicate_allocations += !is_after_gap(drain) && !drain->ring->again;
-    accounts_remove(drain->accounts, &image->account, old->cell, old->size);
-    note_forks(drain->accounts, drain->ring, -(int64_t)old->size, -1);
+    remove_block(drain->accounts, drain->ring, old);
 }
 
-static inline void count_size(struct ring *ring, uint32_t domain, const struct block *block)
+static inline void count_size(struct drain *drain, uint32_t domain, const struct block *block)
 {
-    sizes_count(&ring->image->counting->sizes, domain, block->size);
+    struct ring *ring = drain->ring;
+    struct sizes *sizes = &ring->image->counting->sizes;
+    if (__builtin_expect(drain->accounts->sample_bytes != 0, 0)) {
+        sizes_add(sizes, domain, block->size, spreads_count(drain->accounts, block->size));
+        return; /* what was allocated in between is not known */
+    }
+    sizes_add(sizes, domain, block->size, 1);
     ring->last_address = block->address;
     ring->last_domain = domain;
 }
@@ -209,9 +254,8 @@ static inline void allocate(struct drain *drain)
     if (!heapmap_put(&image->blocks, &block, &old)) {
         count_duplicate(drain, &old);
     }
-    count_size(drain->ring, domain_of(word(drain->ring, 0)), &block);
-    accounts_add(drain->accounts, &image->account, block.cell, block.size, drain->ring->time_us);
-    note_forks(drain->accounts, drain->ring, (int64_t)block.size, 1);
+    count_size(drain, domain_of(word(drain->ring, 0)), &block);
+    add_block(drain->accounts, drain->ring, &block);
 }
 
 /* A block that is freed by the very next event of its ring, as many are, need not go through the
@@ -224,7 +268,7 @@ static inline uint64_t allocate_and_release(struct drain *drain, uint64_t left)
     uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
     uint64_t address = w1 >> 19 << 3;
     if (left < 3 || word(ring, 2) != (MT_OP_FREE | address << 16) || !address || ring->again ||
-        ring->size_high || ring->forks != image->forks.seen ||
+        ring->size_high || ring->forks != image->forks.seen || drain->accounts->sample_bytes ||
         forks_care(&image->forks, ring->forks)) {
         return 0;
     }
@@ -234,7 +278,7 @@ static inline uint64_t allocate_and_release(struct drain *drain, uint64_t left)
     if (!accounts_pass(drain->accounts, &image->account, cell, size)) {
         return 0;
     }
-    sizes_count(&image->counting->sizes, domain, size);
+    sizes_add(&image->counting->sizes, domain, size, 1);
     image->counting->sizes.temporary[domain]++;
     ring->last_address = 0;
     image->events += 2;
@@ -273,8 +317,7 @@ static inline void release(struct drain *drain)
     struct block block;
     if (take_block(drain, word(ring, 0) >> 19 << 3, &block)) {
         count_temporary(ring, block.address);
-        accounts_remove(drain->accounts, &ring->image->account, block.cell, block.size);
-        note_forks(drain->accounts, ring, -(int64_t)block.size, -1);
+        remove_block(drain->accounts, ring, &block);
     }
 }
 
@@ -305,14 +348,22 @@ static void end_move(struct drain *drain)
     if (!heapmap_put(&image->blocks, &block, &replaced)) {
         count_duplicate(drain, &replaced);
     }
-    count_size(ring, domain_of(word(ring, 0)), &block);
+    count_size(drain, domain_of(word(ring, 0)), &block);
     if (old.cell) {
-        accounts_move(drain->accounts, &image->account, old.cell, old.size, block.cell, block.size,
-            ring->time_us);
+        move_block(drain->accounts, ring, &old, &block);
     } else {
-        accounts_add(drain->accounts, &image->account, block.cell, block.size, ring->time_us);
+        add_block(drain->accounts, ring, &block);
     }
-    note_forks(drain->accounts, ring, (int64_t)(block.size - old.size), !old.cell);
+}
+
+/* The block is no sample any more. */
+static void lose_moved(struct drain *drain)
+{
+    struct ring *ring = drain->ring;
+    const struct block *old = ring->n_moves ? &ring->moves[--ring->n_moves] : NULL;
+    if (old && old->cell) {
+        remove_block(drain->accounts, ring, old);
+    }
 }
 
 /* False if another block is at the old address by now. */
@@ -328,8 +379,7 @@ static bool cancel_move(struct accounts *accounts, struct ring *ring)
         return true;
     }
     heapmap_put(&image->blocks, &newer, &same);
-    accounts_remove(accounts, &image->account, old->cell, old->size);
-    note_forks(accounts, ring, -(int64_t)old->size, -1);
+    remove_block(accounts, ring, old);
     return false;
 }
 
@@ -359,8 +409,7 @@ static void begin_anew(struct drain *drain)
     while (ring->n_moves) {
         const struct block *old = &ring->moves[--ring->n_moves];
         if (old->cell) {
-            accounts_remove(drain->accounts, &image->account, old->cell, old->size);
-            note_forks(drain->accounts, ring, -(int64_t)old->size, -1);
+            remove_block(drain->accounts, ring, old);
         }
     }
     ring->text.size = 0;
@@ -674,6 +723,10 @@ static inline uint64_t take_event(struct drain *drain, uint64_t left)
         return 2;
     case MT_OP_REALLOC_CANCEL:
         image->duplicate_allocations += !cancel_move(drain->accounts, ring);
+        return 1;
+    case MT_OP_REALLOC_GONE:
+        image->events++;
+        lose_moved(drain);
         return 1;
     case MT_OP_SIZE:
         ring->size_high = w0 >> 4 < SPACE >> 24 ? w0 >> 4 : 0;

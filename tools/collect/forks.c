@@ -8,6 +8,7 @@
 
 #include "collect/image.h"
 #include "collect/memory.h"
+#include "collect/spreads.h"
 
 #define GONE_MAX (1u << 20) /* notes for children that may never be seen */
 #define GONE_TIDY 4096u
@@ -306,9 +307,10 @@ bool forks_release(struct accounts *accounts, struct image *child, uint64_t addr
         return false;
     }
     add_gone(forks, &gone);
-    hold(accounts, child, -(int64_t)gone.size, -1, false);
+    struct weight weight = spreads_weight(accounts, address, gone.size);
+    hold(accounts, child, -weight.bytes, -weight.blocks, false);
     if (after != forks->seen) {
-        forks_note(accounts, child, after, -(int64_t)gone.size, -1);
+        forks_note(accounts, child, after, -weight.bytes, -weight.blocks);
     }
     return true;
 }

@@ -18,6 +18,7 @@
 #include "collect/regions.h"
 #include "collect/rings.h"
 #include "collect/sampler.h"
+#include "collect/spreads.h"
 #include "memtrace/format.h"
 
 #define ROUNDS 100u /* of all rings, until those of a parent are as far as a dead child needs */
@@ -320,7 +321,11 @@ struct release {
 static void release_block(void *context, const struct block *block)
 {
     const struct release *release = context;
-    accounts_remove(release->accounts, release->account, block->cell, block->size);
+    if (release->accounts->sample_bytes) {
+        spreads_remove(release->accounts, release->account, block);
+    } else {
+        accounts_remove(release->accounts, release->account, block->cell, block->size);
+    }
 }
 
 /* The map stays: children may have inherited what is in it. */

@@ -9,6 +9,7 @@
 #include "collect/memory.h"
 #include "collect/regions.h"
 #include "collect/sources.h"
+#include "collect/spreads.h"
 #include "collect/symbols.h"
 #include "collect/timeline.h"
 #include "memtrace/format.h"
@@ -48,7 +49,8 @@ static void add_row(struct rows *rows, uint32_t cell)
 
 /* Sorts the cells, and lets `fill` make the row of each. */
 static void put_rows(struct collector *collector, struct buffer *body, struct rows *rows,
-    int values, void (*fill)(struct row *, struct cell *, const void *), const void *context)
+    int values, void (*fill)(struct row *, const struct accounts *, uint32_t, const void *),
+    const void *context)
 {
     struct cell *cells = collector->accounts.cells;
     if (rows->count) {
@@ -56,9 +58,9 @@ static void put_rows(struct collector *collector, struct buffer *body, struct ro
     }
     rows->rows = memory_grow(rows->rows, &rows->capacity, rows->count, sizeof(*rows->rows));
     for (size_t i = 0; i < rows->count; i++) {
-        struct cell *cell = &cells[rows->cells[i]];
+        const struct cell *cell = &cells[rows->cells[i]];
         rows->rows[i] = (struct row){.site = cell->site_id, .birth = cell->birth};
-        fill(&rows->rows[i], cell, context);
+        fill(&rows->rows[i], &collector->accounts, rows->cells[i], context);
     }
     rows_put(body, rows->rows, rows->count, values);
 }
@@ -78,16 +80,29 @@ static void write_chunk(struct collector *collector, int kind, struct buffer *bo
 
 /* ---- boundaries ---- */
 
-static void fill_changes(struct row *row, struct cell *cell, const void *context)
+static void fill_changes(
+    struct row *row, const struct accounts *accounts, uint32_t id, const void *context)
 {
+    const struct cell *cell = &accounts->cells[id];
     row->values[0] = cell->bytes - cell->written_bytes;
     row->values[1] = cell->blocks - cell->written_blocks;
     row->values[2] = (int64_t)(cell->allocated_bytes - cell->written_allocated_bytes);
     row->values[3] = (int64_t)(cell->allocations - cell->written_allocations);
+    if (accounts->sample_bytes) {
+        const struct spread *spread = &accounts->spreads[id];
+        row->values[4] = spread->live - spread->written;
+        row->values[5] = spread->allocated - spread->written_allocated;
+    }
 }
 
-static void settle(struct cell *cell)
+static void settle(struct accounts *accounts, uint32_t id)
 {
+    struct cell *cell = &accounts->cells[id];
+    if (accounts->sample_bytes) {
+        struct spread *spread = &accounts->spreads[id];
+        spread->written = spread->live;
+        spread->written_allocated = spread->allocated;
+    }
     cell->written_bytes = cell->bytes;
     cell->written_blocks = (int32_t)cell->blocks;
     cell->written_allocated_bytes = cell->allocated_bytes;
@@ -110,9 +125,9 @@ static void gather_changes(struct accounts *accounts, struct account *account, s
 static void settle_changes(struct accounts *accounts, struct account *account)
 {
     for (size_t i = 0; i < account->n_changed; i++) {
-        struct cell *cell = &accounts->cells[account->changed[i]];
+        const struct cell *cell = &accounts->cells[account->changed[i]];
         if (cell->site && !cell->is_changed && !cell->merged_into) {
-            settle(cell);
+            settle(accounts, account->changed[i]);
         }
     }
     account->n_changed = 0;
@@ -161,12 +176,14 @@ static size_t write_boundary(
     buffer_varint(&body, only ? only->process : 0);
     buffer_varint(&body, time_us);
     buffer_varint(&body, name);
-    put_rows(collector, &body, &rows, ROWS_OF_BOUNDARY, fill_changes, NULL);
+    bool sampled = collector->accounts.sample_bytes != 0;
+    put_rows(collector, &body, &rows, sampled ? ROWS_OF_SAMPLED_BOUNDARY : ROWS_OF_BOUNDARY,
+        fill_changes, NULL);
     definitions_flush(&collector->accounts.definitions, &collector->writer);
     collector->boundary.time_us = time_us;
     collector->boundary.is_mark = kind != MT_BOUNDARY_TICK;
     collector->boundary.sequence = writer_sequence(&collector->writer);
-    write_chunk(collector, MT_CHUNK_BOUNDARY, &body);
+    write_chunk(collector, sampled ? MT_CHUNK_SAMPLED_BOUNDARY : MT_CHUNK_BOUNDARY, &body);
     settle_boundary(collector, only);
     for (size_t i = 0; i < rows.count; i++) {
         accounts_tidy(&collector->accounts, rows.cells[i]);
@@ -248,12 +265,26 @@ struct peak_scope {
     int scope;
 };
 
-static void fill_peak(struct row *row, struct cell *cell, const void *context)
+static void fill_peak(
+    struct row *row, const struct accounts *accounts, uint32_t id, const void *context)
 {
     const struct peak_scope *scope = context;
+    const struct cell *cell = &accounts->cells[id];
     struct saved saved = accounts_at_peak(cell, scope->account, scope->scope);
     row->values[0] = saved.bytes - cell->written_bytes;
     row->values[1] = saved.blocks - cell->written_blocks;
+    if (accounts->sample_bytes) {
+        row->values[2] = spreads_at_peak(accounts, id, scope->account, scope->scope) -
+                         accounts->spreads[id].written;
+    }
+}
+
+static bool is_otherwise_at_peak(
+    const struct accounts *accounts, uint32_t id, const struct peak_scope *scope)
+{
+    struct row row = {0};
+    fill_peak(&row, accounts, id, scope);
+    return row.values[0] || row.values[1] || row.values[2];
 }
 
 static void gather_peak(struct collector *collector, const struct peak_scope *scope,
@@ -265,9 +296,8 @@ static void gather_peak(struct collector *collector, const struct peak_scope *sc
         if (!cell->site || cell->merged_into) {
             continue;
         }
-        struct saved saved = accounts_at_peak(cell, scope->account, scope->scope);
         if ((!process || accounts->definitions.sites[cell->site].process == process) &&
-            (saved.bytes != cell->written_bytes || saved.blocks != cell->written_blocks)) {
+            is_otherwise_at_peak(accounts, i, scope)) {
             add_row(rows, i);
         }
     }
@@ -289,8 +319,10 @@ static void write_peak(struct collector *collector, struct account *account, uin
     buffer_varint(&body, totals->python);
     buffer_varint(&body, totals->native);
     buffer_varint(&body, totals->blocks);
-    put_rows(collector, &body, &rows, ROWS_OF_PEAK, fill_peak, &scope);
-    write_chunk(collector, MT_CHUNK_PEAK, &body);
+    bool sampled = collector->accounts.sample_bytes != 0;
+    put_rows(collector, &body, &rows, sampled ? ROWS_OF_SAMPLED_PEAK : ROWS_OF_PEAK, fill_peak,
+        &scope);
+    write_chunk(collector, sampled ? MT_CHUNK_SAMPLED_PEAK : MT_CHUNK_PEAK, &body);
     free_rows(&rows);
     if (!process) {
         uint32_t base = collector->boundaries.retained[collector->boundaries.count - 1].ordinal;
@@ -364,8 +396,18 @@ bool record_has_image_end(const struct collector *collector, const struct image 
     return image->end_chunk && writer_sequence(&collector->writer) >= image->end_chunk;
 }
 
+static void write_sampling(struct collector *collector)
+{
+    struct buffer body = {0};
+    buffer_varint(&body, collector->accounts.sample_bytes);
+    write_chunk(collector, MT_CHUNK_SAMPLING, &body);
+}
+
 void record_start(struct collector *collector)
 {
+    if (collector->accounts.sample_bytes) {
+        write_sampling(collector);
+    }
     write_boundary_of_all(collector, MT_BOUNDARY_START, 0, 0);
 }
 

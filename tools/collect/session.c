@@ -50,10 +50,10 @@ static void open_store(const struct shared *shared)
     buffer_release = memory_free;
 }
 
-int session_create(struct collector **result, unsigned interval_ms)
+int session_create(struct collector **result, unsigned interval_ms, uint64_t sample_bytes)
 {
     struct shared shared;
-    int error = shared_create(&shared);
+    int error = shared_create(&shared, sample_bytes);
     if (error) {
         return error;
     }
@@ -66,6 +66,7 @@ int session_create(struct collector **result, unsigned interval_ms)
     collector->start_ns = monotonic_ns();
     cgroup_open(&collector->cgroup);
     accounts_init(&collector->accounts);
+    collector->accounts.sample_bytes = sample_bytes;
     *result = collector;
     return 0;
 }

@@ -65,9 +65,11 @@ struct collector {
     char *path; /* of the trace, absolute */
 };
 
-/* Makes the shared memory and the collector in it; 0 or an errno.  Then session_output gives it
+/* Makes the shared memory and the collector in it; 0 or an errno.  sample_bytes: blocks are samples,
+   one in so many bytes, or 0.  Then session_output gives it
    the trace's file (open for writing, empty), which it takes over. */
-int session_create(struct collector **collector, unsigned interval_ms);
+int session_create(
+    struct collector **collector, unsigned interval_ms, uint64_t sample_bytes);
 void session_output(struct collector *collector, int fd, const char *path, const char *meta_json);
 /* Takes over what a collector left that was killed: the directory of its session.  0 or an errno
    (as shared_adopt; ENOENT without a store). */

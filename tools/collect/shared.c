@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define RING_BYTES (1ull << 20)
+#define SAMPLED_RING_BYTES (256ull << 10) /* of a few events a second, and their stacks */
 #define STORE_NAME "collector"
 
 static bool make_directory(struct shared *shared, const char *parent)
@@ -29,7 +30,7 @@ static void path_of(const struct shared *shared, char *path, size_t size, const 
     snprintf(path, size, "%s/%s", shared->directory, name);
 }
 
-static int make_control(struct shared *shared)
+static int make_control(struct shared *shared, uint64_t sample_bytes)
 {
     char path[SHARED_PATH_MAX + 32];
     path_of(shared, path, sizeof(path), MT_CONTROL_NAME);
@@ -53,6 +54,7 @@ static int make_control(struct shared *shared)
     shared->control->version = MT_RING_VERSION;
     shared->control->collector_pid = getpid();
     shared->control->ring_bytes = shared->ring_bytes;
+    shared->control->sample_bytes = sample_bytes;
     atomic_store(&shared->control->state, MT_STATE_RUNNING);
     return 0;
 }
@@ -137,7 +139,7 @@ int shared_adopt(struct shared *shared, const char *directory)
     if (!shared->control) {
         return errno;
     }
-    shared->ring_bytes = RING_BYTES;
+    shared->ring_bytes = shared->control->sample_bytes ? SAMPLED_RING_BYTES : RING_BYTES;
     if (collector_lives(shared->control)) {
         shared_unmap_control(shared->control);
         return EBUSY;
@@ -170,25 +172,26 @@ void shared_each(void (*each)(void *context, const char *directory), void *conte
     each_below(temporary && temporary[0] == '/' ? temporary : "/tmp", each, context);
 }
 
-static int create_in(struct shared *shared, const char *parent)
+static int create_in(struct shared *shared, const char *parent, uint64_t sample_bytes)
 {
     if (!make_directory(shared, parent)) {
         return errno ? errno : ENAMETOOLONG;
     }
-    int error = make_control(shared);
+    int error = make_control(shared, sample_bytes);
     if (error) {
         rmdir(shared->directory);
     }
     return error;
 }
 
-int shared_create(struct shared *shared)
+int shared_create(struct shared *shared, uint64_t sample_bytes)
 {
     const char *temporary = getenv("TMPDIR");
-    *shared = (struct shared){.ring_bytes = RING_BYTES};
-    int error = create_in(shared, "/dev/shm");
+    *shared = (struct shared){.ring_bytes = sample_bytes ? SAMPLED_RING_BYTES : RING_BYTES};
+    int error = create_in(shared, "/dev/shm", sample_bytes);
     if (error) {
-        error = create_in(shared, temporary && temporary[0] == '/' ? temporary : "/tmp");
+        error = create_in(
+            shared, temporary && temporary[0] == '/' ? temporary : "/tmp", sample_bytes);
     }
     return error;
 }

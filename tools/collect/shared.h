@@ -20,8 +20,8 @@ struct shared {
 };
 
 /* Makes the directory (in /dev/shm, else in the temporary directory) and the control file;
-   0 or an errno, and then nothing is left behind. */
-int shared_create(struct shared *shared);
+   0 or an errno, and then nothing is left behind.  sample_bytes: see struct mt_control. */
+int shared_create(struct shared *shared, uint64_t sample_bytes);
 /* Where the collector's own memory lies (memory.h): a file of the session, made anew or opened;
    -1 and errno. */
 int shared_store(const struct shared *shared, bool create);

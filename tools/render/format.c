@@ -6,7 +6,9 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const unit_names[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 enum { LAST_UNIT = 4 };
@@ -81,6 +83,28 @@ char *format_beside(char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum
     if (unit_of_total(bytes, units) != unit_of_total(total, units))
         return format_total(buffer, bytes, units);
     return format_part(buffer, bytes, total, units, 1);
+}
+
+static double unit_of_name(const char *text)
+{
+    static const char *const names[] = {"", "K", "M", "G", "T"};
+    double factor = 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++, factor *= 1024) {
+        size_t size = strlen(names[i]);
+        if (strncasecmp(text, names[i], size) == 0 &&
+            (!text[size] || strcasecmp(text + size, "B") == 0 ||
+                (size && strcasecmp(text + size, "iB") == 0)))
+            return factor;
+    }
+    return 0;
+}
+
+double format_parse_size(const char *text)
+{
+    char *end;
+    double number = strtod(text, &end);
+    double factor = unit_of_name(end + strspn(end, " "));
+    return end == text || !(number >= 0) || factor == 0 ? -1 : number * factor;
 }
 
 char *format_count(char buffer[FORMAT_SIZE], int64_t count)

@@ -24,6 +24,8 @@ char *format_beside(char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum
 /* Only the number, in the unit that format_total takes for `total`. */
 char *format_part(
     char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum units units, int decimals);
+/* Bytes that a text says: "512KiB", "1.5 MB" (units of 1024 all), "4096"; -1 if it says none. */
+double format_parse_size(const char *text);
 /* 1,234,567 */
 char *format_count(char buffer[FORMAT_SIZE], int64_t count);
 /* 3 h 12 m, 2 m 05 s, 12.4 s */

@@ -12,6 +12,8 @@
 #include "trace/arena.h"
 #include "trace/rows.h"
 
+#define SAMPLING_MOST (1ull << 40) /* bytes between samples, as `run` takes them */
+
 typedef void parse_function(struct reader *reader, struct cursor *body);
 
 /* A few bytes in a file can claim to be millions of records. */
@@ -282,7 +284,21 @@ static void parse_timeline(struct reader *reader, struct cursor *body)
     }
 }
 
-/* Rows of a boundary or, with only two changes each, of a peak. */
+static struct trace_row row_of(const struct row *row, int values)
+{
+    const int64_t *value = row->values;
+    bool of_peak = values == ROWS_OF_PEAK || values == ROWS_OF_SAMPLED_PEAK;
+    return (struct trace_row){.site = row->site,
+        .birth = row->birth,
+        .bytes = value[0],
+        .blocks = value[1],
+        .allocated_bytes = of_peak ? 0 : value[2],
+        .allocations = value[3],
+        .spread = of_peak ? value[2] : value[4],
+        .allocated_spread = value[5]};
+}
+
+/* Rows of a boundary or, with fewer changes each, of a peak. */
 static struct trace_row *parse_rows(
     struct reader *reader, struct cursor *body, size_t *count, int values)
 {
@@ -298,15 +314,13 @@ static struct trace_row *parse_rows(
     }
     rows_get(body, encoded, n, values, trace->n_sites, trace->n_boundaries + 1);
     for (size_t i = 0; i < n; i++) {
-        const int64_t *value = encoded[i].values;
-        rows[i] = (struct trace_row){
-            encoded[i].site, encoded[i].birth, value[0], value[1], value[2], value[3]};
+        rows[i] = row_of(&encoded[i], values);
     }
     free(encoded);
     return rows;
 }
 
-static void parse_boundary(struct reader *reader, struct cursor *body)
+static void parse_boundary_of(struct reader *reader, struct cursor *body, int values)
 {
     struct trace *trace = reader->trace;
     struct trace_boundary boundary = {0};
@@ -315,13 +329,32 @@ static void parse_boundary(struct reader *reader, struct cursor *body)
     boundary.process = cursor_id(body, trace->n_processes);
     boundary.time_us = cursor_varint(body);
     boundary.name = cursor_id(body, trace->n_strings);
-    boundary.rows = parse_rows(reader, body, &boundary.count, ROWS_OF_BOUNDARY);
+    boundary.rows = parse_rows(reader, body, &boundary.count, values);
     if (body->bad || !EXTEND(reader, trace->boundaries, trace->n_boundaries, 1))
         return;
     trace->boundaries[trace->n_boundaries++] = boundary;
 }
 
-static void parse_peak(struct reader *reader, struct cursor *body)
+static void parse_boundary(struct reader *reader, struct cursor *body)
+{
+    parse_boundary_of(reader, body, ROWS_OF_BOUNDARY);
+}
+
+static void parse_sampled_boundary(struct reader *reader, struct cursor *body)
+{
+    parse_boundary_of(reader, body, ROWS_OF_SAMPLED_BOUNDARY);
+}
+
+static void parse_sampling(struct reader *reader, struct cursor *body)
+{
+    uint64_t bytes = cursor_varint(body);
+    if (bytes > SAMPLING_MOST)
+        body->bad = true;
+    else
+        reader->trace->sample_bytes = bytes;
+}
+
+static void parse_peak_of(struct reader *reader, struct cursor *body, int values)
 {
     struct trace *trace = reader->trace;
     struct trace_peak peak = {.present = true, .after = trace->n_boundaries};
@@ -330,9 +363,19 @@ static void parse_peak(struct reader *reader, struct cursor *body)
     peak.python = cursor_varint(body);
     peak.native = cursor_varint(body);
     peak.blocks = cursor_varint(body);
-    peak.rows = parse_rows(reader, body, &peak.count, ROWS_OF_PEAK);
+    peak.rows = parse_rows(reader, body, &peak.count, values);
     if (!body->bad)
         trace->peaks[process] = peak;
+}
+
+static void parse_peak(struct reader *reader, struct cursor *body)
+{
+    parse_peak_of(reader, body, ROWS_OF_PEAK);
+}
+
+static void parse_sampled_peak(struct reader *reader, struct cursor *body)
+{
+    parse_peak_of(reader, body, ROWS_OF_SAMPLED_PEAK);
 }
 
 static void parse_thin(struct reader *reader, struct cursor *body)
@@ -463,6 +506,9 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_MODULES] = parse_modules,
     [MT_CHUNK_NATIVES] = parse_natives,
     [MT_CHUNK_SYMBOLS] = parse_symbols,
+    [MT_CHUNK_SAMPLING] = parse_sampling,
+    [MT_CHUNK_SAMPLED_BOUNDARY] = parse_sampled_boundary,
+    [MT_CHUNK_SAMPLED_PEAK] = parse_sampled_peak,
 };
 
 /* The retained boundary of all processes at or before each one. */

@@ -74,6 +74,7 @@ struct trace_timeline { /* of one process, in order of time */
 struct trace_row { /* one (site, birth) of a state; zero rows are left out */
     uint32_t site, birth;
     int64_t bytes, blocks, allocated_bytes, allocations;
+    int64_t spread, allocated_spread; /* of a trace of samples: see weight.h */
 };
 struct trace_boundary {
     int kind;
@@ -109,6 +110,7 @@ struct trace_region { /* a stretch of time that the program named */
 
 struct trace {
     char *path;
+    uint64_t sample_bytes; /* blocks are samples, one in so many bytes; 0: all are there */
     char *meta, *end; /* JSON texts, NULL if missing */
     bool sealed;      /* has its END chunk */
     bool damaged;     /* bytes after the last good chunk that are not a cut-off chunk */

@@ -11,11 +11,19 @@
 #include "trace/cursor.h"
 #include "trace/writer.h"
 
-enum { ROWS_OF_PEAK = 2, ROWS_OF_BOUNDARY = 4 }; /* values of a row */
+enum { /* values of a row */
+    ROWS_OF_PEAK = 2,
+    ROWS_OF_BOUNDARY = 4,
+    ROWS_OF_SAMPLED_PEAK = 3,
+    ROWS_OF_SAMPLED_BOUNDARY = 6,
+    ROWS_VALUES = 6
+};
 
 struct row {
     uint32_t site, birth;
-    int64_t values[4]; /* bytes, blocks; of boundaries also allocated bytes, allocations */
+    /* Bytes, blocks; of boundaries also allocated bytes, allocations; where blocks are samples,
+       then the spread of bytes and, of boundaries, that of allocated bytes. */
+    int64_t values[ROWS_VALUES];
 };
 
 /* Appends the number of rows and the rows, which are sorted by (site, birth). */

@@ -38,6 +38,8 @@ static void add_row(struct adder *adder, const struct trace_row *row)
     add(&cell->blocks, row->blocks);
     add(&cell->allocated_bytes, row->allocated_bytes);
     add(&cell->allocations, row->allocations);
+    add(&cell->spread, row->spread);
+    add(&cell->allocated_spread, row->allocated_spread);
 }
 
 /* Adds the rows of the processes for which boundary `i` is before their limit. */

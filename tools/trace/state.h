@@ -13,6 +13,7 @@
 
 struct cell {
     int64_t bytes, blocks, allocated_bytes, allocations;
+    int64_t spread, allocated_spread; /* weight.h */
 };
 
 struct state {

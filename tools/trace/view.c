@@ -38,6 +38,8 @@ void view_amount_add(struct view_amount *sum, const struct view_amount *more)
     add(&sum->native, more->native);
     add(&sum->allocated, more->allocated);
     add(&sum->allocations, more->allocations);
+    add(&sum->spread, more->spread);
+    add(&sum->allocated_spread, more->allocated_spread);
 }
 
 struct view_amount view_amount_of_site(const struct view *view, size_t site)
@@ -49,7 +51,9 @@ struct view_amount view_amount_of_site(const struct view *view, size_t site)
         .python = domain_is_python(domain) ? cell->bytes : 0,
         .native = domain == MT_DOMAIN_MALLOC ? cell->bytes : 0,
         .allocated = cell->allocated_bytes,
-        .allocations = cell->allocations};
+        .allocations = cell->allocations,
+        .spread = cell->spread,
+        .allocated_spread = cell->allocated_spread};
 }
 
 int64_t view_metric(const struct view *view, const struct view_amount *amount)

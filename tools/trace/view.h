@@ -51,6 +51,7 @@ struct view_options { /* zeroed is the default but for the moment */
 
 struct view_amount { /* bytes and blocks; python and native are parts of size */
     int64_t size, count, python, native, allocated, allocations;
+    int64_t spread, allocated_spread; /* how uncertain size and allocated are (weight.h) */
 };
 
 struct view_row {

@@ -36,7 +36,7 @@ static void allocate(struct collector *collector, uint32_t site, uint64_t size)
 static void run_and_die(struct shared_words *words, const char *path, int fd, uint64_t room)
 {
     struct collector *collector;
-    if (session_create(&collector, 10) != 0) {
+    if (session_create(&collector, 10, 0) != 0) {
         _exit(1);
     }
     strcpy(words->directory, collector->shared.directory);

@@ -28,7 +28,7 @@ static int start(void **state)
 {
     struct collector *collector;
     char path[] = "/tmp/memtrace-rings-XXXXXX";
-    assert_int_equal(session_create(&collector, 10), 0);
+    assert_int_equal(session_create(&collector, 10, 0), 0);
     session_output(collector, mkstemp(path), path, "{}");
     unlink(path);
     collector->main_pid = getpid();

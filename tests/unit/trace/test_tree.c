@@ -62,7 +62,7 @@ static void make_trace(void)
         uint32_t thread = below(THREADS + 1);
         uint32_t process = thread ? threads[thread].process : 1 + below(PROCESSES);
         sites[i] = (struct trace_site){process, thread, (int)below(4), below(NODES + 1), 0};
-        rows[i - 1] = (struct trace_row){i, 0, below(1000), below(9), 1000 + below(50), below(70)};
+        rows[i - 1] = (struct trace_row){i, 0, below(1000), below(9), 1000 + below(50), below(70), 0, 0};
     }
 }
 
