@@ -20,6 +20,7 @@
 #include "late.h"
 #include "nested.h"
 #include "rebind.h"
+#include "sampled.h"
 #include "trace.h"
 
 typedef void *new_plain(size_t size);
@@ -59,7 +60,9 @@ static void *end(
     void *block, size_t size, struct caller caller, enum entry entry, const struct nested *outer)
 {
     trace_below(BELOW_NOTHING);
-    trace_native_alloc(block, size, caller);
+    if (!session.sample_bytes || (sampled_is_hit(size) && block && sampled_keep(block))) {
+        trace_native_alloc(block, size, caller);
+    }
     nested_or_outermost_leave(entry, outer);
     return block;
 }
@@ -78,7 +81,9 @@ static enum entry begin_delete(struct nested *outer, const void *block, struct c
     enum entry entry =
         block ? nested_or_outermost(outer, (const void *)caller.address) : ENTRY_NONE;
     if (entry != ENTRY_NONE) {
-        trace_free(block);
+        if (!session.sample_bytes || sample_take(block)) {
+            trace_free(block);
+        }
         trace_below(BELOW_NATIVE);
     }
     return entry;
@@ -194,23 +199,28 @@ static void *hook_mallocx(size_t size, int flags)
     return entry == ENTRY_NONE ? block : end(block, size, caller, entry, &outer);
 }
 
-static enum entry begin_move(struct nested *outer, const void *block, struct caller caller)
+/* *known: the block is in the accounts. */
+static enum entry begin_move(
+    struct nested *outer, const void *block, bool *known, struct caller caller)
 {
     late_allocated(caller);
     enum entry entry = nested_or_outermost(outer, (const void *)caller.address);
     if (entry != ENTRY_NONE) {
-        trace_move_begin(block);
+        *known = !session.sample_bytes || sample_take(block);
+        trace_move_begin(*known ? block : NULL);
         trace_below(BELOW_NATIVE);
     }
     return entry;
 }
 
-static void end_move(const void *old, const void *block, size_t size, struct caller caller,
-    enum entry entry, const struct nested *outer)
+static void end_move(const void *old, bool known, const void *block, size_t size,
+    struct caller caller, enum entry entry, const struct nested *outer)
 {
     if (entry != ENTRY_NONE) {
         trace_below(BELOW_NOTHING);
-        trace_native_move_end(old, block, size, caller);
+        if (!session.sample_bytes || sampled_move(old, known, block, sampled_is_hit(size))) {
+            trace_native_move_end(known ? old : NULL, block, size, caller);
+        }
         nested_or_outermost_leave(entry, outer);
     }
 }
@@ -219,9 +229,10 @@ static void *hook_rallocx(void *old, size_t size, int flags)
 {
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = begin_move(&outer, old, caller);
+    bool known;
+    enum entry entry = begin_move(&outer, old, &known, caller);
     void *block = next.rallocx(old, size, flags);
-    end_move(old, block, size, caller, entry, &outer);
+    end_move(old, known, block, size, caller, entry, &outer);
     return block;
 }
 
@@ -230,9 +241,10 @@ static size_t hook_xallocx(void *block, size_t size, size_t extra, int flags)
 {
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = begin_move(&outer, block, caller);
+    bool known;
+    enum entry entry = begin_move(&outer, block, &known, caller);
     size_t now = next.xallocx(block, size, extra, flags);
-    end_move(block, now >= size ? block : NULL, size, caller, entry, &outer);
+    end_move(block, known, now >= size ? block : NULL, size, caller, entry, &outer);
     return now;
 }
 

@@ -28,6 +28,12 @@ static inline void sampled_unguard(void)
     thread_self.depth = 0;
 }
 
+/* Of a block that was not tried yet: true if it is a sample. */
+static inline bool sampled_is_hit(size_t size)
+{
+    return (!size || !sample_passes(size)) && sample_draw(size);
+}
+
 /* Notes a new sample (not NULL) between trace_enter and trace_leave: true if it is to be recorded.
  */
 bool sampled_keep(const void *address);
