@@ -1,16 +1,11 @@
 /*
  * Making, filling and waiting for rings (ring.h).  In the host, inside malloc.
- *
- * The data is mapped twice, one copy behind the other, so that no record has to
- * be split at the end.  The file's pages are allocated when it is made: a full
- * shared-memory file system is an error then, not a SIGBUS later.
  */
 #include "ring.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "ringfile.h"
 #include "session.h"
 #include "sys.h"
 
@@ -21,58 +16,17 @@
 #define DEATH_CHECK 65536u /* lost events between two looks at whether the collector lives */
 #define TEXT_PIECE 4096u
 
-static size_t mapped_size(uint64_t bytes)
-{
-    return MT_RING_HEADER + 2 * bytes;
-}
-
-/* Both copies and the header, in one range of addresses. */
-static struct mt_ring *map_twice(int fd, uint64_t bytes)
-{
-    uint8_t *start = sys_reserve(mapped_size(bytes));
-    if (!start) {
-        return NULL;
-    }
-    if (!sys_map(start, MT_RING_HEADER + bytes, MAP_SHARED | MAP_FIXED, fd, 0) ||
-        !sys_map(
-            start + MT_RING_HEADER + bytes, bytes, MAP_SHARED | MAP_FIXED, fd, MT_RING_HEADER)) {
-        sys_unmap(start, mapped_size(bytes));
-        return NULL;
-    }
-    return (struct mt_ring *)start;
-}
-
-static struct mt_ring *make_file(uint32_t slot, uint64_t bytes)
-{
-    char path[SESSION_PATH_MAX];
-    char name[32] = MT_RING_NAME;
-    sys_decimal(name + sizeof(MT_RING_NAME) - 1, slot);
-    if (!session_path(path, name)) {
-        return NULL;
-    }
-    long fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return NULL;
-    }
-    struct mt_ring *ring = NULL;
-    if (sys_allocate_file((int)fd, MT_RING_HEADER + bytes) == 0) {
-        ring = map_twice((int)fd, bytes);
-    }
-    sys_close((int)fd);
-    return ring;
-}
-
 bool ring_create(struct thread *thread)
 {
     struct mt_control *control = session.control;
-    uint64_t bytes = control->ring_bytes;
+    uint64_t bytes;
     uint32_t slot = atomic_fetch_add(&control->slots_used, 1);
     if (slot >= MT_SLOTS) {
         return false;
     }
     control->slots[slot].pid = session.pid;
     atomic_store(&control->slots[slot].state, MT_SLOT_CLAIMED);
-    struct mt_ring *ring = make_file(slot, bytes);
+    struct mt_ring *ring = ringfile_make(slot, &bytes);
     if (!ring) {
         return false;
     }
@@ -96,7 +50,7 @@ bool ring_create(struct thread *thread)
 void ring_destroy(struct thread *thread)
 {
     if (thread->ring) {
-        sys_unmap(thread->ring, mapped_size((thread->mask + 1) * 8));
+        ringfile_unmap(thread->ring, (thread->mask + 1) * 8);
         thread->ring = NULL;
     }
 }

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #ifndef MADV_WIPEONFORK
@@ -116,6 +117,15 @@ long sys_allocate_file(int fd, size_t size)
         return -EFBIG;
     }
     return call6(SYS_fallocate, fd, 0, 0, (long)size, 0, 0);
+}
+
+uint64_t sys_free_space(int fd)
+{
+    struct statfs status;
+    if (call6(SYS_fstatfs, fd, (long)&status, 0, 0, 0, 0) != 0 || !status.f_blocks) {
+        return UINT64_MAX; /* a file system without a size */
+    }
+    return (uint64_t)status.f_bavail * (uint64_t)status.f_bsize;
 }
 
 bool sys_file_is_ours(int fd, size_t size)

@@ -23,6 +23,7 @@ long sys_readlink(const char *path, char *buffer, size_t size);
 long sys_current_directory(char *buffer, size_t size); /* bytes with the NUL */
 long sys_close(int fd);
 long sys_allocate_file(int fd, size_t size);
+uint64_t sys_free_space(int fd); /* bytes of its file system that we may have */
 bool sys_file_is_ours(int fd, size_t size); /* regular, this user's, and has so many bytes */
 void *sys_map(void *address, size_t size, int flags, int fd, size_t offset); /* NULL on failure */
 void *sys_map_private(size_t size); /* zeroed */

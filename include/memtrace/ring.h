@@ -31,6 +31,8 @@ enum mt_added {
 
 #define MT_SLOTS 65536u        /* rings that one session can have */
 #define MT_RING_HEADER 4096u   /* bytes before a ring's first word */
+#define MT_RING_LEAST 16384u  /* data bytes of the smallest ring */
+#define MT_SPARE_MAX 256u
 #define MT_COUNTERS 1024u      /* order counters of a process */
 #define MT_COUNTER_SHIFT 20    /* a counter serves addresses that agree above this bit */
 #define MT_NODE_LIMIT (1u << 19)
@@ -59,7 +61,7 @@ struct mt_control {
     uint64_t magic;
     uint32_t version;
     int32_t collector_pid;
-    uint64_t ring_bytes; /* data bytes of each ring, a power of two and of pages */
+    uint64_t ring_bytes; /* data bytes of the largest ring; of each a power of two */
     _Atomic uint32_t state;
     uint32_t flags; /* enum mt_session_flags */
     int32_t only_pid; /* of the process that alone is traced, 0: all are */
@@ -75,6 +77,8 @@ struct mt_control {
     _Alignas(64) _Atomic uint32_t mark_state; /* enum mt_box_state */
     uint32_t mark_size;                       /* bytes of the name, at most MT_MARK_MAX */
     char mark_name[MT_MARK_MAX];
+    /* Where rings may be too, if there is no room in the session's directory; empty: nowhere. */
+    char spare[MT_SPARE_MAX];
     _Alignas(64) struct mt_slot slots[MT_SLOTS];
 };
 

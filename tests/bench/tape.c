@@ -79,7 +79,8 @@ static uint64_t copy_all(struct copier *copier)
     atomic_store(&control->clock_us, (uint64_t)((seconds(CLOCK_MONOTONIC) - copier->start) * 1e6));
     for (uint32_t slot = 0; slot < used && slot < MT_SLOTS; slot++) {
         if (!copier->rings[slot] && atomic_load(&control->slots[slot].state) == MT_SLOT_READY) {
-            copier->rings[slot] = shared_map_ring(&copier->shared, slot);
+            uint64_t bytes;
+            copier->rings[slot] = shared_map_ring(&copier->shared, slot, &bytes);
         }
         words += copier->rings[slot] ? copy_ring(copier, slot) : 0;
     }

@@ -79,7 +79,7 @@ static struct collector *make_collector(int fd, const char *path)
 {
     struct collector *collector = memory_zeroed(1, sizeof *collector);
     memset(&control, 0, sizeof control);
-    collector->shared = (struct shared){.control = &control, .ring_bytes = RING_BYTES};
+    collector->shared = (struct shared){.control = &control};
     snprintf(collector->shared.directory, sizeof collector->shared.directory, "/nonexistent");
     collector->main_status = -1;
     collector->cgroup.usage = -1;

@@ -20,20 +20,21 @@ static bool open_ring(struct collector *collector, uint32_t slot)
     if (atomic_load_explicit(&entry->state, memory_order_acquire) != MT_SLOT_READY) {
         return false;
     }
-    struct mt_ring *shared = shared_map_ring(&collector->shared, slot);
+    uint64_t bytes;
+    struct mt_ring *shared = shared_map_ring(&collector->shared, slot, &bytes);
     if (!shared) {
         return true;
     }
     struct image *image = images_find(collector, shared->image);
     if (image && image->finished) {
-        shared_unmap_ring(&collector->shared, shared);
+        shared_unmap_ring(shared, bytes);
         return true;
     }
     struct ring *ring = memory_zeroed(1, sizeof(*ring));
     ring->shared = shared;
     ring->slot = slot;
     ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
-    ring->mask = collector->shared.ring_bytes / 8 - 1; /* not what the program may write there */
+    ring->mask = bytes / 8 - 1; /* not what the program may write there */
     ring->time_us = session_clock(collector);
     ring->image =
         image ? image : images_make(collector, shared->pid, shared->image, shared);
@@ -103,7 +104,7 @@ void rings_bound(struct collector *collector)
 void rings_close(struct collector *collector, struct ring *ring)
 {
     collector->rings[ring->slot] = NULL;
-    shared_unmap_ring(&collector->shared, ring->shared);
+    shared_unmap_ring(ring->shared, (ring->mask + 1) * 8);
     shared_remove_ring(&collector->shared, ring->slot);
     drain_free(ring);
     memory_free(ring);
@@ -143,8 +144,9 @@ void rings_reopen(struct collector *collector)
 {
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         struct ring *ring = collector->rings[slot];
-        struct mt_ring *shared = ring ? shared_map_ring(&collector->shared, slot) : NULL;
-        if (!shared) {
+        uint64_t bytes;
+        struct mt_ring *shared = ring ? shared_map_ring(&collector->shared, slot, &bytes) : NULL;
+        if (!shared || bytes / 8 - 1 != ring->mask) {
             collector->rings[slot] = NULL;
             continue;
         }

@@ -11,10 +11,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define RING_BYTES (1ull << 20)
 #define SAMPLED_RING_BYTES (256ull << 10) /* of a few events a second, and their stacks */
+#define MUCH (1ull << 30) /* of shared memory: rings will hardly fill it */
 #define STORE_NAME "collector"
 
 static bool make_directory(struct shared *shared, const char *parent)
@@ -53,7 +55,7 @@ static int make_control(struct shared *shared, uint64_t sample_bytes)
     shared->control->magic = MT_CONTROL_MAGIC;
     shared->control->version = MT_RING_VERSION;
     shared->control->collector_pid = getpid();
-    shared->control->ring_bytes = shared->ring_bytes;
+    shared->control->ring_bytes = sample_bytes ? SAMPLED_RING_BYTES : RING_BYTES;
     shared->control->sample_bytes = sample_bytes;
     atomic_store(&shared->control->state, MT_STATE_RUNNING);
     return 0;
@@ -128,6 +130,15 @@ static bool is_own_directory(const char *path)
     return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid();
 }
 
+/* As the control file says, which anybody may have left. */
+static void take_spare(struct shared *shared)
+{
+    const char *spare = shared->control->spare;
+    if (strnlen(spare, MT_SPARE_MAX) < MT_SPARE_MAX && is_own_directory(spare)) {
+        strcpy(shared->spare, spare);
+    }
+}
+
 int shared_adopt(struct shared *shared, const char *directory)
 {
     *shared = (struct shared){0};
@@ -139,7 +150,7 @@ int shared_adopt(struct shared *shared, const char *directory)
     if (!shared->control) {
         return errno;
     }
-    shared->ring_bytes = shared->control->sample_bytes ? SAMPLED_RING_BYTES : RING_BYTES;
+    take_spare(shared);
     if (collector_lives(shared->control)) {
         shared_unmap_control(shared->control);
         return EBUSY;
@@ -184,33 +195,59 @@ static int create_in(struct shared *shared, const char *parent, uint64_t sample_
     return error;
 }
 
+static bool is_small(const char *directory)
+{
+    struct statvfs status;
+    return statvfs(directory, &status) == 0 && status.f_blocks &&
+           (uint64_t)status.f_bavail * status.f_frsize < MUCH;
+}
+
+/* Without it there are as many rings as there is room for. */
+static void create_spare(struct shared *shared, const char *parent)
+{
+    int length =
+        snprintf(shared->spare, MT_SPARE_MAX, "%s/memtrace-rings-%d-XXXXXX", parent, (int)getuid());
+    if (length <= 0 || length >= (int)MT_SPARE_MAX || !mkdtemp(shared->spare)) {
+        shared->spare[0] = 0;
+    }
+    strcpy(shared->control->spare, shared->spare);
+}
+
 int shared_create(struct shared *shared, uint64_t sample_bytes)
 {
     const char *temporary = getenv("TMPDIR");
-    *shared = (struct shared){.ring_bytes = sample_bytes ? SAMPLED_RING_BYTES : RING_BYTES};
+    temporary = temporary && temporary[0] == '/' ? temporary : "/tmp";
+    *shared = (struct shared){0};
     int error = create_in(shared, "/dev/shm", sample_bytes);
     if (error) {
-        error = create_in(
-            shared, temporary && temporary[0] == '/' ? temporary : "/tmp", sample_bytes);
+        error = create_in(shared, temporary, sample_bytes);
+    } else if (is_small(shared->directory)) {
+        create_spare(shared, temporary);
     }
     return error;
 }
 
-static size_t mapped_size(const struct shared *shared)
+static size_t mapped_size(uint64_t bytes)
 {
-    return MT_RING_HEADER + 2 * shared->ring_bytes;
+    return MT_RING_HEADER + 2 * bytes;
+}
+
+/* Data bytes of a ring's file; 0 if it is none. */
+static uint64_t size_of(int fd)
+{
+    struct stat status;
+    uint64_t bytes = fstat(fd, &status) == 0 && status.st_size > (off_t)MT_RING_HEADER
+                         ? (uint64_t)status.st_size - MT_RING_HEADER
+                         : 0;
+    bool fits = bytes >= MT_RING_LEAST && bytes <= RING_BYTES && (bytes & (bytes - 1)) == 0;
+    return fits ? bytes : 0;
 }
 
 /* The data twice, as the agent has it: no record is split. */
-static struct mt_ring *map_twice(const struct shared *shared, int fd)
+static struct mt_ring *map_twice(int fd, uint64_t bytes)
 {
-    uint64_t bytes = shared->ring_bytes;
-    struct stat status;
-    if (fstat(fd, &status) != 0 || (uint64_t)status.st_size < MT_RING_HEADER + bytes) {
-        return NULL;
-    }
     uint8_t *start = mmap(
-        NULL, mapped_size(shared), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        NULL, mapped_size(bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) {
         return NULL;
     }
@@ -218,47 +255,56 @@ static struct mt_ring *map_twice(const struct shared *shared, int fd)
             0) == MAP_FAILED ||
         mmap(start + MT_RING_HEADER + bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
             fd, MT_RING_HEADER) == MAP_FAILED) {
-        munmap(start, mapped_size(shared));
+        munmap(start, mapped_size(bytes));
         return NULL;
     }
     return (struct mt_ring *)start;
 }
 
-static void ring_path(const struct shared *shared, uint32_t slot, char *path, size_t size)
+static void ring_path(const char *directory, uint32_t slot, char *path, size_t size)
 {
-    char name[32];
-    snprintf(name, sizeof(name), "%s%u", MT_RING_NAME, slot);
-    path_of(shared, path, size, name);
+    snprintf(path, size, "%s/%s%u", directory, MT_RING_NAME, slot);
 }
 
-struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot)
+static struct mt_ring *map_ring_of(const char *directory, uint32_t slot, uint64_t *bytes)
 {
     char path[SHARED_PATH_MAX + 32];
-    ring_path(shared, slot, path, sizeof(path));
+    ring_path(directory, slot, path, sizeof(path));
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         return NULL;
     }
-    struct mt_ring *ring = map_twice(shared, fd);
+    *bytes = size_of(fd);
+    struct mt_ring *ring = *bytes ? map_twice(fd, *bytes) : NULL;
     close(fd);
     if (ring && (ring->magic != MT_RING_MAGIC || ring->version != MT_RING_VERSION ||
-                    ring->words != shared->ring_bytes / 8)) {
-        shared_unmap_ring(shared, ring);
+                    ring->words != *bytes / 8)) {
+        shared_unmap_ring(ring, *bytes);
         ring = NULL;
     }
     return ring;
 }
 
-void shared_unmap_ring(const struct shared *shared, struct mt_ring *ring)
+struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot, uint64_t *bytes)
 {
-    munmap(ring, mapped_size(shared));
+    struct mt_ring *ring = map_ring_of(shared->directory, slot, bytes);
+    return ring || !shared->spare[0] ? ring : map_ring_of(shared->spare, slot, bytes);
+}
+
+void shared_unmap_ring(struct mt_ring *ring, uint64_t bytes)
+{
+    munmap(ring, mapped_size(bytes));
 }
 
 void shared_remove_ring(const struct shared *shared, uint32_t slot)
 {
     char path[SHARED_PATH_MAX + 32];
-    ring_path(shared, slot, path, sizeof(path));
+    ring_path(shared->directory, slot, path, sizeof(path));
     unlink(path);
+    if (shared->spare[0]) {
+        ring_path(shared->spare, slot, path, sizeof(path));
+        unlink(path);
+    }
 }
 
 void shared_close(struct shared *shared)
@@ -284,4 +330,7 @@ void shared_remove(const struct shared *shared)
     path_of(shared, path, sizeof(path), STORE_NAME);
     unlink(path);
     rmdir(shared->directory);
+    if (shared->spare[0]) {
+        rmdir(shared->spare);
+    }
 }

@@ -15,12 +15,13 @@
 struct shared {
     char directory[SHARED_PATH_MAX]; /* 0700 */
     struct mt_control *control;
-    uint64_t ring_bytes;
+    char spare[MT_SPARE_MAX]; /* a directory for rings alone, or empty */
     bool was_joined; /* once it is closed: whether an agent had found it */
 };
 
-/* Makes the directory (in /dev/shm, else in the temporary directory) and the control file;
-   0 or an errno, and then nothing is left behind.  sample_bytes: see struct mt_control. */
+/* Makes the directory (in /dev/shm, else in the temporary directory) and the control file; where
+   /dev/shm is small, the spare directory in the other; 0 or an errno, and then nothing is left behind.
+   sample_bytes: see struct mt_control. */
 int shared_create(struct shared *shared, uint64_t sample_bytes);
 /* Where the collector's own memory lies (memory.h): a file of the session, made anew or opened;
    -1 and errno. */
@@ -33,9 +34,10 @@ struct mt_control *shared_map_living(const char *directory);
 void shared_unmap_control(struct mt_control *control);
 /* Calls `each` for every directory that may be a session of this user's. */
 void shared_each(void (*each)(void *context, const char *directory), void *context);
-/* Maps the ring of a slot that is ready; NULL if it cannot be. */
-struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot);
-void shared_unmap_ring(const struct shared *shared, struct mt_ring *ring);
+/* Maps the ring of a slot that is ready, and says how many bytes of data it has; NULL if it cannot
+   be. */
+struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot, uint64_t *bytes);
+void shared_unmap_ring(struct mt_ring *ring, uint64_t bytes);
 /* Removes a ring's file; processes that have it mapped keep it. */
 void shared_remove_ring(const struct shared *shared, uint32_t slot);
 /* Tells agents that nobody reads any more, and removes everything but the store. */

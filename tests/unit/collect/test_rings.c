@@ -53,7 +53,7 @@ static void claim(struct collector *collector, uint32_t slot)
 static struct mt_ring *make_ready(struct collector *collector, uint32_t slot)
 {
     char path[SHARED_PATH_MAX + 32];
-    size_t size = MT_RING_HEADER + collector->shared.ring_bytes;
+    size_t size = MT_RING_HEADER + collector->shared.control->ring_bytes;
     snprintf(path, sizeof(path), "%s/%s%u", collector->shared.directory, MT_RING_NAME, slot);
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
     assert_true(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
@@ -64,7 +64,7 @@ static struct mt_ring *make_ready(struct collector *collector, uint32_t slot)
     ring->version = MT_RING_VERSION;
     ring->pid = getpid();
     ring->image = 1;
-    ring->words = collector->shared.ring_bytes / 8;
+    ring->words = collector->shared.control->ring_bytes / 8;
     atomic_store(&collector->shared.control->slots[slot].state, MT_SLOT_READY);
     return ring;
 }
@@ -79,7 +79,7 @@ static void publish(struct mt_ring *ring, uint64_t word)
 
 static void unmap(const struct collector *collector, struct mt_ring *ring)
 {
-    munmap(ring, MT_RING_HEADER + collector->shared.ring_bytes);
+    munmap(ring, MT_RING_HEADER + collector->shared.control->ring_bytes);
 }
 
 static void test_claimed(void **state)
