@@ -65,7 +65,7 @@ def part(python, name, timeout=suites.TIMEOUT):
     for pattern in filter(None, classes.split(",")):
         words += ["-m", pattern]
     breaks = any(is_of(file, word) for word in BREAK_ALLOCATORS)
-    return suites.Part(python.name, name, words, timeout, EXPECTED, breaks)
+    return suites.Part(python.name, name, words, timeout, 4, EXPECTED, breaks)
 
 
 # ---- which tests ----

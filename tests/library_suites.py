@@ -67,7 +67,7 @@ def plan(options):
         yield suites.Part(suite, name, [
             options.python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
             "-m", "not slow and not network and not db and not single_cpu",
-            "--junit-xml", "REPORT", "--pyargs", *files], options.timeout, (), False)
+            "--junit-xml", "REPORT", "--pyargs", *files], options.timeout, 5, (), False)
 
 
 def take_options():
