@@ -194,6 +194,7 @@ static bool walk(struct compaction *job, uint64_t from, uint64_t count,
     struct cursor body;
     int kind;
     if (chunk_open(&file, job->path) != TRACE_OK) {
+        chunk_close(&file);
         return false;
     }
     uint64_t number = 0;

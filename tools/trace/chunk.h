@@ -13,11 +13,15 @@
 #include "trace/model.h"
 
 struct chunk_file {
-    uint8_t *bytes; /* the whole file */
-    size_t size;
-    size_t at;         /* end of the last good chunk */
+    int fd;
+    int failed;     /* errno of a read, 0: none */
+    uint8_t *bytes; /* a window of the file; from start to end is what was read and not accepted */
+    size_t start, end, capacity;
+    uint64_t size;     /* of the file; of a pipe what was read of it */
+    uint64_t at;       /* end of the last good chunk in the file */
+    size_t chunk;      /* bytes in the file of the one that chunk_next gave */
     uint64_t sequence; /* number of the next chunk */
-    uint64_t budget;   /* raw bytes that this file may still unpack to */
+    uint64_t unpacked; /* raw bytes so far */
     uint8_t *raw;      /* the chunk that chunk_next gave */
     size_t raw_capacity;
     void *zstd;
@@ -25,7 +29,7 @@ struct chunk_file {
 
 enum chunk_status { CHUNK_GOOD, CHUNK_EOF, CHUNK_CUT, CHUNK_DAMAGED, CHUNK_MEMORY };
 
-/* Reads the file into memory and checks its header. */
+/* Opens the file and checks its header. */
 enum trace_error chunk_open(struct chunk_file *file, const char *path);
 /* Unpacks the next chunk: kind and body, valid until the next call. */
 enum chunk_status chunk_next(struct chunk_file *file, int *kind, struct cursor *body);

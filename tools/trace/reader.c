@@ -23,6 +23,7 @@ static void parse_file(struct reader *reader, struct chunk_file *file)
     struct cursor body;
     int kind;
     while (!reader->no_memory && (status = chunk_next(file, &kind, &body)) == CHUNK_GOOD) {
+        reader->room += ROOM_RATIO * file->chunk;
         if (!bodies_parse(reader, kind, &body)) {
             status = CHUNK_DAMAGED;
             break;
@@ -51,7 +52,7 @@ enum trace_error trace_read(struct trace *trace, const char *path)
     memset(trace, 0, sizeof *trace);
     enum trace_error error = chunk_open(&file, path);
     if (error == TRACE_OK) {
-        reader.room = ROOM_BASE + ROOM_RATIO * file.size;
+        reader.room = ROOM_BASE;
         trace->path = strdup(path);
         bodies_begin(&reader);
         if (!reader.no_memory)
@@ -66,8 +67,10 @@ enum trace_error trace_read(struct trace *trace, const char *path)
             error = TRACE_ERROR_MEMORY;
         else if (file.sequence == 0)
             error = TRACE_ERROR_NOTHING;
+        if (file.failed)
+            error = TRACE_ERROR_OPEN;
     }
-    int saved = errno;
+    int saved = file.failed ? file.failed : errno;
     chunk_close(&file);
     if (error != TRACE_OK)
         trace_free(trace);
