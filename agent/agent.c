@@ -2,6 +2,7 @@
  * The agent's beginning and end.  In the host: the constructor before main, the
  * destructor at exit; but the first malloc may come before either.
  */
+#include "cstack.h"
 #include "hooks.h"
 #include "late.h"
 #include "module.h"
@@ -31,6 +32,7 @@ void hooks_start(void)
     hooks_malloc_resolve();
     native_setup();
     python_find();
+    cstack_setup();
     python_may_read(false);
     session_attach();
     if (session.wanted) {

@@ -42,6 +42,7 @@ FIELDS = [
         (13, 15, ("PyThreadState", "current_frame"))),
     ("tstate_cframe", -1, (11, 12, ("PyThreadState", "cframe"))),
     ("cframe_frame", -1, (11, 12, ("_PyCFrame", "current_frame"))),
+    ("cframe_previous", -1, (11, 12, ("_PyCFrame", "previous"))),
     ("tstate_interp", None, ALL + (("PyThreadState", "interp"),)),
     ("tstate_id", None, ALL + (("PyThreadState", "id"),)),
     ("tstate_thread_id", None, ALL + (("PyThreadState", "thread_id"),)),

@@ -19,6 +19,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "cstack.h"
 #include "elfsym.h"
 #include "loaded.h"
 #include "module.h"
@@ -98,6 +99,7 @@ static void adopt(void)
         return;
     }
     python_find();
+    cstack_setup();
     if (!python.known) {
         python_complain();
         return;

@@ -6,6 +6,7 @@
 #define AGENT_NATIVE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "thread.h"
@@ -28,10 +29,15 @@ extern struct native_loader {
     uintptr_t start, size; /* its code */
 } native_loader __attribute__((visibility("hidden")));
 
+/* Whole stacks are wanted, not the callers alone. */
+extern bool native_whole __attribute__((visibility("hidden")));
+
 void native_setup(void);
 void native_discard(struct thread *thread);
 /* What native_node has not at hand. */
 uint32_t native_find(struct thread *thread, uint32_t parent, struct caller caller);
+/* The node of a frame that is returned to at `address`; the parent where there is no room. */
+uint32_t native_make_node(struct thread *thread, uint32_t parent, uintptr_t address);
 
 static inline struct native_site *native_slot(
     struct thread *thread, uint32_t parent, uintptr_t address)
@@ -43,6 +49,9 @@ static inline struct native_site *native_slot(
 /* The node of `caller` on top of the Python stack `parent`. */
 static inline uint32_t native_node(struct thread *thread, uint32_t parent, struct caller caller)
 {
+    if (__builtin_expect(native_whole, 0)) {
+        return native_find(thread, parent, caller);
+    }
     const struct native_site *site = native_slot(thread, parent, caller.address);
     uint32_t unloads = atomic_load_explicit(&native_unloads, memory_order_relaxed);
     if (__builtin_expect(site->address == caller.address && site->parent == parent &&

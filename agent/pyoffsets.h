@@ -61,6 +61,7 @@ struct pyoffsets {
     int16_t tstate_frame;     /* pointer */
     int16_t tstate_cframe;    /* pointer */
     int16_t cframe_frame;     /* pointer, in what tstate_cframe points to */
+    int16_t cframe_previous;  /* pointer to that of the caller; they lie on the C stack */
     int16_t tstate_interp;    /* pointer to the interpreter's state */
     int16_t tstate_id;        /* uint64_t: number of the state in its interpreter */
     int16_t tstate_thread_id; /* unsigned long: pthread_self() */

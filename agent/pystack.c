@@ -27,7 +27,6 @@
 #include "sys.h"
 
 #define LEVELS_START 128u
-#define SHIM 1u /* instruction of a level that is a shim: nothing else may be read there */
 #define OWNER_THREAD 0u
 #define FIRST_BYTE 2u /* 1 is what 3.8 to 3.10 have there, 0 what 3.14 has */
 
@@ -215,7 +214,7 @@ static inline bool unchanged(const struct pyoffsets *py, const struct level *lev
 {
     if (pointers) {
         return peek64(level->frame + py->frame_instr) == level->instruction ||
-               level->instruction == SHIM;
+               level->instruction == LEVEL_SHIM;
     }
     return peek32(level->frame + py->frame_instr) == (uint32_t)level->instruction &&
            peek64(level->frame + py->frame_code) == level->code;
@@ -383,7 +382,7 @@ static inline bool find_node(struct thread *thread, struct level *level, uint32_
 static void read_level(struct thread *thread, struct level *level, uintptr_t frame, uint32_t parent)
 {
     const struct pyoffsets *py = &python.offsets;
-    *level = (struct level){.frame = frame, .node = parent, .instruction = SHIM};
+    *level = (struct level){.frame = frame, .node = parent, .instruction = LEVEL_SHIM};
     if (is_shim(frame)) {
         return;
     }

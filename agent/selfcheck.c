@@ -142,6 +142,30 @@ void selfcheck_stack(struct thread *thread, uintptr_t state, uint32_t node)
     }
 }
 
+void selfcheck_native(struct cstack *stack, struct caller caller)
+{
+    uint32_t i = stack->n;
+    if (stack->is_odd || !i) {
+        return;
+    }
+    count_check();
+    struct unwind_frame frame = stack->levels[i - 1].frame;
+    while (--i) {
+        const struct unwind_frame callee = frame, *known = &stack->levels[i - 1].frame;
+        const struct unwind_rule *rule = unwind_rule(&stack->unwind, &callee);
+        if (!unwind_step(&stack->unwind, rule, &callee, &frame) || frame.ip != known->ip ||
+            frame.sp != known->sp) {
+            complain(stack->n - i, stack->n, "another native frame");
+            return;
+        }
+    }
+    const struct unwind_rule *rule = unwind_rule(&stack->unwind, &frame);
+    struct unwind_frame below;
+    if (unwind_step(&stack->unwind, rule, &frame, &below)) {
+        complain(stack->n, stack->n, "the cached native stack is too short");
+    }
+}
+
 void selfcheck_report(void)
 {
     const char *path = session_variable(REPORT_ENV);

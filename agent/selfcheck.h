@@ -7,17 +7,23 @@
 
 #include <stdint.h>
 
+#include "cstack.h"
 #include "thread.h"
 
 #ifdef MEMTRACE_SELFCHECK
 /* The node that pystack_node has just returned for this state: says on stderr how it differs. */
 void selfcheck_stack(struct thread *thread, uintptr_t state, uint32_t node);
+/* The same of the native stack. */
+void selfcheck_native(struct cstack *stack, struct caller caller);
 /* What tells a code object from a later one at its address. */
 uint64_t selfcheck_code(uintptr_t address);
 /* At exit: appends "pid checks differences" to the file that MEMTRACE_SELFCHECK_REPORT names. */
 void selfcheck_report(void);
 #else
 static inline void selfcheck_stack(struct thread *thread, uintptr_t state, uint32_t node)
+{
+}
+static inline void selfcheck_native(struct cstack *stack, struct caller caller)
 {
 }
 static inline void selfcheck_report(void)

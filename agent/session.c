@@ -12,6 +12,7 @@
 
 #include "elfsym.h"
 #include "follow.h"
+#include "native.h"
 #include "order.h"
 #include "sample.h"
 #include "sys.h"
@@ -91,6 +92,7 @@ static void join(struct mt_control *control)
     session.sample_bytes = control->sample_bytes;
     session.wanted = true;
     follow_start(directory);
+    native_whole = control->flags & MT_SESSION_NATIVE;
     sys_wipe_on_fork(&session_live, sizeof(session_live));
     session_pause(control->flags & MT_SESSION_PAUSED);
 }

@@ -180,6 +180,13 @@ bool sys_wipe_on_fork(void *memory, size_t size)
     return call6(SYS_madvise, (long)memory, (long)size, MADV_WIPEONFORK, 0, 0, 0) == 0;
 }
 
+/* A mask of signals is read before the kernel looks at what shall be done with it, which is
+   nothing that it knows. */
+bool sys_is_readable(uintptr_t page)
+{
+    return call6(SYS_rt_sigprocmask, ~0l, (long)page, 0, sizeof(uint64_t), 0, 0) != -EFAULT;
+}
+
 uint64_t sys_clock_ms(void)
 {
     struct timespec now = {0};

@@ -32,6 +32,7 @@ void *sys_grow_private(void *memory, size_t old_size, size_t new_size);     /* m
 void sys_unmap(void *memory, size_t size);
 bool sys_protect(void *memory, size_t size, int protection); /* whole pages */
 bool sys_wipe_on_fork(void *memory, size_t size);
+bool sys_is_readable(uintptr_t page);    /* the memory that begins there */
 uint64_t sys_clock_ms(void); /* monotonic */
 bool sys_random(void *out, size_t size); /* never waits; false if there are none */
 int sys_pid(void);

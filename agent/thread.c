@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "cstack.h"
 #include "elfsym.h"
 #include "intern.h"
 #include "native.h"
@@ -155,6 +156,7 @@ struct thread *thread_acquire(void)
 void thread_give_back(struct thread *thread)
 {
     pystack_forget(thread);
+    cstack_forget(thread);
     ring_meta(thread, MT_META_THREAD_END, 0, (uint32_t)thread->tid, NULL, 0);
     thread->impatient = false;
     atomic_fetch_sub(&taken_count, 1);

@@ -18,6 +18,7 @@ struct level {
     uintptr_t frame, instruction, code;
     uint32_t node;
 };
+#define LEVEL_SHIM 1u /* instruction of a level that is a shim: nothing else may be read there */
 
 /* A node of the trie (intern.c): half a cache line. */
 struct node {
@@ -49,6 +50,7 @@ struct native_site {
 };
 
 struct native_module; /* an object that was announced */
+struct cstack;        /* the native stack as last seen (cstack.h) */
 
 #define NATIVE_SITES 256u
 #define NATIVE_FRAMES 64u
@@ -57,6 +59,7 @@ struct native {
     uint32_t unloads; /* native_unloads when last looked at */
     uint32_t n_modules, modules_capacity, last_number;
     struct native_module *modules; /* by address */
+    struct cstack *stack;          /* with `run --native` */
     struct native_site sites[NATIVE_SITES];
     struct native_frame {
         uintptr_t address;

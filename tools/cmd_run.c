@@ -27,7 +27,7 @@ struct run {
     const char *output, *python, *module, *code;
     unsigned interval_ms;
     uint64_t sample_bytes; /* 0: every block is recorded */
-    bool quiet, best_effort, probe, off, no_children, symbolize;
+    bool quiet, best_effort, probe, off, no_children, symbolize, native;
     char **rest; /* the program, or the arguments of -m and -c */
     int n_rest;
     char *name;  /* for the file's name */
@@ -37,7 +37,7 @@ struct run {
 };
 
 enum { OPTION_PYTHON = 256, OPTION_INTERVAL, OPTION_BEST_EFFORT, OPTION_OFF, OPTION_NO_CHILDREN,
-    OPTION_SYMBOLIZE, OPTION_SAMPLE, OPTION_PROBE };
+    OPTION_SYMBOLIZE, OPTION_NATIVE, OPTION_SAMPLE, OPTION_PROBE };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
@@ -56,6 +56,8 @@ static const struct argp_option options[] = {
         0},
     {"no-children", OPTION_NO_CHILDREN, NULL, 0,
         "record the first process alone, not what it forks or starts", 0},
+    {"native", OPTION_NATIVE, NULL, 0,
+        "record the whole native stack of each native allocation, not its caller alone", 0},
     {"symbolize", OPTION_SYMBOLIZE, NULL, 0,
         "take the time to find the names of all native functions at the end", 0},
     {"sample", OPTION_SAMPLE, "BYTES", OPTION_ARG_OPTIONAL,
@@ -128,6 +130,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_NO_CHILDREN:
         run->no_children = true;
+        return 0;
+    case OPTION_NATIVE:
+        run->native = true;
         return 0;
     case OPTION_SYMBOLIZE:
         run->symbolize = true;
@@ -443,7 +448,8 @@ static int trace(struct run *run, struct launch *launch)
             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", strerror(error));
         return run->best_effort ? run_bare(run, launch) : OWN_FAILURE;
     }
-    collector->shared.control->flags = run->off ? MT_SESSION_PAUSED : 0;
+    collector->shared.control->flags =
+        (run->off ? MT_SESSION_PAUSED : 0) | (run->native ? MT_SESSION_NATIVE : 0);
     set_seed(collector);
     int signals = supervise_prepare();
     collector->symbolize = run->symbolize;

@@ -101,6 +101,9 @@ enum mt_chunk {
        bytes.  A spread is a variance, in 65536ths of the interval's square */
     MT_CHUNK_SAMPLED_PEAK = 22,
     /* as PEAK, with one more column: changes of the spread of bytes */
+    MT_CHUNK_ANCHORS = 23,
+    /* n, then n of: native, node.  The native is no frame: its parent was called from the Python
+       stack `node`, and the Python frames of a site above that node were called from its parent */
 };
 
 /* Why a process has no status: not ours to wait for; it was running when the trace ended; it became

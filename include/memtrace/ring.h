@@ -41,7 +41,8 @@ enum mt_added {
 /* State of the session, written by the collector, read by agents. */
 enum mt_state { MT_STATE_RUNNING = 1, MT_STATE_CLOSED = 2 };
 
-enum mt_session_flags { MT_SESSION_PAUSED = 1 }; /* programs start paused: see PAUSE */
+/* Programs start paused: see PAUSE.  Native stacks are wanted as a whole. */
+enum mt_session_flags { MT_SESSION_PAUSED = 1, MT_SESSION_NATIVE = 2 };
 
 /* State of a slot.  A slot in MT_SLOT_CLAIMED whose process is dead is void. */
 enum mt_slot_state { MT_SLOT_EMPTY = 0, MT_SLOT_CLAIMED = 1, MT_SLOT_READY = 2 };
@@ -130,9 +131,9 @@ struct mt_ring {
  *   NODE          w0 = op | node << 4 | parent << 24 | 0
  *                 w1 = code | (instruction & 0xffffffff) << 32
  *                 (instruction: bytes from the start of the code, -1 before the first)
- *                 A native caller, on top of its parent: w1 = MT_NATIVE | address << 32 |
+ *                 A native frame, on top of its parent: w1 = MT_NATIVE | address << 32 |
  *                 module << 16 | address >> 32.  The address is where it is returned to; module 0
- *                 is code of no loaded object
+ *                 is code of no loaded object.  Python frames may lie on top of native ones
  *   META          w0 = op | enum mt_meta << 4 | a << 12 (20 bits) | b << 32
  *
  * Order.  Events of one ring happened in the ring's order.  An event of the

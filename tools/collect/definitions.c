@@ -22,7 +22,7 @@ void definitions_init(struct definitions *d)
     d->sites = memory_grow(NULL, &d->sites_capacity, 1, sizeof(*d->sites));
     d->n_strings = d->n_functions = d->n_nodes = d->n_sites = 1;
     d->n_modules = d->n_natives = d->n_processes = d->n_threads = d->next_site = 1;
-    for (int kind = 0; kind <= MT_CHUNK_SYMBOLS; kind++) {
+    for (int kind = 0; kind <= MT_CHUNK_ANCHORS; kind++) {
         d->written[kind] = 1;
     }
     d->strings[0].bytes = memory_zeroed(1, 1);
@@ -141,14 +141,16 @@ uint32_t definitions_module(struct definitions *d, const struct module_record *m
 
 static uint32_t hash_native(const struct native_record *native)
 {
-    return index_hash_numbers((uint64_t)native->parent << 32 | native->module, native->address);
+    return index_hash_numbers(
+        (uint64_t)native->parent << 32 | native->module, native->address ^ native->anchor);
 }
 
 static bool equal_native(const void *context, uint32_t number, const void *key)
 {
     const struct native_record *a = &((const struct definitions *)context)->natives[number];
     const struct native_record *b = key;
-    return a->parent == b->parent && a->module == b->module && a->address == b->address;
+    return a->parent == b->parent && a->module == b->module && a->address == b->address &&
+           a->anchor == b->anchor;
 }
 
 uint32_t definitions_native(struct definitions *d, const struct native_record *native)
@@ -357,6 +359,29 @@ static void flush_kind(struct definitions *d, struct writer *writer, uint32_t ki
     }
 }
 
+/* One chunk for those of the natives that are not in one yet. */
+static void flush_anchors(struct definitions *d, struct writer *writer)
+{
+    struct buffer body = {0}, records = {0};
+    uint32_t count = 0;
+    for (uint32_t id = d->written[MT_CHUNK_ANCHORS]; id < d->n_natives; id++) {
+        if (d->natives[id].anchor) {
+            PUT(&records, id, d->natives[id].anchor - 1);
+            count++;
+        }
+    }
+    if (count) {
+        buffer_varint(&body, count);
+        buffer_append(&body, records.data, records.size);
+        d->flush = (struct flush){writer_sequence(writer), MT_CHUNK_ANCHORS, d->n_natives};
+        atomic_signal_fence(memory_order_seq_cst);
+        writer_chunk(writer, MT_CHUNK_ANCHORS, &body);
+    }
+    buffer_free(&records);
+    buffer_free(&body);
+    d->written[MT_CHUNK_ANCHORS] = d->n_natives;
+}
+
 void definitions_flush(struct definitions *d, struct writer *writer)
 {
     flush_kind(d, writer, MT_CHUNK_STRINGS, d->n_strings, put_string);
@@ -366,6 +391,7 @@ void definitions_flush(struct definitions *d, struct writer *writer)
     flush_kind(d, writer, MT_CHUNK_THREADS, d->n_threads, put_thread);
     flush_kind(d, writer, MT_CHUNK_MODULES, d->n_modules, put_module);
     flush_kind(d, writer, MT_CHUNK_NATIVES, d->n_natives, put_native);
+    flush_anchors(d, writer);
     flush_kind(d, writer, MT_CHUNK_SITES, d->next_site, put_site);
 }
 

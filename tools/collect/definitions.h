@@ -34,6 +34,7 @@ struct module_record {
 struct native_record {
     uint32_t parent, module;
     uint64_t address;
+    uint32_t anchor; /* 1 + a node: no frame, Python frames come between (MT_CHUNK_ANCHORS) */
 };
 struct site_record {
     uint32_t process, thread, domain, node, native;
@@ -74,7 +75,7 @@ struct definitions {
     size_t strings_capacity, functions_capacity, nodes_capacity, modules_capacity, natives_capacity, sites_capacity, processes_capacity,
         threads_capacity;
     struct index string_index, function_index, node_index, module_index, native_index, site_index;
-    uint32_t written[MT_CHUNK_SYMBOLS + 1]; /* of each kind, by enum mt_chunk */
+    uint32_t written[MT_CHUNK_ANCHORS + 1]; /* of each kind, by enum mt_chunk */
     /* Sites come and go with their processes: n_sites is of places, and this is the next id. */
     uint32_t next_site;
     uint32_t *new_sites; /* places of those that are not written, by id from written on */

@@ -96,12 +96,14 @@ static void define_node(struct drain *drain)
     }
     ring->natives =
         memory_grow(ring->natives, &ring->natives_capacity, id + 1, sizeof(*ring->natives));
+    struct definitions *definitions = &drain->accounts->definitions;
+    uint32_t below = parent < ring->natives_capacity && parent != id ? ring->natives[parent] : 0;
     ring->natives[id] = 0;
     if (code & MT_NATIVE) {
-        uint32_t below = parent < ring->natives_capacity ? ring->natives[parent] : 0;
         ring->nodes[id] = node.parent;
-        ring->natives[id] = natives_define(ring, &drain->accounts->definitions, below, w1);
+        ring->natives[id] = natives_define(ring, definitions, below, w1);
     } else {
+        ring->natives[id] = below ? natives_define_anchor(definitions, below, node.parent) : 0;
         define_python_node(drain, id, &node, w1);
     }
     memset(&ring->sites[4 * id], 0, 4 * sizeof(*ring->sites));

@@ -54,3 +54,9 @@ uint32_t natives_define(
     }
     return definitions_native(definitions, &native);
 }
+
+uint32_t natives_define_anchor(struct definitions *definitions, uint32_t native, uint32_t node)
+{
+    struct native_record anchor = {.parent = native, .anchor = node + 1};
+    return definitions->natives[native].anchor ? native : definitions_native(definitions, &anchor);
+}

@@ -13,5 +13,7 @@ void natives_define_module(struct ring *ring, struct definitions *definitions, u
 /* The trace's id of what a NODE with MT_NATIVE says, on top of another or of none (0). */
 uint32_t natives_define(
     struct ring *ring, struct definitions *definitions, uint32_t parent, uint64_t word);
+/* The same of Python frames on top of native ones, which were called from the stack `node`. */
+uint32_t natives_define_anchor(struct definitions *definitions, uint32_t native, uint32_t node);
 
 #endif

@@ -236,6 +236,19 @@ static void parse_symbols(struct reader *reader, struct cursor *body)
     }
 }
 
+static void parse_anchors(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    for (size_t n = cursor_count(body, 2); n && !body->bad; n--) {
+        uint32_t id = cursor_id(body, trace->n_natives), node = cursor_id(body, trace->n_nodes);
+        body->bad |= !id;
+        if (!body->bad) {
+            trace->natives[id].is_anchor = true;
+            trace->natives[id].node = node;
+        }
+    }
+}
+
 static void parse_sites(struct reader *reader, struct cursor *body)
 {
     struct trace *trace = reader->trace;
@@ -249,6 +262,7 @@ static void parse_sites(struct reader *reader, struct cursor *body)
         site.domain = (int)cursor_id(body, MT_DOMAINS);
         site.node = cursor_id(body, trace->n_nodes);
         site.native = cursor_id(body, trace->n_natives);
+        site.stack = site.node;
         if (body->bad)
             return;
         trace->sites[trace->n_sites++] = site;
@@ -509,6 +523,7 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_SAMPLING] = parse_sampling,
     [MT_CHUNK_SAMPLED_BOUNDARY] = parse_sampled_boundary,
     [MT_CHUNK_SAMPLED_PEAK] = parse_sampled_peak,
+    [MT_CHUNK_ANCHORS] = parse_anchors,
 };
 
 /* The retained boundary of all processes at or before each one. */

@@ -25,6 +25,7 @@ struct trace_function {
 };
 struct trace_node {
     uint32_t parent, function, line;
+    uint32_t native; /* of stacks_merge: the native frame that it is; 0: a Python frame */
 };
 struct trace_process {
     int pid;
@@ -50,6 +51,8 @@ struct trace_module {
     uint32_t path, build_id;
 };
 struct trace_native { /* where native code is returned to */
+    bool is_anchor; /* no frame: Python frames lie between it and its parent, */
+    uint32_t node;  /* which was called from this stack */
     uint32_t parent, module;
     uint64_t address;             /* as the module's file counts */
     uint32_t function;            /* 0: its name is not known */
@@ -60,6 +63,7 @@ struct trace_site {
     uint32_t process, thread;
     int domain;
     uint32_t node, native;
+    uint32_t stack; /* the node; after stacks_merge the one that has the native frames as well */
 };
 
 struct trace_sample {
@@ -132,6 +136,7 @@ struct trace {
     size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_modules, n_natives, n_sites, n_boundaries,
         n_sources,
         n_regions;
+    size_t n_merged_strings, n_merged_functions, n_merged_nodes; /* those of stacks_merge */
     void *arena; /* owns the memory */
 };
 

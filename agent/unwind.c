@@ -1,0 +1,162 @@
+/*
+ * Steps of a walk over native frames (unwind.h).  In the host, inside malloc.
+ *
+ * The table of an object is looked at once for each address; then a step is a few
+ * loads.  Tables may be wrong where code was written by hand: memory is tried
+ * with a system call, a page at a time, before the first read of it.
+ */
+#include "unwind.h"
+
+#include "expression.h"
+#include "peek.h"
+#include "sys.h"
+
+#define PAGE ((uintptr_t)4096)
+#define WORD sizeof(uintptr_t)
+#define INTERRUPTED (1ull << 63) /* in a key: the address is the instruction's own */
+
+/* ---- memory ---- */
+
+bool unwind_readable(struct unwind_stack *stack, uintptr_t address)
+{
+    if (__builtin_expect(address - stack->low < stack->high - stack->low, 1)) {
+        return !(address % WORD);
+    }
+    uintptr_t page = address & ~(PAGE - 1);
+    if (address % WORD || !sys_is_readable(page)) {
+        return false;
+    }
+    if (page == stack->high) {
+        stack->high += PAGE;
+    } else if (page + PAGE == stack->low) {
+        stack->low = page;
+    } else {
+        stack->low = page;
+        stack->high = page + PAGE;
+    }
+    return true;
+}
+
+static bool read_word(struct unwind *unwind, uintptr_t address, uintptr_t *value)
+{
+    if (!unwind_readable(&unwind->readable, address)) {
+        return false;
+    }
+    *value = peek64(address);
+    return true;
+}
+
+/* ---- rules ---- */
+
+static uintptr_t key_of(const struct unwind_frame *frame)
+{
+    return frame->is_interrupted ? frame->ip | INTERRUPTED : frame->ip;
+}
+
+/* A return address stands behind its call, perhaps in the next function. */
+static void describe(const struct unwind_frame *frame, struct cfi *cfi)
+{
+    struct loaded object;
+    *cfi = (struct cfi){.kind = CFI_NONE};
+    if (loaded_find(frame->ip, &object)) {
+        cfi_find(&object, frame->is_interrupted ? frame->ip : frame->ip - 1, cfi);
+    }
+}
+
+static __attribute__((noinline)) void learn(
+    struct unwind_rule *rule, const struct unwind_frame *frame)
+{
+    struct cfi cfi;
+    describe(frame, &cfi);
+    *rule = (struct unwind_rule){.key = key_of(frame),
+        .offset = cfi.offset,
+        .bp = cfi.bp,
+        .kind = cfi.kind,
+        .is_signal = cfi.is_signal};
+}
+
+const struct unwind_rule *unwind_rule(struct unwind *unwind, const struct unwind_frame *frame)
+{
+    uintptr_t key = key_of(frame);
+    uint64_t hash = key * 0x9e3779b97f4a7c15ull;
+    struct unwind_rule *rule = &unwind->rules[hash >> 52];
+    if (__builtin_expect(rule->key != key, 0)) {
+        learn(rule, frame);
+    }
+    return rule;
+}
+
+/* ---- steps ---- */
+
+static bool value_of(struct unwind *unwind, const struct cfi_place *place,
+    const struct unwind_frame *frame, uintptr_t top, uintptr_t *value)
+{
+    struct expression expression = {&unwind->readable, {frame->ip, frame->sp, frame->bp}, top};
+    uintptr_t at = top + (uintptr_t)(intptr_t)place->offset;
+    switch (place->kind) {
+    case CFI_SAME:
+        return true;
+    case CFI_AT:
+        return read_word(unwind, at, value);
+    case CFI_EXPRESSION:
+        return expression_value(&expression, place->expression, &at) &&
+               read_word(unwind, at, value);
+    case CFI_VALUE:
+        return expression_value(&expression, place->expression, value);
+    default:
+        *value = 0;
+        return true;
+    }
+}
+
+/* By all that the tables say. */
+static __attribute__((noinline)) bool step_slowly(
+    struct unwind *unwind, const struct unwind_frame *frame, struct unwind_frame *caller)
+{
+    struct cfi cfi;
+    describe(frame, &cfi);
+    struct expression expression = {&unwind->readable, {frame->ip, frame->sp, frame->bp}, 0};
+    uintptr_t base = cfi.places.base == CFI_BP ? frame->bp : frame->sp;
+    uintptr_t top = base + (uintptr_t)(intptr_t)cfi.offset;
+    if (cfi.kind != CFI_OTHER || (cfi.places.base == CFI_OTHER &&
+                                     !expression_value(&expression, cfi.places.expression, &top))) {
+        return false;
+    }
+    *caller = (struct unwind_frame){
+        .sp = top, .bp = frame->bp, .is_interrupted = cfi.is_signal, .bp_at = 0};
+    return value_of(unwind, &cfi.places.bp, frame, top, &caller->bp) &&
+           value_of(unwind, &cfi.places.ip, frame, top, &caller->ip) && caller->ip;
+}
+
+bool unwind_step(struct unwind *unwind, const struct unwind_rule *rule,
+    const struct unwind_frame *frame, struct unwind_frame *caller)
+{
+    uintptr_t top = frame->sp;
+    switch (rule->kind) {
+    case CFI_SP:
+        break;
+    case CFI_BP:
+        top = frame->bp;
+        break;
+    case CFI_SAVED:
+        if (!read_word(unwind, frame->bp + (uintptr_t)(intptr_t)rule->offset, &top)) {
+            return false;
+        }
+        top -= (uintptr_t)(intptr_t)rule->offset;
+        break;
+    case CFI_OTHER:
+        return step_slowly(unwind, frame, caller);
+    default:
+        return false;
+    }
+    top += (uintptr_t)(intptr_t)rule->offset;
+    *caller = (struct unwind_frame){.sp = top, .bp = frame->bp};
+    if (top <= frame->sp || !read_word(unwind, top - WORD, &caller->ip) || !caller->ip) {
+        return false;
+    }
+    if (rule->bp) {
+        caller->bp_at = top + (uintptr_t)(intptr_t)rule->bp;
+        return read_word(unwind, caller->bp_at, &caller->bp);
+    }
+    return true;
+}
