@@ -106,8 +106,13 @@ def test_folded_and_speedscope_agree(traced):
     assert sum(profile["weights"]) == profile["endValue"] == total
     assert len(profile["samples"]) == len(profile["weights"]) == len(folded)
     frames = document["shared"]["frames"]
-    named = [";".join("%(name)s (%(file)s:%(line)d)" % frames[n] if "file" in frames[n]
-                      else frames[n]["name"] for n in sample) for sample in profile["samples"]]
+    def text(frame):
+        name, found, library = frame["name"].partition(" in ")
+        shown = frame.get("line") or ("file" in frame and not library)
+        place = " (%(file)s:%(line)d)" % frame if shown else ""
+        return name + place + found + library
+
+    named = [";".join(text(frames[n]) for n in sample) for sample in profile["samples"]]
     assert sorted(named) == sorted(line.rsplit(" ", 1)[0] for line in folded)
 
 

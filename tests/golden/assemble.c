@@ -10,7 +10,7 @@
  *   thread NAME PROCESS TID START NAME
  *   stack NAME PARENT FILE LINE FUNCTION
  *   module NAME PATH BUILD_ID         native NAME PARENT MODULE ADDRESS
- *   symbol NATIVE FUNCTION OFFSET FILE LINE
+ *   symbol NATIVE FUNCTION OFFSET FILE LINE    anchor NATIVE PARENT NODE
  *   site NAME PROCESS THREAD DOMAIN STACK [NATIVE]
  *   timeline PROCESS           then: sample TIME RSS PYTHON NATIVE MAPPED ARENAS HIGH
  *   boundary KIND PROCESS TIME NAME    then: row SITE BYTES BLOCKS ALLOCATED ALLOCATIONS [BIRTH]
@@ -51,9 +51,9 @@ struct name { /* of an id */
 
 static struct writer writer;
 static struct name *names;
-static uint64_t counts[MT_CHUNK_SYMBOLS + 1];      /* ids given, by kind */
-static struct buffer bodies[MT_CHUNK_SYMBOLS + 1]; /* records to be written, by kind */
-static uint64_t records[MT_CHUNK_SYMBOLS + 1];
+static uint64_t counts[MT_CHUNK_ANCHORS + 1];      /* ids given, by kind */
+static struct buffer bodies[MT_CHUNK_ANCHORS + 1]; /* records to be written, by kind */
+static uint64_t records[MT_CHUNK_ANCHORS + 1];
 static int open_kind; /* of the chunk that rows or samples go to, 0 for none */
 static struct buffer open_head;
 enum { MAX_ROWS = 100000 };
@@ -177,6 +177,8 @@ static void flush(void)
             write_counted(kind, NULL);
     if (records[MT_CHUNK_SYMBOLS])
         write_counted(MT_CHUNK_SYMBOLS, NULL);
+    if (records[MT_CHUNK_ANCHORS])
+        write_counted(MT_CHUNK_ANCHORS, NULL);
     for (int kind = MT_CHUNK_STRINGS; kind <= MT_CHUNK_LINES; kind++)
         if (records[kind] && kind != open_kind)
             write_counted(kind, NULL);
@@ -265,6 +267,18 @@ static void do_native(struct word *words, int n)
     put(MT_CHUNK_NATIVES, id_of(MT_CHUNK_MODULES, words[3]));
     put(MT_CHUNK_NATIVES, (uint64_t)number_of(words[4]));
     define(MT_CHUNK_NATIVES, words[1].text, words[1].size);
+}
+
+/* A native that is no frame. */
+static void do_anchor(struct word *words, int n)
+{
+    put(MT_CHUNK_NATIVES, id_of(MT_CHUNK_NATIVES, words[2]));
+    put(MT_CHUNK_NATIVES, 0);
+    put(MT_CHUNK_NATIVES, 0);
+    define(MT_CHUNK_NATIVES, words[1].text, words[1].size);
+    put(MT_CHUNK_ANCHORS, id_of(MT_CHUNK_NATIVES, words[1]));
+    put(MT_CHUNK_ANCHORS, id_of(MT_CHUNK_NODES, words[3]));
+    records[MT_CHUNK_ANCHORS]++;
 }
 
 static void do_symbol(struct word *words, int n)
@@ -420,7 +434,7 @@ static const struct {
     void (*run)(struct word *words, int n);
 } records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread}, {"stack", 6, do_stack},
     {"site", 6, do_site}, {"module", 4, do_module}, {"native", 5, do_native},
-    {"symbol", 6, do_symbol}, {"timeline", 2, do_timeline}, {"sample", 8, do_sample},
+    {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor}, {"timeline", 2, do_timeline}, {"sample", 8, do_sample},
     {"boundary", 5, do_boundary}, {"peak", 6, do_peak}, {"row", 4, do_row}, {"thin", 2, do_thin}, {"sizes", 3, do_sizes},
     {"source", 4, do_source}, {"ended", 11, do_ended}, {"chunk", 3, do_chunk},
     {"region", 9, do_region}, {"flush", 1, do_flush}};

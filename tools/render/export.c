@@ -33,6 +33,10 @@ void export_stack_free(struct export_stack *stack)
 
 void export_frame(FILE *file, const struct report *report, uint32_t node)
 {
+    if (report->trace.nodes[node].native) {
+        print_native_frame(file, report, node, false);
+        return;
+    }
     print_name(file, report_function(report, node));
     fputs(" (", file);
     print_name(file, report_file(report, node));
@@ -137,6 +141,21 @@ static int64_t put_weights(struct json *json, const struct view *view)
     return sum;
 }
 
+/* "parse" or "parse in parsers.so" */
+static void put_name(struct json *json, const struct report *report, uint32_t node)
+{
+    uint32_t native = report->trace.nodes[node].native;
+    char *text = NULL;
+    if (!native || !report->trace.natives[native].function) {
+        json_name(json, "name", node ? report_function(report, node) : TOP_NO_FRAME);
+        return;
+    }
+    if (asprintf(&text, "%s in %s", report_function(report, node), report_library(report, node)) < 0)
+        abort();
+    json_name(json, "name", text);
+    free(text);
+}
+
 static void put_frames(struct json *json, const struct report *report, const struct frames *frames)
 {
     json_open(json, "shared", '{');
@@ -144,8 +163,8 @@ static void put_frames(struct json *json, const struct report *report, const str
     for (size_t i = 0; i < frames->count; i++) {
         uint32_t node = frames->nodes[i];
         json_open(json, NULL, '{');
-        json_name(json, "name", node ? report_function(report, node) : TOP_NO_FRAME);
-        if (node) {
+        put_name(json, report, node);
+        if (node && (!report->trace.nodes[node].native || *report_file(report, node))) {
             json_name(json, "file", report_file(report, node));
             json_number(json, "line", report->trace.nodes[node].line);
         }

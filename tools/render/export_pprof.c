@@ -153,7 +153,7 @@ static void put_sample(struct pprof *pprof, const struct view *view, uint32_t si
     if (view_amount_is_zero(&amount))
         return;
     int64_t values[] = {amount.allocations, amount.allocated, amount.count, amount.size};
-    put_locations(pprof, at->node);
+    put_locations(pprof, at->stack);
     for (size_t i = 0; i < 4; i++)
         buffer_varint(&pprof->part, (uint64_t)values[i]);
     put_message(&pprof->message, SAMPLE_VALUES, &pprof->part);

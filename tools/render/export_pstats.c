@@ -214,7 +214,7 @@ void export_pstats(FILE *file, const struct report *report, const struct view *v
     for (uint32_t i = 1; i < view->trace->n_sites; i++) {
         struct view_amount amount = view_amount_of_site(view, i);
         if (view->sites[i] && (amount.size || amount.count))
-            add_stack(&pstats, view->trace->sites[i].node, i, &amount);
+            add_stack(&pstats, view->trace->sites[i].stack, i, &amount);
     }
     put_byte(&pstats, '{');
     for (size_t i = 0; i < pstats.n_functions; i++)

@@ -165,7 +165,7 @@ static void number_nodes(struct data *data)
     for (size_t i = 0; i < n; i++)
         data->number[i] = NO_FRAMES;
     for (size_t i = 0; i < data->n_sites && i < STACKS; i++)
-        number_node(data, data->trace->sites[data->sites[i]].node);
+        number_node(data, data->trace->sites[data->sites[i]].stack);
     for (uint32_t i = 1; i < n; i++) {
         if (data->number[i] == NO_FRAMES)
             continue;
@@ -182,7 +182,7 @@ static bool is_native(const struct data *data, uint32_t site)
 /* What is too small for a place of its own counts for the frame that led there. */
 static int32_t place_of(const struct data *data, uint32_t site)
 {
-    uint32_t node = data->trace->sites[site].node;
+    uint32_t node = data->trace->sites[site].stack;
     while (node && data->number[node] == NO_FRAMES)
         node = data->trace->nodes[node].parent;
     return node ? data->number[node] : NO_FRAMES;

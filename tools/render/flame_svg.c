@@ -85,7 +85,8 @@ static void print_box_name(FILE *file, const struct svg *svg, uint32_t number)
             print_name(file, trace->strings[trace->threads[node->thread].name].data);
         }
     } else {
-        if (report->options.view.key == VIEW_LINENO && node->node) {
+        if (report->options.view.key == VIEW_LINENO && node->node &&
+            !report->trace.nodes[node->node].native) {
             print_name(file, report_function(report, node->node));
             fputs("  ", file);
         }

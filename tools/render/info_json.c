@@ -82,9 +82,9 @@ static void put_counters(struct json *json, const struct trace *trace)
 static void put_definitions(struct json *json, const struct trace *trace)
 {
     json_open(json, "definitions", '{');
-    json_number(json, "strings", (int64_t)trace->n_strings - 1);
-    json_number(json, "functions", (int64_t)trace->n_functions - 1);
-    json_number(json, "stacks", (int64_t)trace->n_nodes - 1);
+    json_number(json, "strings", (int64_t)(trace->n_strings - trace->n_merged_strings) - 1);
+    json_number(json, "functions", (int64_t)(trace->n_functions - trace->n_merged_functions) - 1);
+    json_number(json, "stacks", (int64_t)(trace->n_nodes - trace->n_merged_nodes) - 1);
     json_number(json, "threads", (int64_t)trace->n_threads - 1);
     json_number(json, "sites", (int64_t)trace->n_sites - 1);
     json_number(json, "sources", (int64_t)trace->n_sources);

@@ -28,7 +28,9 @@ static void print_definitions(FILE *file, const struct trace *trace)
     fprintf(file,
         "definitions: %zu strings, %zu functions, %zu stacks, %zu threads, %zu sites, "
         "%zu source lines\n",
-        trace->n_strings - 1, trace->n_functions - 1, trace->n_nodes - 1, trace->n_threads - 1,
+        trace->n_strings - trace->n_merged_strings - 1,
+        trace->n_functions - trace->n_merged_functions - 1,
+        trace->n_nodes - trace->n_merged_nodes - 1, trace->n_threads - 1,
         trace->n_sites - 1, trace->n_sources);
     fprintf(file, "samples: %zu\n", samples);
 }

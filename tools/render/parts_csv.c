@@ -58,7 +58,7 @@ void csv_frame(struct csv *csv, const struct report *report, uint32_t node)
         csv_text(csv, node ? report_module(report, node) : TOP_NATIVE_CODE);
         return;
     }
-    csv_text(csv, report_file(report, node));
+    csv_text(csv, report_file(report, node)); /* of a native frame without a line its library */
     if (key == VIEW_CALLER || key == VIEW_LINENO)
         csv_number(csv, report->trace.nodes[node].line);
     if (key != VIEW_FILENAME)

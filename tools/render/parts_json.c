@@ -84,6 +84,10 @@ void json_frame(struct json *json, const struct report *report, uint32_t node)
         json_name(json, view_key_names[key], report_module(report, node));
         return;
     }
+    if (report->trace.nodes[node].native) {
+        json_native(json, report, report->trace.nodes[node].native);
+        return;
+    }
     json_name(json, "filename", report_file(report, node));
     if (key == VIEW_CALLER || key == VIEW_LINENO)
         json_number(json, "lineno", report->trace.nodes[node].line);

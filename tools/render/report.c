@@ -14,6 +14,8 @@
 #include "render/running.h"
 #include "trace/callers.h"
 #include "trace/modules.h"
+#include "trace/natives.h"
+#include "trace/stacks.h"
 
 static bool has_native_frames(const struct trace *trace)
 {
@@ -28,6 +30,7 @@ static bool prepare(struct report *report)
 {
     struct view_options *view = &report->options.view;
     uint64_t elapsed_us;
+    stacks_merge(&report->trace);
     if (!report->options.at_given && trace_is_running(&report->trace, &elapsed_us))
         moment_parse(&view->moment, "now");
     report->sources =
@@ -108,9 +111,17 @@ const char *report_file(const struct report *report, uint32_t node)
     return report_path(report, trace->strings[file].data);
 }
 
+const char *report_library(const struct report *report, uint32_t node)
+{
+    const char *library = natives_library(&report->trace, report->trace.nodes[node].native);
+    return library ? library : NATIVE_NOWHERE;
+}
+
 const char *report_module(const struct report *report, uint32_t node)
 {
     const struct trace *trace = &report->trace;
+    if (trace->nodes[node].native)
+        return report_library(report, node);
     const struct module *module =
         modules_of_file(report->modules, trace->functions[trace->nodes[node].function].file);
     return report->options.view.key == VIEW_MODULE ? module->module_name : module->package_name;

@@ -65,6 +65,8 @@ const char *report_path(const struct report *report, const char *name);
 const char *report_file(const struct report *report, uint32_t node);
 /* Its module or package, as the key says. */
 const char *report_module(const struct report *report, uint32_t node);
+/* The library of a native frame. */
+const char *report_library(const struct report *report, uint32_t node);
 const char *report_function(const struct report *report, uint32_t node);
 /* The program's name and the arguments, as one would type it. */
 void print_command(FILE *file, const struct report *report, uint32_t process);

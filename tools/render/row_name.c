@@ -1,9 +1,12 @@
 /*
  * What rows of a view are called in text.  Runs in the tools.
  */
+#include <inttypes.h>
+
 #include "render/escape.h"
 #include "render/top.h"
 #include "trace/natives.h"
+#include "trace/stacks.h"
 
 const char *top_no_frame(enum view_key key)
 {
@@ -40,6 +43,24 @@ void print_native_name(FILE *file, const struct report *report, uint32_t native)
     print_name(file, natives_name(name, sizeof name, &report->trace, native, key));
 }
 
+void print_native_frame(FILE *file, const struct report *report, uint32_t node, bool with_offset)
+{
+    const struct trace *trace = &report->trace;
+    const struct trace_native *at = &trace->natives[trace->nodes[node].native];
+    const char *library = natives_library(trace, trace->nodes[node].native);
+    print_name(file, report_function(report, node));
+    if (at->line) {
+        fputs(" (", file);
+        print_place(file, report, node);
+        fputc(')', file);
+    } else if (with_offset && at->function)
+        fprintf(file, "+0x%" PRIx64, at->offset);
+    if (library && at->function) {
+        fputs(" in ", file);
+        print_name(file, library);
+    }
+}
+
 void print_node_name(FILE *file, const struct report *report, uint32_t node)
 {
     enum view_key key = report->options.view.key;
@@ -47,7 +68,10 @@ void print_node_name(FILE *file, const struct report *report, uint32_t node)
         fputs(top_no_frame(key), file);
     else if (key == VIEW_MODULE || key == VIEW_PACKAGE)
         print_name(file, report_module(report, node));
-    else if (key == VIEW_FILENAME || key == VIEW_FUNCTION)
+    else if (report->trace.nodes[node].native && key != VIEW_FILENAME) {
+        print_native_frame(file, report, node, false);
+        return;
+    } else if (key == VIEW_FILENAME || key == VIEW_FUNCTION)
         print_name(file, report_file(report, node));
     else
         print_place(file, report, node);
@@ -74,6 +98,8 @@ void print_row_name(FILE *file, const struct report *report, const struct view_r
         print_native_name(file, report, site->native);
     else if (key == VIEW_MODULE && !row->node && natives_library(&report->trace, site->native))
         print_name(file, natives_library(&report->trace, site->native));
+    else if (key == VIEW_TRACEBACK && stacks_python(&report->trace, row->node))
+        print_node_name(file, report, stacks_python(&report->trace, row->node));
     else
         print_node_name(file, report, row->node);
 }

@@ -30,6 +30,9 @@ bool top_has_rests(enum view_key key);
 void print_place(FILE *file, const struct report *report, uint32_t node);
 /* The library and the function of a native caller. */
 void print_native_name(FILE *file, const struct report *report, uint32_t native);
+/* A native frame of a stack: "parse (tokenizer.c:123) in parsers.so"; without a line, and if it is
+   asked for, how far in its function. */
+void print_native_frame(FILE *file, const struct report *report, uint32_t node, bool with_offset);
 /* The same of a key that has frames, for a frame. */
 void print_node_name(FILE *file, const struct report *report, uint32_t node);
 void print_row_name(FILE *file, const struct report *report, const struct view_row *row);

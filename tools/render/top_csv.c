@@ -37,9 +37,14 @@ static void put_traceback(struct csv *csv, const struct report *report, uint32_t
 {
     struct memory memory;
     memory_open(&memory);
-    for (uint32_t at = node; at; at = report->trace.nodes[at].parent)
-        fprintf(memory.file, "%s%s:%u", at == node ? "" : ";", report_file(report, at),
+    const char *separator = "";
+    for (uint32_t at = node; at; at = report->trace.nodes[at].parent) {
+        if (report->trace.nodes[at].native)
+            continue;
+        fprintf(memory.file, "%s%s:%u", separator, report_file(report, at),
             report->trace.nodes[at].line);
+        separator = ";";
+    }
     put_memory(csv, &memory);
 }
 

@@ -12,11 +12,15 @@
 static void put_frame(struct json *json, const struct report *report, uint32_t node)
 {
     json_open(json, NULL, '{');
-    json_place(json, report, node);
+    if (report->trace.nodes[node].native)
+        json_native(json, report, report->trace.nodes[node].native);
+    else
+        json_place(json, report, node);
     json_close(json, '}');
 }
 
-void json_traceback(struct json *json, const struct report *report, uint32_t leaf)
+static void put_stack(struct json *json, const struct report *report, uint32_t leaf,
+    const char *name, bool with_natives)
 {
     const struct trace_node *nodes = report->trace.nodes;
     size_t depth = 0;
@@ -27,11 +31,17 @@ void json_traceback(struct json *json, const struct report *report, uint32_t lea
         abort();
     for (uint32_t node = leaf, i = 0; node; node = nodes[node].parent)
         stack[i++] = node;
-    json_open(json, "traceback", '[');
-    while (depth)
-        put_frame(json, report, stack[--depth]);
+    json_open(json, name, '[');
+    while (depth--)
+        if (with_natives || !nodes[stack[depth]].native)
+            put_frame(json, report, stack[depth]);
     json_close(json, ']');
     free(stack);
+}
+
+void json_traceback(struct json *json, const struct report *report, uint32_t leaf)
+{
+    put_stack(json, report, leaf, "traceback", false);
 }
 
 static void put_thread(struct json *json, const struct trace *trace, const struct trace_site *site)
@@ -53,8 +63,10 @@ static void put_frames(struct json *json, const struct report *report, const str
     }
     if ((row->node || site->native) && report->options.view.key == VIEW_TRACEBACK) {
         json_traceback(json, report, row->node);
-        if (site->native)
+        if (site->native) {
             json_native(json, report, site->native);
+            put_stack(json, report, row->node, "stack", true);
+        }
         return;
     }
     json_frame(json, report, row->node);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "render/escape.h"
+#include "render/export.h"
 #include "render/packages.h"
 
 const char *const top_rest_names[VIEW_RESTS] = {
@@ -107,27 +108,24 @@ void print_row_source(FILE *file, const struct report *report, const struct view
     fputc('\n', file);
 }
 
-/* The older frames, from `node` on. */
-static void print_left_out(FILE *file, const struct report *report, uint32_t node)
+static void print_python_frame(FILE *file, const struct report *report, uint32_t node)
 {
-    const struct trace *trace = &report->trace;
-    struct packages packages = {0};
-    for (; node; node = trace->nodes[node].parent)
-        packages_add(
-            &packages, trace->strings[trace->functions[trace->nodes[node].function].file].data);
-    fputs("  ", file);
-    packages_print(file, &packages);
+    fputs("  File \"", file);
+    print_name(file, report_file(report, node));
+    fprintf(file, "\", line %u, in ", report->trace.nodes[node].line);
+    print_name(file, report_function(report, node));
     fputc('\n', file);
 }
 
 static void print_frame(FILE *file, const struct report *report, uint32_t node)
 {
     struct source_text source = sources_of_node(report->sources, node);
-    fputs("  File \"", file);
-    print_name(file, report_file(report, node));
-    fprintf(file, "\", line %u, in ", report->trace.nodes[node].line);
-    print_name(file, report_function(report, node));
-    fputc('\n', file);
+    if (report->trace.nodes[node].native) {
+        fputs("  Native ", file);
+        print_native_frame(file, report, node, true);
+        fputc('\n', file);
+    } else
+        print_python_frame(file, report, node);
     if (source.text) {
         fputs("    ", file);
         print_escaped(file, source.text, source.size);
@@ -136,30 +134,48 @@ static void print_frame(FILE *file, const struct report *report, uint32_t node)
     }
 }
 
-static void print_traceback(FILE *file, const struct report *report, uint32_t leaf)
+/* Frames in a row that are not shown. */
+static void print_left_out(
+    FILE *file, const struct report *report, const uint32_t *stack, size_t depth)
+{
+    const struct trace *trace = &report->trace;
+    struct packages packages = {0};
+    for (size_t i = 0; i < depth; i++) {
+        const struct trace_node *node = &trace->nodes[stack[i]];
+        packages_add(&packages, node->native ? report_library(report, stack[i])
+                                             : trace->strings[trace->functions[node->function].file].data);
+    }
+    fputs("  ", file);
+    packages_print(file, &packages);
+    fputc('\n', file);
+}
+
+/* Of Python frames and of native ones as many as --frames says, the most recent of each. */
+static void print_frames(
+    FILE *file, const struct report *report, const uint32_t *stack, size_t depth)
 {
     const struct trace_node *nodes = report->trace.nodes;
-    uint32_t stack[256];
-    size_t depth = 0, shown = report->options.frames;
-    for (uint32_t node = leaf; node; node = nodes[node].parent)
-        depth++;
-    if (shown == 0 || shown > depth)
-        shown = depth;
-    uint32_t node = leaf;
-    for (size_t i = 0; i < shown; i++)
-        node = nodes[node].parent;
-    if (node)
-        print_left_out(file, report, node);
-    while (shown) { /* from the oldest on, as many at a time as there is room for */
-        size_t many = shown < 256 ? shown : 256, skip = shown - many;
-        for (node = leaf; skip; skip--)
-            node = nodes[node].parent;
-        for (size_t i = 0; i < many; i++, node = nodes[node].parent)
-            stack[i] = node;
-        for (size_t i = many; i-- > 0;)
-            print_frame(file, report, stack[i]);
-        shown -= many;
+    size_t limit = report->options.frames, left[2] = {0}, end = depth;
+    for (size_t i = 0; i < depth; i++)
+        left[nodes[stack[i]].native != 0]++;
+    for (size_t i = depth; i-- > 0;) {
+        if (limit && left[nodes[stack[i]].native != 0]-- > limit)
+            continue;
+        if (i + 1 < end)
+            print_left_out(file, report, stack + i + 1, end - i - 1);
+        print_frame(file, report, stack[i]);
+        end = i;
     }
+    if (end)
+        print_left_out(file, report, stack, end);
+}
+
+void print_whole_stack(FILE *file, const struct report *report, const struct view_row *row)
+{
+    struct export_stack stack = {0};
+    export_stack_of(&stack, &report->trace, row->node);
+    print_frames(file, report, stack.nodes, stack.depth);
+    export_stack_free(&stack);
 }
 
 /* Beside what a process allocated itself. */
@@ -169,26 +185,6 @@ static void print_inherited(FILE *file, const struct report *report, const struc
     if (row->inherited)
         fprintf(file, ", %s inherited",
             format_size(size, row->inherited, report->options.units));
-}
-
-/* The native caller lies below the innermost Python frame. */
-void print_whole_stack(FILE *file, const struct report *report, const struct view_row *row)
-{
-    const struct trace *trace = &report->trace;
-    uint32_t native = trace->sites[row->site].native;
-    print_traceback(file, report, row->node);
-    if (!native)
-        return;
-    fputs("  Native ", file);
-    print_native_name(file, report, native);
-    const struct trace_native *at = &trace->natives[native];
-    if (at->line) {
-        fputs(" (", file);
-        print_name(file, trace->strings[at->file].data);
-        fprintf(file, ":%u)", at->line);
-    } else if (at->function)
-        fprintf(file, "+0x%" PRIx64, at->offset);
-    fputc('\n', file);
 }
 
 static void print_row(FILE *file, const struct report *report, const struct view *view, size_t i)

@@ -119,7 +119,8 @@ static void print_frame(struct painter *painter, const struct tree_node *node)
     enum paint paint = yours ? PAINT_BOLD : PAINT_NONE;
     fputs(look_paint(&painter->look, paint), painter->file);
     print_node_name(painter->file, report, node->node);
-    if (node->node && report->options.view.key == VIEW_LINENO) {
+    if (node->node && report->options.view.key == VIEW_LINENO &&
+        !report->trace.nodes[node->node].native) {
         fputc(' ', painter->file);
         print_name(painter->file, report_function(report, node->node));
     }

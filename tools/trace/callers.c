@@ -82,8 +82,8 @@ uint32_t *callers_find(const struct trace *trace, char **mine, size_t n_mine, st
         outermost[i] = node->parent ? outermost[node->parent] : file;
         if (classes[file] == CLASS_UNKNOWN)
             classes[file] = (unsigned char)classify(trace->strings[file].data, mine, n_mine);
-        bool yours = classes[file] == CLASS_MINE ||
-                     (classes[file] == CLASS_PROGRAM_TEXT && outermost[i] == file);
+        bool yours = !node->native && (classes[file] == CLASS_MINE ||
+                     (classes[file] == CLASS_PROGRAM_TEXT && outermost[i] == file));
         callers[i] = yours ? i : callers[node->parent];
     }
     return callers;

@@ -178,7 +178,7 @@ bool *filter_sites(const struct filter *filter, const struct trace *trace, struc
         const struct trace_site *site = &trace->sites[i];
         bool domain =
             filter->domains ? filter->domains >> site->domain & 1 : domain_is_live(site->domain);
-        selected[i] = domain && threads[site->thread] && (!nodes || nodes[site->node]);
+        selected[i] = domain && threads[site->thread] && (!nodes || nodes[filter->all_frames ? site->stack : site->node]);
     }
     return selected;
 }

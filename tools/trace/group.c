@@ -135,18 +135,30 @@ static uint32_t stack_number(struct group *group, uint32_t node)
     return group->stacks[node];
 }
 
+/* In place of the module of a native frame. */
+static uint64_t library_number(struct group *group, uint32_t native)
+{
+    const char *library = natives_library(group->trace, native);
+    return library ? modules_of_library(group->modules, library) : 0;
+}
+
 uint64_t group_key_of_node(struct group *group, uint32_t node)
 {
     const struct trace_function *function =
         &group->trace->functions[group->trace->nodes[node].function];
+    uint32_t native = group->trace->nodes[node].native;
     switch (group->key) {
     case VIEW_FILENAME:
         return canonical(group, function->file);
     case VIEW_FUNCTION:
         return (uint64_t)canonical(group, function->file) << 32 | canonical(group, function->name);
     case VIEW_MODULE:
+        if (native)
+            return library_number(group, native);
         return node ? modules_of_file(group->modules, function->file)->module : 0;
     case VIEW_PACKAGE:
+        if (native)
+            return library_number(group, native);
         return node ? modules_of_file(group->modules, function->file)->package : 0;
     case VIEW_TRACEBACK:
         return stack_number(group, node);
@@ -182,10 +194,8 @@ static uint32_t native_number(struct group *group, uint32_t native)
 
 uint64_t group_key_of_native(struct group *group, uint64_t stack, uint32_t native)
 {
-    if (group->key == VIEW_MODULE) {
-        const char *library = natives_library(group->trace, native);
-        return library ? modules_of_library(group->modules, library) : 0;
-    }
+    if (group->key == VIEW_MODULE)
+        return library_number(group, native);
     uint64_t key = stack << 32 | native_number(group, native);
     return number_of(&group->pair_numbers, key, &group->n_pairs);
 }

@@ -30,7 +30,7 @@ const char *natives_name(
     if (!native)
         snprintf(buffer, size, NATIVE_NONE);
     else if (!library && key == VIEW_NATIVE_FRAME)
-        snprintf(buffer, size, "code of no library");
+        snprintf(buffer, size, NATIVE_NOWHERE);
     else if (!library)
         snprintf(buffer, size, "0x%" PRIx64, address);
     else if (function)

@@ -10,6 +10,7 @@
 #include "trace/view.h"
 
 #define NATIVE_NONE "no native frame"
+#define NATIVE_NOWHERE "code of no library"
 
 enum { NATIVE_NAME = 1024 }; /* room for a name; longer ones are cut */
 

@@ -138,7 +138,7 @@ static void add_site(struct builder *builder, uint32_t site)
     const struct trace_site *at = &builder->trace->sites[site];
     struct tree *tree = builder->maker.tree;
     struct view_amount amount = view_amount_of_site(&tree->view, site);
-    uint32_t stack = builder->callers ? builder->callers[at->node] : at->node;
+    uint32_t stack = builder->callers ? builder->callers[at->node] : at->stack;
     if (!tree->view.sites[site] || view_amount_is_zero(&amount))
         return;
     uint32_t root = root_of_site(builder, at);

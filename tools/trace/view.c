@@ -202,8 +202,9 @@ static void add_site(struct maker *maker, uint32_t site, const struct view_amoun
         add_to_row(maker, group_key_of_native(maker->group, 0, at->native), 0, site, amount);
         return;
     case VIEW_TRACEBACK: {
-        uint64_t stack = group_key_of_node(maker->group, node);
-        add_to_row(maker, group_key_of_native(maker->group, stack, at->native), node, site, amount);
+        uint64_t stack = group_key_of_node(maker->group, at->stack);
+        uint64_t key = group_key_of_native(maker->group, stack, at->native);
+        add_to_row(maker, key, at->stack, site, amount);
         return;
     }
     case VIEW_MODULE:

@@ -55,13 +55,15 @@ static void make_trace(void)
     for (uint32_t i = 1; i <= FUNCTIONS; i++)
         functions[i] = (struct trace_function){1 + below(3), 4 + below(3), 1};
     for (uint32_t i = 1; i <= NODES; i++)
-        nodes[i] = (struct trace_node){below(i), 1 + below(FUNCTIONS), 1 + below(2)};
+        nodes[i] = (struct trace_node){below(i), 1 + below(FUNCTIONS), 1 + below(2), 0};
     for (uint32_t i = 1; i <= THREADS; i++)
         threads[i].process = 1 + below(PROCESSES);
     for (uint32_t i = 1; i <= SITES; i++) {
         uint32_t thread = below(THREADS + 1);
         uint32_t process = thread ? threads[thread].process : 1 + below(PROCESSES);
-        sites[i] = (struct trace_site){process, thread, (int)below(4), below(NODES + 1), 0};
+        uint32_t node, domain = below(4);
+        node = below(NODES + 1);
+        sites[i] = (struct trace_site){process, thread, (int)domain, node, 0, node};
         rows[i - 1] = (struct trace_row){i, 0, below(1000), below(9), 1000 + below(50), below(70), 0, 0};
     }
 }

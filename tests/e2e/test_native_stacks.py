@@ -1,0 +1,118 @@
+"""`run --native`: whole native stacks, in their places between the Python frames."""
+import pytest
+import support
+from test_native import build, has_symbols
+
+pytestmark = pytest.mark.skipif(not has_symbols(), reason="memtrace was built without libdw")
+
+NATIVE = ["--native", "--symbolize"]
+
+
+def names(row, *libraries):
+    """The functions of a row's stack, Python's and those of the libraries, outermost first."""
+    found = []
+    for frame in row.get("stack") or row["traceback"]:
+        native = frame.get("native_frame")
+        if not native:
+            found.append(frame["function"].rpartition(".")[2])
+        elif not libraries or native.get("library") in libraries:
+            found.append(native.get("function"))
+    return found
+
+
+def stacks(traced, trace, *libraries):
+    """{size of a block: its stack}"""
+    return {row["size"] // row["count"]: names(row, *libraries)
+            for row in traced.rows(trace, "--domain", "malloc", key="traceback")}
+
+
+@pytest.fixture(scope="session")
+def layers(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("layers"), "liblayers.so",
+                 support.PROGRAMS / "layers.c", "-fPIC", "-shared", "-pthread")
+
+
+PYTHON = """
+import ctypes, threading
+layers = ctypes.CDLL(%r)
+layers.outer.argtypes = [ctypes.c_size_t]
+layers.in_a_large_frame.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
+Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
+
+def leaf(size):
+    layers.outer(size)
+    return 1
+
+@Callback
+def back(size):
+    return leaf(60000 + size)
+
+@Callback
+def twice(size):
+    layers.call_back(back, size)
+    return leaf(80000 + size)
+
+def sort():
+    sorted([1], key=lambda value: leaf(70000))
+
+def generate():
+    yield leaf(71000)
+
+class Made:
+    def __init__(self):
+        leaf(72000)
+
+def recurse(depth):
+    return recurse(depth - 1) if depth else leaf(73000)
+
+def run():
+    leaf(50000)
+    layers.call_back(back, 1)
+    layers.call_back(twice, 2)
+    sort()
+    list(generate())
+    Made()
+    recurse(3)
+    leaf(50001)
+    layers.in_a_large_frame(51016, 16)
+    layers.in_a_large_frame(55000, 4000)
+    layers.in_a_large_frame(51400, 400)
+    layers.in_an_aligned_frame(52000)
+    layers.call_back_in_a_thread(back, 3)
+    thread = threading.Thread(target=leaf, args=(53000,))
+    thread.start()
+    thread.join()
+
+run()
+"""
+
+IN_C = ["outer", "middle", "inner"]
+BACK = ["call_back", "through"]
+RUN = ["<module>", "run"]
+
+
+def test_between_python_frames(traced, layers):
+    """Every way from Python into C and back."""
+    trace = traced.script(PYTHON % str(layers), options=NATIVE).trace
+    traced.assert_sound(trace)
+    found = stacks(traced, trace, "liblayers.so")
+    leaf = ["leaf"] + IN_C
+    for size, stack in {
+            50000: RUN + leaf,
+            50001: RUN + leaf,
+            60001: RUN + BACK + ["back"] + leaf,
+            60002: RUN + BACK + ["twice"] + BACK + ["back"] + leaf,
+            80002: RUN + BACK + ["twice"] + leaf,
+            70000: RUN + ["sort", "<lambda>"] + leaf,
+            71000: RUN + ["generate"] + leaf,
+            72000: RUN + ["__init__"] + leaf,
+            73000: RUN + 4 * ["recurse"] + leaf,
+            51016: RUN + ["in_a_large_frame"] + IN_C,
+            55000: RUN + ["in_a_large_frame"] + IN_C,
+            51400: RUN + ["in_a_large_frame"] + IN_C,
+            52000: RUN + ["in_an_aligned_frame"] + IN_C,
+            40003: ["worker"] + IN_C,
+            60003: ["back"] + leaf,
+            53000: ["_bootstrap", "_bootstrap_inner", "run"] + leaf,
+    }.items():
+        assert found.get(size) == stack, (size, found.get(size), stack)
