@@ -77,15 +77,15 @@ static bool spin(struct thread *thread, uint64_t count)
 
 /* ---- gaps ---- */
 
-/* The collector's clock, plus 1, when a thread last gave it up: the others need not wait too. */
+/* The collector's progress, plus 1, when a thread last gave it up: the others need not wait too. */
 static _Atomic uint64_t stood_still;
 
 /* From here on each event that finds no room is lost at once. */
-static bool begin_gap(struct thread *thread, uint64_t clock)
+static bool begin_gap(struct thread *thread, uint64_t progress)
 {
     thread->in_gap = true;
     thread->limit = 0; /* every event asks ring_wait */
-    if (atomic_exchange(&stood_still, clock + 1) != clock + 1) {
+    if (atomic_exchange(&stood_still, progress + 1) != progress + 1) {
         sys_complain("the collector stands still: events are lost until it goes on, "
                      "the program goes on now",
             NULL);
@@ -151,23 +151,23 @@ static uint64_t nap(struct thread *thread)
 /* The collector clears `waiting` and wakes us when it has made room. */
 static bool sleep_for_room(struct thread *thread, uint64_t count)
 {
-    uint64_t still = 0, clock = atomic_load(&session.control->clock_us);
+    uint64_t still = 0, progress = session_progress();
     for (;;) {
         atomic_store(&thread->ring->waiting, 1);
         if (refill(thread, count)) {
             atomic_store(&thread->ring->waiting, 0);
             return true;
         }
-        uint64_t slept = nap(thread), now = atomic_load(&session.control->clock_us);
-        still = now == clock || thread->impatient ? still + slept : 0;
-        clock = now;
+        uint64_t slept = nap(thread), now = session_progress();
+        still = now == progress || thread->impatient ? still + slept : 0;
+        progress = now;
         if ((still || atomic_load(&session.control->state) != MT_STATE_RUNNING) &&
             collector_is_gone()) {
             return false;
         }
         if (still >= (thread->impatient ? IMPATIENCE_MS : PATIENCE_MS) ||
-            (still && atomic_load(&stood_still) == clock + 1)) {
-            return begin_gap(thread, clock);
+            (still && atomic_load(&stood_still) == progress + 1)) {
+            return begin_gap(thread, progress);
         }
     }
 }

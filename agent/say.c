@@ -62,7 +62,7 @@ static bool collector_is_there(uint64_t still_ms)
 
 static bool wait_for_answer(struct thread *thread, uint32_t question)
 {
-    uint64_t still_ms = 0, clock = atomic_load(&session.control->clock_us);
+    uint64_t still_ms = 0, progress = session_progress();
     uint32_t seen;
     for (unsigned i = 0; i < SPINS && !is_answered(thread, question); i++) {
 #if defined(__x86_64__)
@@ -70,13 +70,13 @@ static bool wait_for_answer(struct thread *thread, uint32_t question)
 #endif
     }
     while ((seen = atomic_load(&thread->ring->answered)) != question) {
-        uint64_t now = atomic_load(&session.control->clock_us);
+        uint64_t now = session_progress();
         if (!collector_is_there(still_ms)) {
             return false;
         }
         sys_wait(&thread->ring->answered, seen, WAIT_MS);
-        still_ms = now == clock ? still_ms + WAIT_MS : 0;
-        clock = now;
+        still_ms = now == progress ? still_ms + WAIT_MS : 0;
+        progress = now;
     }
     return true;
 }

@@ -51,6 +51,11 @@ void session_forked(void);
 bool session_path(char path[SESSION_PATH_MAX], const char *name);
 /* A variable of the environment, NULL if it is not there. */
 const char *session_variable(const char *name);
+/* Grows while the collector does anything, however slowly. */
+static inline uint64_t session_progress(void)
+{
+    return atomic_load(&session.control->clock_us) + atomic_load(&session.control->work);
+}
 /* At the end of the program: says so if the collector died and nobody has noticed. */
 void session_check_collector(void);
 

@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 5u
+#define MT_RING_VERSION 6u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -73,6 +73,9 @@ struct mt_control {
                                                the collector lives, at most every millisecond */
     _Alignas(64) _Atomic uint32_t slots_used;
     _Atomic uint32_t images_used; /* numbers given to program images, from 1 */
+    /* Grows with each ring that the collector takes from and each process that it samples: where it
+       gets little of a processor clock_us may not move for long. */
+    _Atomic uint64_t work;
     /* A mark from outside the traced programs (`memtrace mark`): whoever takes the box from EMPTY
        to CLAIMED writes the name and posts it; the collector empties it. */
     _Alignas(64) _Atomic uint32_t mark_state; /* enum mt_box_state */

@@ -134,6 +134,7 @@ uint64_t rings_drain(struct collector *collector, const struct image *only)
             drain_ring(collector, &collector->accounts, ring, &images_events, BATCH_WORDS);
         if (taken) {
             publish_tail(ring);
+            shared_work(&collector->shared);
         }
         total += taken;
     }

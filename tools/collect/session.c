@@ -79,6 +79,7 @@ static void sample_all(struct collector *collector)
         struct image *image = collector->living[i];
         if (image->announced && !image->finished) {
             sampler_take(collector, image);
+            shared_work(&collector->shared);
         }
     }
 }

@@ -34,6 +34,8 @@ struct mt_control *shared_map_living(const char *directory);
 void shared_unmap_control(struct mt_control *control);
 /* Calls `each` for every directory that may be a session of this user's. */
 void shared_each(void (*each)(void *context, const char *directory), void *context);
+/* Tells agents that wait that something is being done (struct mt_control, work). */
+void shared_work(const struct shared *shared);
 /* Maps the ring of a slot that is ready, and says how many bytes of data it has; NULL if it cannot
    be. */
 struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot, uint64_t *bytes);
