@@ -72,6 +72,7 @@ __attribute__((constructor)) static void start(void)
     }
     __register_atfork(before_fork, after_fork, child_of_fork, &__dso_handle);
     thread_setup();
+    python_find_current();
     python_complain();
     if (!hooks_malloc_is_first()) {
         sys_complain("this program brings a malloc of its own: what that does not ask another "

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "elfsym.h"
+#include "fast.h"
 #include "hooks.h"
 #include "late.h"
 #include "nested.h"
@@ -141,6 +142,14 @@ static __attribute__((noinline)) void look_for_hooks(const void *address)
     }
 }
 
+/* An event as nearly all are (fast.h): the interpreter's own calls are looked at more closely, and
+   every one while an interpreter may still come. */
+FAST bool is_plain(struct caller caller)
+{
+    return fast_may_enter() && __builtin_expect(!python_calls(caller.address), 1) &&
+           __builtin_expect(late_is_over(), 1);
+}
+
 static __attribute__((noinline)) void *allocate(size_t size, struct caller caller)
 {
     struct nested outer;
@@ -158,7 +167,21 @@ static __attribute__((noinline)) void *allocate(size_t size, struct caller calle
 
 void *malloc(size_t size)
 {
-    return is_ready() ? allocate(size, NATIVE_CALLER) : malloc_otherwise(size);
+    if (!is_ready()) {
+        return malloc_otherwise(size);
+    }
+    struct caller caller = NATIVE_CALLER;
+    if (!is_plain(caller)) {
+        return allocate(size, caller);
+    }
+    fast_below(BELOW_NATIVE);
+    void *address = next.malloc(size);
+    fast_record();
+    if (!fast_native_alloc(address, size, caller)) {
+        trace_native_alloc(address, size, caller);
+    }
+    fast_leave();
+    return address;
 }
 
 static __attribute__((noinline)) void *allocate_zeroed(
@@ -179,7 +202,21 @@ static __attribute__((noinline)) void *allocate_zeroed(
 
 void *calloc(size_t count, size_t size)
 {
-    return is_ready() ? allocate_zeroed(count, size, NATIVE_CALLER) : calloc_otherwise(count, size);
+    if (!is_ready()) {
+        return calloc_otherwise(count, size);
+    }
+    struct caller caller = NATIVE_CALLER;
+    if (!is_plain(caller)) {
+        return allocate_zeroed(count, size, caller);
+    }
+    fast_below(BELOW_NATIVE);
+    void *address = next.calloc(count, size);
+    fast_record();
+    if (!fast_native_alloc(address, count * size, caller)) {
+        trace_native_alloc(address, count * size, caller);
+    }
+    fast_leave();
+    return address;
 }
 
 /* The block as the trace knows it. */
@@ -231,7 +268,25 @@ static __attribute__((noinline)) void *reallocate(void *old, size_t size, struct
 
 void *realloc(void *old, size_t size)
 {
-    return is_ready() ? reallocate(old, size, NATIVE_CALLER) : realloc_otherwise(old, size);
+    if (!is_ready()) {
+        return realloc_otherwise(old, size);
+    }
+    struct caller caller = NATIVE_CALLER;
+    if (!is_plain(caller) || !size) {
+        return reallocate(old, size, caller);
+    }
+    fast_record();
+    if (!fast_move_begin(old)) {
+        trace_move_begin(old);
+    }
+    fast_below(BELOW_NATIVE);
+    void *address = next.realloc(old, size);
+    fast_record();
+    if (!fast_native_move_end(old, address, size, caller)) {
+        trace_native_move_end(old, address, size, caller);
+    }
+    fast_leave();
+    return address;
 }
 
 void *reallocarray(void *old, size_t count, size_t size)
@@ -256,9 +311,8 @@ void *reallocarray(void *old, size_t count, size_t size)
     return entry == ENTRY_NONE ? next.realloc(old, total) : move(old, total, caller, entry, &outer);
 }
 
-static inline void release(void *address, struct caller caller)
+static __attribute__((noinline)) void slow_release(void *address, struct caller caller)
 {
-    native_note_free(caller);
     struct nested outer;
     enum entry entry = address ? enter(&outer, caller) : ENTRY_NONE;
     if (entry == ENTRY_NONE) {
@@ -275,6 +329,22 @@ static inline void release(void *address, struct caller caller)
     trace_below(BELOW_NOTHING);
     nested_or_outermost_leave(entry, &outer);
     late_freed(caller);
+}
+
+FAST void release(void *address, struct caller caller)
+{
+    native_note_free(caller);
+    if (__builtin_expect(!address, 0) || !is_plain(caller)) {
+        slow_release(address, caller);
+        return;
+    }
+    fast_record();
+    if (!fast_free(address)) {
+        trace_free(address);
+    }
+    fast_below(BELOW_NATIVE);
+    next.free(address);
+    fast_leave();
 }
 
 void free(void *address)

@@ -7,6 +7,7 @@
  * ours still knows what is below itself.
  */
 #include "elfsym.h"
+#include "fast.h"
 #include "intern.h"
 #include "layers.h"
 #include "nested.h"
@@ -52,9 +53,9 @@ static bool has_debug_layer(uintptr_t address)
 
 /* What was recorded for a block that the interpreter calls `address`: it is that no more.  NULL if
    it never was. */
-static const void *recorded_as(const void *address, enum mt_domain domain)
+static __attribute__((noinline)) const void *raw_recorded_as(const void *address)
 {
-    if (domain != MT_DOMAIN_RAW || !address) {
+    if (!address) {
         return address;
     }
     if (rawblocks_take(address, RAWBLOCK_BOOKS)) {
@@ -63,6 +64,11 @@ static const void *recorded_as(const void *address, enum mt_domain domain)
     const void *base = (const char *)address - LAYERS_DEBUG_BYTES;
     bool is_base = has_debug_layer((uintptr_t)address) && rawblocks_take(base, RAWBLOCK_UNHOOKED);
     return is_base ? base : address;
+}
+
+FAST const void *recorded_as(const void *address, enum mt_domain domain)
+{
+    return domain == MT_DOMAIN_RAW ? raw_recorded_as(address) : address;
 }
 
 /* A new raw block: what was noted of one that has been in its place is over. */
@@ -139,9 +145,11 @@ static void nested_free(const struct allocator *below, void *address, enum mt_do
     trace_below(outer);
 }
 
-static inline void *hook_malloc(void *context, size_t size, enum mt_domain domain)
+/* ---- an event, whatever is the case ---- */
+
+static __attribute__((noinline)) void *slow_malloc(
+    const struct allocator *below, size_t size, enum mt_domain domain)
 {
-    const struct allocator *below = context;
     if (!trace_enter()) {
         return nested_malloc(below, size, domain);
     }
@@ -155,9 +163,9 @@ static inline void *hook_malloc(void *context, size_t size, enum mt_domain domai
     return address;
 }
 
-static inline void *hook_calloc(void *context, size_t count, size_t size, enum mt_domain domain)
+static __attribute__((noinline)) void *slow_calloc(
+    const struct allocator *below, size_t count, size_t size, enum mt_domain domain)
 {
-    const struct allocator *below = context;
     if (!trace_enter()) {
         return nested_calloc(below, count, size, domain);
     }
@@ -171,9 +179,9 @@ static inline void *hook_calloc(void *context, size_t count, size_t size, enum m
     return address;
 }
 
-static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_domain domain)
+static __attribute__((noinline)) void *slow_realloc(
+    const struct allocator *below, void *old, size_t size, enum mt_domain domain)
 {
-    const struct allocator *below = context;
     if (!trace_enter()) {
         return nested_realloc(below, old, size, domain);
     }
@@ -190,30 +198,9 @@ static inline void *hook_realloc(void *context, void *old, size_t size, enum mt_
     return address;
 }
 
-/* Without a GIL the type lies behind the 16 bytes that every block has: no further than the end of
-   the allocator's segment. */
-#define SEGMENT_SHIFT 25
-static inline bool has_type(uintptr_t object)
+static __attribute__((noinline)) void slow_free(
+    const struct allocator *below, void *address, enum mt_domain domain)
 {
-    return !python.offsets.free_threaded || (object ^ (object + 31)) >> SEGMENT_SHIFT == 0;
-}
-
-/* Code objects are freed through here: a new one at the same address is another. */
-static inline void note_code(const void *address)
-{
-    uintptr_t object = (uintptr_t)address;
-    if (python.known && object % 16 == 0 && has_type(object)
-        && peek64(object + (uintptr_t)python.offsets.object_type) == python.code_type) {
-        intern_code_dies(object);
-    }
-}
-
-static inline void hook_free(void *context, void *address, enum mt_domain domain)
-{
-    const struct allocator *below = context;
-    if (domain == MT_DOMAIN_OBJ && address) {
-        note_code(address);
-    }
     if (!address || !trace_enter()) {
         nested_free(below, address, domain);
         return;
@@ -228,32 +215,150 @@ static inline void hook_free(void *context, void *address, enum mt_domain domain
     trace_leave();
 }
 
-#define HOOKS_OF(name, domain)                                                                     \
-    static void *name##_malloc(void *context, size_t size)                                         \
-    {                                                                                              \
-        return hook_malloc(context, size, domain);                                                 \
-    }                                                                                              \
-    static void *name##_calloc(void *context, size_t count, size_t size)                           \
-    {                                                                                              \
-        return hook_calloc(context, count, size, domain);                                          \
-    }                                                                                              \
-    static void *name##_realloc(void *context, void *old, size_t size)                             \
-    {                                                                                              \
-        return hook_realloc(context, old, size, domain);                                           \
-    }                                                                                              \
+/* ---- the hooks: an event as nearly all are (fast.h) ---- */
+
+FAST void *hook_malloc(void *context, size_t size, enum mt_domain domain, enum py_mark_kind kind)
+{
+    const struct allocator *below = context;
+    if (!fast_may_enter()) {
+        return slow_malloc(below, size, domain);
+    }
+    fast_below(BELOW_PYTHON);
+    void *address = below->malloc(below->context, size);
+    fast_record();
+    note_new(address, domain);
+    if (!fast_alloc(address, size, domain, kind)) {
+        trace_alloc(address, size, domain);
+    }
+    fast_leave();
+    return address;
+}
+
+FAST void *hook_calloc(
+    void *context, size_t count, size_t size, enum mt_domain domain, enum py_mark_kind kind)
+{
+    const struct allocator *below = context;
+    if (!fast_may_enter()) {
+        return slow_calloc(below, count, size, domain);
+    }
+    fast_below(BELOW_PYTHON);
+    void *address = below->calloc(below->context, count, size);
+    fast_record();
+    note_new(address, domain);
+    if (!fast_alloc(address, count * size, domain, kind)) {
+        trace_alloc(address, count * size, domain);
+    }
+    fast_leave();
+    return address;
+}
+
+FAST void *hook_realloc(
+    void *context, void *old, size_t size, enum mt_domain domain, enum py_mark_kind kind)
+{
+    const struct allocator *below = context;
+    if (!fast_may_enter()) {
+        return slow_realloc(below, old, size, domain);
+    }
+    fast_record();
+    const void *recorded = recorded_as(old, domain);
+    if (!fast_move_begin(recorded)) {
+        trace_move_begin(recorded);
+    }
+    thread_self.moving = (uintptr_t)recorded;
+    fast_below(old ? BELOW_MOVE : BELOW_PYTHON);
+    void *address = below->realloc(below->context, old, size);
+    fast_record();
+    note_new(address, domain);
+    if (!fast_move_end(recorded, address, size, domain, kind)) {
+        trace_move_end(recorded, address, size, domain);
+    }
+    fast_leave();
+    return address;
+}
+
+/* Without a GIL the type lies behind the 16 bytes that every block has: no further than the end of
+   the allocator's segment. */
+#define SEGMENT_SHIFT 25
+static inline bool has_type(uintptr_t object)
+{
+    return !python.offsets.free_threaded || (object ^ (object + 31)) >> SEGMENT_SHIFT == 0;
+}
+
+/* Code objects are freed through here: a new one at the same address is another. */
+static inline void note_code(const void *address)
+{
+    uintptr_t object = (uintptr_t)address;
+    if (object % 16 == 0 && has_type(object)
+        && peek64(object + (uintptr_t)python.offsets.object_type) == python.code_type) {
+        intern_code_dies(object);
+    }
+}
+
+FAST void hook_free(void *context, void *address, enum mt_domain domain)
+{
+    const struct allocator *below = context;
+    if (domain == MT_DOMAIN_OBJ && address) {
+        note_code(address);
+    }
+    if (__builtin_expect(!address, 0) || !fast_may_enter()) {
+        slow_free(below, address, domain);
+        return;
+    }
+    fast_record();
+    const void *recorded = recorded_as(address, domain);
+    if (!fast_free(recorded)) {
+        trace_free(recorded);
+    }
+    thread_self.moving = (uintptr_t)recorded;
+    fast_below(BELOW_MOVE);
+    below->free(below->context, address);
+    fast_leave();
+}
+
+#define HOOK_FREE(name, domain)                                                                    \
     static void name##_free(void *context, void *address)                                          \
     {                                                                                              \
         hook_free(context, address, domain);                                                       \
     }
 
-HOOKS_OF(raw, MT_DOMAIN_RAW)
-HOOKS_OF(mem, MT_DOMAIN_MEM)
-HOOKS_OF(obj, MT_DOMAIN_OBJ)
+HOOK_FREE(raw, MT_DOMAIN_RAW)
+HOOK_FREE(mem, MT_DOMAIN_MEM)
+HOOK_FREE(obj, MT_DOMAIN_OBJ)
 
-static const struct allocator hooks[3] = {
-    {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free},
-    {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free},
-    {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
+/* One set for each way to mark activations, so that none asks which it is. */
+#define HOOKS_OF(name, domain, way, kind)                                                          \
+    static void *name##_malloc_##way(void *context, size_t size)                                   \
+    {                                                                                              \
+        return hook_malloc(context, size, domain, kind);                                           \
+    }                                                                                              \
+    static void *name##_calloc_##way(void *context, size_t count, size_t size)                     \
+    {                                                                                              \
+        return hook_calloc(context, count, size, domain, kind);                                    \
+    }                                                                                              \
+    static void *name##_realloc_##way(void *context, void *old, size_t size)                       \
+    {                                                                                              \
+        return hook_realloc(context, old, size, domain, kind);                                     \
+    }
+
+#define HOOK_SET(way, kind)                                                                        \
+    HOOKS_OF(raw, MT_DOMAIN_RAW, way, kind)                                                        \
+    HOOKS_OF(mem, MT_DOMAIN_MEM, way, kind)                                                        \
+    HOOKS_OF(obj, MT_DOMAIN_OBJ, way, kind)
+
+HOOK_SET(none, PY_MARK_NONE)
+HOOK_SET(lines, PY_MARK_TRACE_LINES)
+HOOK_SET(stack, PY_MARK_STACK)
+HOOK_SET(owner, PY_MARK_OWNER)
+
+#define HOOK_TABLE(name, way)                                                                      \
+    {NULL, name##_malloc_##way, name##_calloc_##way, name##_realloc_##way, name##_free}
+#define HOOK_TABLES(way) {HOOK_TABLE(raw, way), HOOK_TABLE(mem, way), HOOK_TABLE(obj, way)}
+
+static const struct allocator hooks[][3] = {
+    [PY_MARK_NONE] = HOOK_TABLES(none),
+    [PY_MARK_TRACE_LINES] = HOOK_TABLES(lines),
+    [PY_MARK_STACK] = HOOK_TABLES(stack),
+    [PY_MARK_OWNER] = HOOK_TABLES(owner),
 };
 
 static void *arena_alloc(void *context, size_t size)
@@ -294,7 +399,8 @@ static bool hook_domain(int domain)
     struct allocator top = {0};
     get_allocator(domain, &top);
     struct allocator hook =
-        session.sample_bytes ? *sampled_python_hook(domain, &top) : hooks[domain];
+        session.sample_bytes ? *sampled_python_hook(domain, &top)
+                             : hooks[python.offsets.mark_kind][domain];
     if (layers_reach(&top, &hook)) {
         return false;
     }

@@ -30,7 +30,7 @@ static struct death {
     _Atomic uint64_t number;
     _Atomic uintptr_t address;
 } deaths[DEATHS];
-static _Atomic uint64_t deaths_count;
+_Atomic uint64_t intern_deaths;
 
 static uint64_t mix(uint64_t x)
 {
@@ -55,7 +55,7 @@ bool intern_setup(struct thread *thread)
     thread->codes_capacity = CODES_START;
     thread->codes = sys_map_private(CODES_START * sizeof(struct code));
     thread->n_nodes = 1; /* node 0 is the empty stack */
-    thread->deaths_seen = atomic_load(&deaths_count);
+    thread->deaths_seen = atomic_load(&intern_deaths);
     return thread->nodes && thread->codes;
 }
 
@@ -303,7 +303,7 @@ const struct code *intern_code(struct thread *thread, uintptr_t address)
 
 void intern_code_dies(uintptr_t address)
 {
-    uint64_t number = atomic_fetch_add(&deaths_count, 1) + 1;
+    uint64_t number = atomic_fetch_add(&intern_deaths, 1) + 1;
     struct death *death = &deaths[number % DEATHS];
     atomic_store(&death->number, 0);
     atomic_store(&death->address, address);
@@ -312,12 +312,7 @@ void intern_code_dies(uintptr_t address)
 
 void intern_distrust(void)
 {
-    atomic_fetch_add(&deaths_count, 2 * DEATHS);
-}
-
-bool intern_deaths_pending(const struct thread *thread)
-{
-    return thread->deaths_seen != atomic_load_explicit(&deaths_count, memory_order_acquire);
+    atomic_fetch_add(&intern_deaths, 2 * DEATHS);
 }
 
 static void bury(struct thread *thread, uintptr_t address)
@@ -332,7 +327,7 @@ static void bury(struct thread *thread, uintptr_t address)
 
 __attribute__((noinline)) void intern_bury(struct thread *thread)
 {
-    uint64_t count = atomic_load(&deaths_count);
+    uint64_t count = atomic_load(&intern_deaths);
     while (thread->deaths_seen < count) {
         uint64_t number = thread->deaths_seen + 1;
         struct death *death = &deaths[number % DEATHS];

@@ -6,10 +6,13 @@
 #ifndef AGENT_INTERN_H
 #define AGENT_INTERN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "thread.h"
+
+extern _Atomic uint64_t intern_deaths __attribute__((visibility("hidden"))); /* of codes so far */
 
 bool intern_setup(struct thread *thread);
 void intern_discard(struct thread *thread);
@@ -35,10 +38,15 @@ void intern_distrust(void);
 /* Takes note of codes that died since the thread last looked; true if its cached stack may
    hold one of them and was dropped. */
 void intern_bury(struct thread *thread);
-bool intern_deaths_pending(const struct thread *thread);
+static inline bool intern_deaths_pending(const struct thread *thread);
 
 /* Slow path of intern_is_full. */
 bool intern_count(struct thread *thread, uint32_t more);
+
+static inline bool intern_deaths_pending(const struct thread *thread)
+{
+    return thread->deaths_seen != atomic_load_explicit(&intern_deaths, memory_order_acquire);
+}
 
 static inline bool intern_is_full(struct thread *thread, uint32_t more)
 {

@@ -41,6 +41,13 @@ static inline void late_allocated(struct caller caller)
     }
 }
 
+/* True once there is nothing to look for any more: neither of these two does anything. */
+static inline bool late_is_over(void)
+{
+    int now = atomic_load_explicit(&late, memory_order_relaxed);
+    return now == LATE_NONE || now == LATE_PINNED;
+}
+
 static inline void late_freed(struct caller caller)
 {
     if (__builtin_expect(atomic_load_explicit(&late, memory_order_relaxed) == LATE_FOUND, 0) &&

@@ -46,6 +46,13 @@ static inline struct native_site *native_slot(
     return &thread->native.sites[key >> 56];
 }
 
+static inline bool native_is_at(const struct thread *thread, const struct native_site *site,
+    uint32_t parent, uintptr_t address)
+{
+    uint32_t unloads = atomic_load_explicit(&native_unloads, memory_order_relaxed);
+    return site->address == address && site->parent == parent && thread->native.unloads == unloads;
+}
+
 /* The node of `caller` on top of the Python stack `parent`. */
 static inline uint32_t native_node(struct thread *thread, uint32_t parent, struct caller caller)
 {
@@ -53,10 +60,7 @@ static inline uint32_t native_node(struct thread *thread, uint32_t parent, struc
         return native_find(thread, parent, caller);
     }
     const struct native_site *site = native_slot(thread, parent, caller.address);
-    uint32_t unloads = atomic_load_explicit(&native_unloads, memory_order_relaxed);
-    if (__builtin_expect(site->address == caller.address && site->parent == parent &&
-                             thread->native.unloads == unloads,
-            1)) {
+    if (__builtin_expect(native_is_at(thread, site, parent, caller.address), 1)) {
         return site->node;
     }
     return native_find(thread, parent, caller);

@@ -29,6 +29,7 @@
 
 #include "elfsym.h"
 #include "layers.h"
+#include "order.h"
 #include "python.h"
 #include "ring.h"
 #include "session.h"
@@ -101,7 +102,7 @@ static bool switch_rings(struct nested *outer)
     if (!outer->thread) {
         return true; /* it was just going to look for a ring: now there will be one */
     }
-    session.many_threads = true;
+    order_begin();
     struct thread *thread = take_other();
     uint64_t words[2] = {outer->thread->ring->slot,
         atomic_load_explicit(&outer->thread->ring->head, memory_order_relaxed)};

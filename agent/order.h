@@ -15,15 +15,24 @@ struct order_counter {
 };
 extern struct order_counter order_counters[MT_COUNTERS] __attribute__((visibility("hidden")));
 
+extern const char order_never_single __attribute__((visibility("hidden")));
+
+/* Events need numbers from now on. */
+static inline void order_begin(void)
+{
+    atomic_store_explicit(&session.single, &order_never_single, memory_order_relaxed);
+}
+
 /* True once the process has ever had a second thread: from then on events need numbers.
    libc clears its flag before a new thread runs, so no event can be between the two. */
-static inline bool order_needed(void)
+static inline __attribute__((always_inline)) bool order_needed(void)
 {
-    if (__builtin_expect(!session.many_threads, 1)) {
-        if (__builtin_expect(*session.single != 0, 1)) {
-            return false;
-        }
-        session.many_threads = true;
+    const char *single = atomic_load_explicit(&session.single, memory_order_relaxed);
+    if (__builtin_expect(*single != 0, 1)) {
+        return false;
+    }
+    if (__builtin_expect(single != &order_never_single, 0)) {
+        order_begin();
     }
     return true;
 }
@@ -40,7 +49,7 @@ static inline uint64_t order_take_map(void)
     return atomic_fetch_add(&order_counters[MT_MAP_COUNTER].next, 1);
 }
 
-/* In a forked child: numbers start anew. */
+/* At the start, and in a forked child, which has one thread: numbers start anew. */
 void order_restart(void);
 
 #endif

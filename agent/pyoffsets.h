@@ -58,52 +58,52 @@ struct pyoffsets {
     uint8_t owner_generator; /* PY_NO_OWNER before 3.11 */
     uint8_t code_tag_mask;   /* bits of *frame_code that are not of the pointer; 0 before 3.14 */
 
-    int16_t tstate_frame;     /* pointer */
-    int16_t tstate_cframe;    /* pointer */
-    int16_t cframe_frame;     /* pointer, in what tstate_cframe points to */
-    int16_t cframe_previous;  /* pointer to that of the caller; they lie on the C stack */
-    int16_t tstate_interp;    /* pointer to the interpreter's state */
-    int16_t tstate_id;        /* uint64_t: number of the state in its interpreter */
-    int16_t tstate_thread_id; /* unsigned long: pthread_self() */
-    int16_t tstate_tracefunc; /* pointer: not NULL while a trace function is set */
+    intptr_t tstate_frame;     /* pointer */
+    intptr_t tstate_cframe;    /* pointer */
+    intptr_t cframe_frame;     /* pointer, in what tstate_cframe points to */
+    intptr_t cframe_previous;  /* pointer to that of the caller; they lie on the C stack */
+    intptr_t tstate_interp;    /* pointer to the interpreter's state */
+    intptr_t tstate_id;        /* uint64_t: number of the state in its interpreter */
+    intptr_t tstate_thread_id; /* unsigned long: pthread_self() */
+    intptr_t tstate_tracefunc; /* pointer: not NULL while a trace function is set */
 
-    int16_t frame_back;  /* pointer */
-    int16_t frame_code;  /* pointer, tagged: code_tag_mask */
-    int16_t frame_instr; /* int or pointer: instr_kind */
-    int16_t frame_owner; /* char; none before 3.11 */
+    intptr_t frame_back;  /* pointer */
+    intptr_t frame_code;  /* pointer, tagged: code_tag_mask */
+    intptr_t frame_instr; /* int or pointer: instr_kind */
+    intptr_t frame_owner; /* char; none before 3.11 */
 
     /* Where an activation can be marked; no walk needs these. */
-    int16_t frame_trace_lines; /* char, 3.8 to 3.10: 1 in each new frame */
-    int16_t frame_gen;         /* pointer, 3.8 to 3.10: not NULL in a generator's frame */
-    int16_t frame_stacktop;    /* int, 3.11 to 3.13: -1 while the frame runs */
-    int16_t frame_is_entry;    /* bool, 3.11: called from C */
-    int16_t frame_localsplus;  /* pointers, tagged too: locals, then the value stack */
+    intptr_t frame_trace_lines; /* char, 3.8 to 3.10: 1 in each new frame */
+    intptr_t frame_gen;         /* pointer, 3.8 to 3.10: not NULL in a generator's frame */
+    intptr_t frame_stacktop;    /* int, 3.11 to 3.13: -1 while the frame runs */
+    intptr_t frame_is_entry;    /* bool, 3.11: called from C */
+    intptr_t frame_localsplus;  /* pointers, tagged too: locals, then the value stack */
 
-    int16_t code_filename;       /* pointer to str */
-    int16_t code_name;           /* pointer to str */
-    int16_t code_qualname;       /* pointer to str; none before 3.11 */
-    int16_t code_firstlineno;    /* int */
-    int16_t code_lines;          /* pointer to bytes: lines_kind */
-    int16_t code_adaptive;       /* the instructions themselves; none before 3.11 */
-    int16_t code_firsttraceable; /* int: units of two bytes; none before 3.11 */
+    intptr_t code_filename;       /* pointer to str */
+    intptr_t code_name;           /* pointer to str */
+    intptr_t code_qualname;       /* pointer to str; none before 3.11 */
+    intptr_t code_firstlineno;    /* int */
+    intptr_t code_lines;          /* pointer to bytes: lines_kind */
+    intptr_t code_adaptive;       /* the instructions themselves; none before 3.11 */
+    intptr_t code_firsttraceable; /* int: units of two bytes; none before 3.11 */
 
     /* str: state is 32 bits.  The characters of an ASCII one are at ascii_data, of another
        compact one at compact_data, else (subclasses of str) where the pointer at unicode_any
        says.  Without its ready bit, where unicode_ready is not 0, it has no characters yet. */
-    int16_t unicode_length; /* Py_ssize_t: characters */
-    int16_t unicode_state;  /* uint32_t, the masks below */
-    int16_t unicode_any;    /* pointer */
-    int16_t ascii_data;
-    int16_t compact_data;
+    intptr_t unicode_length; /* Py_ssize_t: characters */
+    intptr_t unicode_state;  /* uint32_t, the masks below */
+    intptr_t unicode_any;    /* pointer */
+    intptr_t ascii_data;
+    intptr_t compact_data;
     uint8_t kind_shift; /* (state & kind_mask) >> kind_shift: bytes a character, 1, 2, 4 */
     uint32_t kind_mask;
     uint32_t compact_mask;
     uint32_t ascii_mask;
     uint32_t ready_mask; /* 0 from 3.12 on: always ready */
 
-    int16_t bytes_size; /* Py_ssize_t */
-    int16_t bytes_data;
-    int16_t object_type; /* pointer */
+    intptr_t bytes_size; /* Py_ssize_t */
+    intptr_t bytes_data;
+    intptr_t object_type; /* pointer */
 
     int32_t runtime_finalizing; /* in _PyRuntime: pointer, not NULL once finalization began */
 };

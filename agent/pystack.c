@@ -21,13 +21,14 @@
  */
 #include "pystack.h"
 
+#include "activation.h"
 #include "intern.h"
 #include "peek.h"
 #include "python.h"
 #include "sys.h"
 
-#define LEVELS_START 128u
-#define OWNER_THREAD 0u
+#define LEVELS_START 128u /* one of them stands below the root */
+#define NO_FRAME 1u       /* its frame */
 #define FIRST_BYTE 2u /* 1 is what 3.8 to 3.10 have there, 0 what 3.14 has */
 
 /* Each cache knows its own marks from those of others over the same frames. */
@@ -44,15 +45,19 @@ bool pystack_setup(struct thread *thread)
 {
     choose_marks(thread);
     thread->levels_capacity = thread->fresh_capacity = LEVELS_START;
-    thread->levels = sys_map_private(LEVELS_START * sizeof(struct level));
+    struct level *levels = sys_map_private(LEVELS_START * sizeof(*levels));
     thread->fresh = sys_map_private(LEVELS_START * sizeof(uintptr_t));
+    if (levels) {
+        levels->frame = NO_FRAME;
+        thread->levels = levels + 1;
+    }
     return thread->levels && thread->fresh;
 }
 
 void pystack_discard(struct thread *thread)
 {
     if (thread->levels) {
-        sys_unmap(thread->levels, thread->levels_capacity * sizeof(struct level));
+        sys_unmap(thread->levels - 1, thread->levels_capacity * sizeof(struct level));
     }
     if (thread->fresh) {
         sys_unmap(thread->fresh, thread->fresh_capacity * sizeof(uintptr_t));
@@ -64,27 +69,19 @@ void pystack_forget(struct thread *thread)
     thread->depth = 0;
 }
 
-static uintptr_t top_frame(uintptr_t state)
-{
-    const struct pyoffsets *py = &python.offsets;
-    if (py->tstate_cframe == PY_NO_OFFSET) {
-        return peek64(state + py->tstate_frame);
-    }
-    uintptr_t cframe = peek64(state + py->tstate_cframe);
-    return cframe ? peek64(cframe + py->cframe_frame) : 0;
-}
-
 static uint32_t hint_of(uintptr_t frame)
 {
     return (uint32_t)(frame >> 4 ^ frame >> 13) % THREAD_HINTS;
 }
 
+#define FAST static inline __attribute__((always_inline))
+
 /* What a check goes by, and what it found. */
 struct checked {
     struct thread *thread;
-    bool trusted;    /* marks are */
     uintptr_t above; /* the frame above the one that the check begins with, 0 for the innermost */
-    uint32_t first;  /* found: the level with the mark, from which on marks may be missing */
+    uint32_t marked; /* found: the levels from here on may have no mark */
+    bool trusted;    /* marks are */
 };
 
 /* The cached level of a frame, or -1. */
@@ -116,32 +113,19 @@ static inline uintptr_t dead_slot(
     return is_called_from(py, frame, above) && slot + 8 <= above ? slot : 0;
 }
 
-static inline __attribute__((always_inline)) bool is_marked_as(
+/* `above` is the frame above, 0 if there is none: then it runs. */
+FAST bool is_marked(
     const struct thread *thread, uintptr_t frame, uintptr_t above, enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
-    switch (kind) {
-    case PY_MARK_STACK: {
+    if (kind == PY_MARK_STACK) {
         int32_t stacktop = (int32_t)peek32(frame + py->frame_stacktop);
-        if (stacktop < 0) {
-            return stacktop == thread->mark_top;
+        if (stacktop >= 0) {
+            uintptr_t slot = dead_slot(py, frame, stacktop, above);
+            return slot && peek64(slot) == thread->mark_slot;
         }
-        uintptr_t slot = dead_slot(py, frame, stacktop, above);
-        return slot && peek64(slot) == thread->mark_slot;
     }
-    case PY_MARK_TRACE_LINES:
-        return peek8(frame + py->frame_trace_lines) == thread->mark_byte;
-    case PY_MARK_OWNER:
-        return peek8(frame + py->frame_owner) == OWNER_THREAD &&
-               peek8(frame + py->frame_owner + 1) == thread->mark_byte;
-    default:
-        return false;
-    }
-}
-
-static inline bool is_marked(const struct thread *thread, uintptr_t frame, uintptr_t above)
-{
-    return is_marked_as(thread, frame, above, python.offsets.mark_kind);
+    return activation_is_marked(thread, frame, kind);
 }
 
 static inline void mark_suspended(
@@ -154,10 +138,11 @@ static inline void mark_suspended(
 }
 
 /* The frame was read just now, and is complete. */
-static inline void mark(struct thread *thread, uintptr_t frame, uintptr_t above)
+FAST void mark(
+    struct thread *thread, uintptr_t frame, uintptr_t above, enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
-    switch (py->mark_kind) {
+    switch (kind) {
     case PY_MARK_STACK: {
         int32_t stacktop = (int32_t)peek32(frame + py->frame_stacktop);
         if (stacktop >= 0) {
@@ -183,36 +168,37 @@ static inline void mark(struct thread *thread, uintptr_t frame, uintptr_t above)
 }
 
 /* Shims and incomplete frames have no node of their own. */
-static inline bool is_shown(const struct thread *thread, const struct level *level)
+static inline bool is_shown(const struct level *level)
 {
-    return level->node != (level > thread->levels ? level[-1].node : 0);
+    return level->node != level[-1].node;
 }
 
 /* Marks the levels from `first` up to the innermost one. */
-static void mark_levels(struct thread *thread, uint32_t first)
+FAST void mark_levels(struct thread *thread, uint32_t first, enum py_mark_kind kind)
 {
     for (uint32_t i = first; i < thread->depth; i++) {
         const struct level *level = &thread->levels[i];
-        if (is_shown(thread, level)) {
-            mark(thread, level->frame, i + 1 < thread->depth ? level[1].frame : 0);
+        if (is_shown(level)) {
+            mark(thread, level->frame, i + 1 < thread->depth ? level[1].frame : 0, kind);
         }
     }
 }
 
-static inline bool may_mark(const struct thread *thread, uintptr_t state)
-{
-    const struct pyoffsets *py = &python.offsets;
-    return (thread->mark_byte || py->mark_kind == PY_MARK_STACK) &&
-           peek64(state + (uintptr_t)py->tstate_tracefunc) == 0;
-}
-
 /* ---- looking for what changed ---- */
 
-/* What a level of each kind of interpreter compares: with code that dies known (intern_bury), an
-   instruction's address says which code it is in; an offset does not. */
-static inline bool unchanged(const struct pyoffsets *py, const struct level *level, bool pointers)
+/* Frames say where they are by a pointer. */
+FAST bool has_pointers(enum py_mark_kind kind)
 {
-    if (pointers) {
+    return kind == PY_MARK_NONE ? python.offsets.instr_kind == PY_INSTR_POINTER
+                                : kind != PY_MARK_TRACE_LINES;
+}
+
+/* With code that dies known (intern_bury), an instruction's address says which code it is in; an
+   offset does not. */
+FAST bool is_unchanged(const struct level *level, enum py_mark_kind kind)
+{
+    const struct pyoffsets *py = &python.offsets;
+    if (has_pointers(kind)) {
         return peek64(level->frame + py->frame_instr) == level->instruction ||
                level->instruction == LEVEL_SHIM;
     }
@@ -220,59 +206,59 @@ static inline bool unchanged(const struct pyoffsets *py, const struct level *lev
            peek64(level->frame + py->frame_code) == level->code;
 }
 
-static inline int32_t check_levels(struct checked *checked, int32_t from, bool pointers)
+/* Checks from a level whose frame is on the stack down to a mark, or to the root.  Returns the
+   first level that changed, or above the one it should hang on; -1 if all is as it was. */
+FAST int32_t check_down(struct checked *checked, int32_t from, enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
     const struct thread *thread = checked->thread;
     uintptr_t above = checked->above;
-    for (const struct level *level = &thread->levels[from];; level--) {
-        uintptr_t below = level > thread->levels ? level[-1].frame : 0;
-        if (!unchanged(py, level, pointers) ||
-            __builtin_expect(peek64(level->frame + py->frame_back) != below, 0)) {
-            return (int32_t)(level - thread->levels);
+    for (int32_t i = from;; i--) {
+        const struct level *level = &thread->levels[i];
+        uintptr_t below = i ? level[-1].frame : 0;
+        if (!is_unchanged(level, kind) || peek64(level->frame + py->frame_back) != below) {
+            return i;
         }
-        if (level == thread->levels ||
-            (checked->trusted && is_marked(thread, level->frame, above))) {
-            checked->first = (uint32_t)(level - thread->levels);
+        bool is_proof = checked->trusted && is_marked(thread, level->frame, above, kind);
+        if (is_proof || !i) {
+            checked->marked = (uint32_t)i + is_proof;
             return -1;
         }
         above = level->frame;
     }
 }
 
-/* Checks from a level whose frame is on the stack down to a mark, or to the root.  Returns the
-   first level that changed, or above the one it should hang on; -1 if all is as it was. */
-static inline int32_t check_down(struct checked *checked, int32_t from)
+static __attribute__((noinline)) bool grow_fresh(struct thread *thread)
 {
-    return python.offsets.instr_kind == PY_INSTR_POINTER ? check_levels(checked, from, true)
-                                                         : check_levels(checked, from, false);
-}
-
-static bool add_fresh(struct thread *thread, uint32_t *n, uintptr_t frame)
-{
-    if (*n == thread->fresh_capacity) {
-        size_t size = *n * sizeof(uintptr_t);
-        uintptr_t *grown = sys_grow_private(thread->fresh, size, 2 * size);
-        if (!grown) {
-            return false;
-        }
+    size_t size = thread->fresh_capacity * sizeof(uintptr_t);
+    uintptr_t *grown = sys_grow_private(thread->fresh, size, 2 * size);
+    if (grown) {
         thread->fresh = grown;
         thread->fresh_capacity *= 2;
+    }
+    return grown != NULL;
+}
+
+FAST bool add_fresh(struct thread *thread, uint32_t *n, uintptr_t frame)
+{
+    if (__builtin_expect(*n == thread->fresh_capacity, 0) && !grow_fresh(thread)) {
+        return false;
     }
     thread->fresh[(*n)++] = frame;
     return true;
 }
 
 /* Collects the frames above what is still valid; returns the number of valid levels. */
-static uint32_t collect(struct checked *checked, uintptr_t frame, uint32_t *n)
+FAST uint32_t collect(
+    struct checked *checked, uintptr_t frame, uint32_t *n, enum py_mark_kind kind)
 {
     struct thread *thread = checked->thread;
     checked->above = 0;
-    checked->first = 0;
+    checked->marked = 0;
     while (frame) {
         int32_t level = find_level(thread, frame);
         if (level >= 0) {
-            int32_t changed = check_down(checked, level);
+            int32_t changed = check_down(checked, level, kind);
             if (changed < 0) {
                 return (uint32_t)level + 1;
             }
@@ -292,7 +278,7 @@ static uint32_t collect(struct checked *checked, uintptr_t frame, uint32_t *n)
     return 0;
 }
 
-static bool is_shim(uintptr_t frame)
+static inline bool is_shim(uintptr_t frame)
 {
     const struct pyoffsets *py = &python.offsets;
     return py->owner_shim != PY_NO_OWNER && peek8(frame + py->frame_owner) >= py->owner_shim;
@@ -327,22 +313,15 @@ static inline uintptr_t read_instruction(const struct pyoffsets *py, uintptr_t f
 /* ---- nodes ---- */
 
 /* A value that a frame at this place of its code has, and no frame of another code that lives. */
-static inline uint64_t where_is(const struct pyoffsets *py, const struct level *level)
+FAST uint64_t where_is(const struct level *level, enum py_mark_kind kind)
 {
-    return py->instr_kind == PY_INSTR_POINTER ? level->instruction
-                                              : level->code ^ level->instruction << 48;
-}
-
-static inline struct memo *memo_of(struct thread *thread, uint64_t where, uint32_t parent)
-{
-    uint32_t hash = (uint32_t)where + parent * 0x9e3779b1u;
-    return &thread->memos[(hash ^ hash >> 15) >> 1 & (THREAD_MEMOS - 1)];
+    return has_pointers(kind) ? level->instruction : level->code ^ level->instruction << 48;
 }
 
 /* Where lasti has more than 16 bits `where_is` is not enough. */
-static inline bool may_remember(const struct pyoffsets *py, const struct level *level)
+FAST bool may_remember(const struct level *level, enum py_mark_kind kind)
 {
-    return py->instr_kind == PY_INSTR_POINTER || level->instruction < UINT16_MAX;
+    return has_pointers(kind) || level->instruction < UINT16_MAX;
 }
 
 /* Asks the trie; false if the frame does not show. */
@@ -357,65 +336,61 @@ static __attribute__((noinline)) bool intern_level(
     uint32_t node =
         intern_node(thread, parent, code->id, offset_of(py, level->instruction, code->base));
     bool is_plain = py->instr_kind != PY_INSTR_POINTER || level->instruction >= code->first;
-    if (node != parent && is_plain && may_remember(py, level)) {
-        uint64_t where = where_is(py, level);
-        *memo_of(thread, where, parent) = (struct memo){where, parent, node};
+    if (node != parent && is_plain && may_remember(level, py->mark_kind)) {
+        uint64_t where = where_is(level, py->mark_kind);
+        *activation_memo(thread, where, parent) = (struct memo){where, parent, node};
     }
     level->node = node;
     return node != parent;
 }
 
-/* Finds the node of a level whose frame was read, above `parent`. */
-static inline bool find_node(struct thread *thread, struct level *level, uint32_t parent)
-{
-    const struct pyoffsets *py = &python.offsets;
-    uint64_t where = where_is(py, level);
-    const struct memo *memo = memo_of(thread, where, parent);
-    if (memo->where == where && memo->parent == parent && may_remember(py, level)) {
-        level->node = memo->node;
-        return true;
-    }
-    return intern_level(thread, level, parent);
-}
-
 /* Reads a frame into a level above the one with node `parent`. */
-static void read_level(struct thread *thread, struct level *level, uintptr_t frame, uint32_t parent)
+FAST void read_level(struct thread *thread, struct level *level, uintptr_t frame, uint32_t parent,
+    enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
     *level = (struct level){.frame = frame, .node = parent, .instruction = LEVEL_SHIM};
     if (is_shim(frame)) {
         return;
     }
-    level->instruction = read_instruction(py, frame);
+    level->instruction = has_pointers(kind) ? peek64(frame + py->frame_instr)
+                                            : peek32(frame + py->frame_instr);
     level->code = peek64(frame + py->frame_code) & ~(uintptr_t)py->code_tag_mask;
-    find_node(thread, level, parent);
+    uint64_t where = where_is(level, kind);
+    const struct memo *memo = activation_memo(thread, where, parent);
+    if (memo->where == where && memo->parent == parent && may_remember(level, kind)) {
+        level->node = memo->node;
+    } else {
+        intern_level(thread, level, parent);
+    }
 }
 
-static bool make_room(struct thread *thread, uint32_t depth)
+static inline bool make_room(struct thread *thread, uint32_t depth)
 {
-    while (depth > thread->levels_capacity) {
+    while (depth >= thread->levels_capacity) {
         size_t size = thread->levels_capacity * sizeof(struct level);
-        struct level *grown = sys_grow_private(thread->levels, size, 2 * size);
+        struct level *grown = sys_grow_private(thread->levels - 1, size, 2 * size);
         if (!grown) {
             return false;
         }
-        thread->levels = grown;
+        thread->levels = grown + 1;
         thread->levels_capacity *= 2;
     }
     return true;
 }
 
 /* The levels above `depth`, from the n fresh frames; the node of the innermost. */
-static uint32_t push_fresh(struct thread *thread, uint32_t depth, uint32_t n)
+FAST uint32_t push_fresh(
+    struct thread *thread, uint32_t depth, uint32_t n, enum py_mark_kind kind)
 {
     if (!make_room(thread, depth + n)) {
         thread->depth = 0;
         return 0;
     }
-    uint32_t node = depth ? thread->levels[depth - 1].node : 0;
+    uint32_t node = thread->levels[(intptr_t)depth - 1].node;
     while (n) {
         struct level *level = &thread->levels[depth];
-        read_level(thread, level, thread->fresh[--n], node);
+        read_level(thread, level, thread->fresh[--n], node, kind);
         thread->hints[hint_of(level->frame)] = depth++;
         node = level->node;
     }
@@ -423,74 +398,56 @@ static uint32_t push_fresh(struct thread *thread, uint32_t depth, uint32_t n)
     return node;
 }
 
-static __attribute__((noinline)) uint32_t walk(struct thread *thread, uintptr_t frame, bool trusted)
+FAST uint32_t walk_as(
+    struct thread *thread, uintptr_t frame, bool trusted, enum py_mark_kind kind)
 {
     struct checked checked = {.thread = thread, .trusted = trusted};
-    uint32_t n = 0, depth = collect(&checked, frame, &n);
-    if (n && intern_is_full(thread, n)) {
-        /* A full walk again: what was valid is not any more. */
-        intern_reset(thread);
-        n = 0;
-        depth = collect(&checked, frame, &n);
+    uint32_t n = 0, depth = collect(&checked, frame, &n, kind);
+    if (__builtin_expect(n && intern_is_full(thread, n), 0)) {
+        intern_reset(thread); /* what was valid is not any more: all frames again */
+        depth = 0;
+        checked.marked = 0;
+        for (n = 0; frame && add_fresh(thread, &n, frame);) {
+            frame = peek64(frame + python.offsets.frame_back);
+        }
     }
-    uint32_t node = push_fresh(thread, depth, n);
+    uint32_t node = push_fresh(thread, depth, n, kind);
     if (trusted) {
-        mark_levels(thread, checked.first);
+        mark_levels(thread, checked.marked, kind);
     }
     return node;
 }
 
-static __attribute__((noinline)) bool step_anew(struct thread *thread, struct level *level,
-    uintptr_t instruction, uint32_t parent, uint32_t *node)
+static __attribute__((noinline)) uint32_t walk(
+    struct thread *thread, uintptr_t frame, bool trusted, enum py_mark_kind kind)
 {
-    struct level moved = {level->frame, instruction, level->code, 0};
-    if (intern_is_full(thread, 1) || !intern_level(thread, &moved, parent)) {
+    switch (kind) {
+    case PY_MARK_STACK:
+        return walk_as(thread, frame, trusted, PY_MARK_STACK);
+    case PY_MARK_OWNER:
+        return walk_as(thread, frame, trusted, PY_MARK_OWNER);
+    case PY_MARK_TRACE_LINES:
+        return walk_as(thread, frame, trusted, PY_MARK_TRACE_LINES);
+    default:
+        return walk_as(thread, frame, false, PY_MARK_NONE);
+    }
+}
+
+/* The innermost activation is the one that was last seen, but where it is now is not at hand. */
+static bool step_anew(
+    struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
+{
+    struct level *level = &thread->levels[(intptr_t)thread->depth - 1];
+    if (level->frame != frame || !activation_is_marked(thread, frame, kind)) {
+        return false;
+    }
+    struct level moved = {frame, read_instruction(&python.offsets, frame), level->code, 0};
+    if (intern_is_full(thread, 1) || !intern_level(thread, &moved, level[-1].node)) {
         return false;
     }
     *level = moved;
     *node = moved.node;
     return true;
-}
-
-/* The innermost activation is the one that was last seen: it may have moved on, no more. */
-static inline __attribute__((always_inline)) bool step(
-    struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
-{
-    const struct pyoffsets *py = &python.offsets;
-    struct level *level = &thread->levels[thread->depth - 1];
-    if (level->frame != frame || !is_marked_as(thread, frame, 0, kind)) {
-        return false;
-    }
-    bool is_pointer = kind != PY_MARK_TRACE_LINES;
-    uintptr_t instruction =
-        is_pointer ? peek64(frame + py->frame_instr) : peek32(frame + py->frame_instr);
-    *node = level->node;
-    if (instruction == level->instruction) {
-        return true;
-    }
-    uint32_t parent = thread->depth > 1 ? level[-1].node : 0;
-    uint64_t where = is_pointer ? instruction : level->code ^ instruction << 48;
-    const struct memo *memo = memo_of(thread, where, parent);
-    if (__builtin_expect(memo->where == where && memo->parent == parent &&
-                             (is_pointer || instruction < UINT16_MAX),
-            1)) {
-        level->instruction = instruction;
-        *node = level->node = memo->node;
-        return true;
-    }
-    return step_anew(thread, level, instruction, parent, node);
-}
-
-static inline __attribute__((always_inline)) uint32_t node_of(
-    struct thread *thread, uintptr_t state, enum py_mark_kind kind)
-{
-    uint32_t node;
-    uintptr_t frame = top_frame(state);
-    bool trusted = may_mark(thread, state);
-    if (__builtin_expect(trusted && thread->depth, 1) && step(thread, frame, kind, &node)) {
-        return node;
-    }
-    return walk(thread, frame, trusted);
 }
 
 uint32_t pystack_node(struct thread *thread, uintptr_t state)
@@ -501,14 +458,13 @@ uint32_t pystack_node(struct thread *thread, uintptr_t state)
     if (__builtin_expect(intern_deaths_pending(thread), 0)) {
         intern_bury(thread);
     }
-    switch (python.offsets.mark_kind) {
-    case PY_MARK_STACK:
-        return node_of(thread, state, PY_MARK_STACK);
-    case PY_MARK_OWNER:
-        return node_of(thread, state, PY_MARK_OWNER);
-    case PY_MARK_TRACE_LINES:
-        return node_of(thread, state, PY_MARK_TRACE_LINES);
-    default:
-        return walk(thread, top_frame(state), false);
+    uint32_t node;
+    uintptr_t frame = activation_innermost(state);
+    enum py_mark_kind kind = python.offsets.mark_kind;
+    bool trusted = activation_may_mark(thread, state, kind);
+    if (trusted && (activation_step(thread, frame, kind, &node) ||
+                       step_anew(thread, frame, kind, &node))) {
+        return node;
     }
+    return walk(thread, frame, trusted, kind);
 }

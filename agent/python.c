@@ -54,6 +54,7 @@ static void *any_of(const char *first, const char *second)
 void python_find(void)
 {
     python.finalizing = &never_finalizing;
+    python.current_at = pycurrent_unknown;
     void *set_allocator = elfsym_find("PyMem_SetAllocator");
     if (!set_allocator) {
         return;
@@ -86,9 +87,16 @@ void python_may_read(bool is_late)
     python.readable = python.known;
 }
 
+void python_find_current(void)
+{
+    if (python.readable) {
+        python.current_at = pycurrent_find((const void *)python.current);
+    }
+}
+
 void python_forget(void)
 {
-    python = (struct python){.finalizing = &never_finalizing};
+    python = (struct python){.finalizing = &never_finalizing, .current_at = pycurrent_unknown};
     python_forget_hooks();
 }
 

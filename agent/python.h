@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pycurrent.h"
 #include "pyoffsets.h"
 #include "thread.h"
 
@@ -23,6 +24,7 @@ struct python {
     bool state_is_own;    /* `current` gives the calling thread's state (3.12 and later), not
                              that of whoever holds the GIL */
     void *(*current)(void);
+    struct pycurrent current_at; /* what that loads, if it is known */
     void *(*of_this_thread)(void);
     uintptr_t text_start, text_end; /* the interpreter's code */
 };
@@ -38,6 +40,8 @@ static inline bool python_calls(uintptr_t caller)
 void python_find(void);
 /* It is there for good; until then nothing of it is read. */
 void python_may_read(bool is_late);
+/* Its state may be read, and it has been there from the program's start on. */
+void python_find_current(void);
 /* It has been unloaded. */
 void python_forget(void);
 /* Its hooks have gone with it. */

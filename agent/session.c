@@ -81,14 +81,10 @@ static bool is_wanted(const struct mt_control *control)
 
 static void join(struct mt_control *control)
 {
-    static const char never_single = 0;
     session.control = control;
     session.pid = sys_pid();
     session.image = atomic_fetch_add(&control->images_used, 1) + 1;
-    session.single = elfsym_find("__libc_single_threaded");
-    if (!session.single) {
-        session.single = &never_single;
-    }
+    order_restart();
     session.sample_bytes = control->sample_bytes;
     session.wanted = true;
     follow_start(directory);
@@ -172,7 +168,6 @@ void session_forked(void)
     atomic_store(&session.forks, 0);
     session.image = atomic_fetch_add(&session.control->images_used, 1) + 1;
     session.pid = sys_pid();
-    session.many_threads = false;
     order_restart();
     sample_forked();
     trace_forked();

@@ -22,8 +22,8 @@ struct session {
     bool wanted;           /* attached and not turned off */
     bool paused;           /* allocations are not recorded */
     uint64_t sample_bytes; /* one sample in so many bytes; 0: all blocks are recorded */
-    bool many_threads;     /* events carry numbers from now on */
-    const char *single;    /* libc's flag: nonzero while there is one thread */
+    /* Nonzero while there has been one thread alone: libc's flag, but sticky (order.h). */
+    const char *_Atomic single;
 };
 extern struct session session __attribute__((visibility("hidden")));
 

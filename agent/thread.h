@@ -83,7 +83,7 @@ struct thread {
     bool in_gap;                      /* there was no room for too long: do not wait any more */
     uint32_t questions;               /* asked so far */
     /* the cached stack */
-    struct level *levels;
+    struct level *levels; /* there is one more below the first, of no frame */
     uint32_t depth, levels_capacity;
     uint8_t mark_byte;  /* this cache's marks on activations, 0 if there are too many caches */
     int32_t mark_top;   /* negative */
@@ -120,8 +120,13 @@ enum below {
 struct thread_local_state {
     struct thread *thread;
     struct thread *other; /* for signal handlers that interrupt the agent (nested.c) */
-    uint32_t depth;       /* > 0: inside a hook, or the agent is at work */
-    enum below below;
+    union {
+        struct {
+            uint32_t depth; /* > 0: inside a hook, or the agent is at work */
+            enum below below;
+        };
+        uint64_t guard; /* both */
+    };
     uintptr_t moving; /* BELOW_MOVE: the block, as the trace knows it */
     bool ended;    /* the thread's destructor has run */
     bool loads;    /* its last allocation was the loader's (late.c) */

@@ -33,7 +33,7 @@ enum mt_added {
 #define MT_RING_HEADER 4096u   /* bytes before a ring's first word */
 #define MT_RING_LEAST 16384u  /* data bytes of the smallest ring */
 #define MT_SPARE_MAX 256u
-#define MT_COUNTERS 1024u      /* order counters of a process */
+#define MT_COUNTERS 1025u      /* order counters of a process: of addresses, and of maps */
 #define MT_COUNTER_SHIFT 20    /* a counter serves addresses that agree above this bit */
 #define MT_NODE_LIMIT (1u << 19)
 #define MT_ANSWERS 4u         /* numbers that the collector can answer a question with */
@@ -243,7 +243,7 @@ enum mt_domain {
 static inline uint32_t mt_counter_of(uint64_t address)
 {
     uint64_t unit = address >> MT_COUNTER_SHIFT;
-    return (uint32_t)((unit ^ (unit >> 10)) % (MT_COUNTERS - 1));
+    return (uint32_t)(unit ^ unit >> 10) % (MT_COUNTERS - 1);
 }
 
 #endif

@@ -30,8 +30,9 @@ def row_type():
     """struct pyoffsets as ctypes sees it, from the header."""
     with open(os.path.join(AGENT, "pyoffsets.h")) as file:
         body = re.search(r"struct pyoffsets \{(.*?)\n\};", file.read(), re.S).group(1)
-    fields = re.findall(r"^\s+(u?int\d+)_t (\w+);", body, re.M)
-    types = [(name, getattr(ctypes, "c_" + kind)) for kind, name in fields]
+    fields = re.findall(r"^\s+(u?int(?:\d+|ptr))_t (\w+);", body, re.M)
+    types = [(name, ctypes.c_ssize_t if kind == "intptr" else getattr(ctypes, "c_" + kind))
+             for kind, name in fields]
     return type("Row", (ctypes.Structure,), {"_fields_": types})
 
 
