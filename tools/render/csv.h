@@ -7,10 +7,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct trace;
+
 /* Fields come with the separator before them, but for the first of a line. */
 struct csv {
     FILE *file;
     int fields; /* of this line */
+    const struct trace
+        *samples; /* amounts are of this trace's samples: they have errors; or NULL */
 };
 
 void csv_text(struct csv *csv, const char *text);

@@ -32,6 +32,9 @@ size_t diff_rows(const struct diff_report *about);
 const struct report *diff_report_of(const struct diff_report *about, const struct diff_row *row);
 extern const char *const diff_kind_names[DIFF_KINDS];
 /* +19.5 KiB, -3368 B, +0 B. */
+/* The error of the change in the report's metric of bytes; 0 where neither trace is of samples.  Of
+   two moments of one trace it is less, as what is in both is no difference. */
+int64_t diff_error(const struct diff_report *about, const struct diff_row *row);
 char *format_change(char buffer[FORMAT_SIZE], int64_t bytes, enum units units);
 
 #endif

@@ -16,6 +16,7 @@ static void put_side(struct json *json, const char *key, const struct diff_side 
     json_name(json, "trace", view->trace->path);
     json_command(json, view->trace, process_of_interest(view->trace, view->processes));
     json_moments(json, view);
+    json_sampling(json, side->report);
     json_split(json, &view->total);
     json_close(json, '}');
 }
@@ -28,6 +29,8 @@ static void put_change(
     json_number(json, "count_diff", row->now.count - row->before.count);
     json_number(json, "allocated_diff", row->now.allocated - row->before.allocated);
     json_number(json, "allocations_diff", row->now.allocations - row->before.allocations);
+    if (diff_error(about, row))
+        json_number(json, "diff_error", diff_error(about, row));
     json_name(json, "kind", diff_kind_names[row->kind]);
     if (about->diff->n_old > 1) {
         json_number(json, "low", row->low);
@@ -92,7 +95,8 @@ static void put_line(struct csv *csv, const struct diff_report *about, const str
 
 void diff_csv(FILE *file, const struct diff_report *about)
 {
-    struct csv csv = {.file = file};
+    struct csv csv = {
+        .file = file, .samples = report_samples(about->sides[about->n_sides - 1].report)};
     csv_key_columns(&csv, about->sides[0].view->options->key);
     csv_amount_columns(&csv);
     csv_text(&csv, "size_diff");

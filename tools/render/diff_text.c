@@ -13,6 +13,7 @@
 #include "render/running.h"
 #include "render/top.h"
 #include "trace/processes.h"
+#include "trace/weight.h"
 
 const char *const diff_kind_names[DIFF_KINDS] = {"changed", "new", "gone", "noise", "same"};
 
@@ -30,6 +31,15 @@ const struct report *diff_report_of(const struct diff_report *about, const struc
     return about->sides[i].report;
 }
 
+int64_t diff_error(const struct diff_report *about, const struct diff_row *row)
+{
+    bool churn = view_sorts_churn(about->sides[0].view->options->sort);
+    const struct trace *old = about->sides[0].view->trace;
+    const struct trace *now = about->sides[about->n_sides - 1].view->trace;
+    return weight_error_of_two(churn ? row->before.allocated_spread : row->before.spread,
+        old->sample_bytes, churn ? row->now.allocated_spread : row->now.spread, now->sample_bytes);
+}
+
 char *format_change(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)
 {
     char size[FORMAT_SIZE];
@@ -41,7 +51,7 @@ static void print_side(FILE *file, const char *name, const struct diff_side *sid
 {
     const struct view *view = side->view;
     uint32_t process = process_of_interest(view->trace, view->processes);
-    char size[FORMAT_SIZE];
+    char size[FORMAT_SIZE], error[FORMAT_SIZE];
     fprintf(file, "%s: ", name);
     print_name(file, view->trace->path);
     fputs("  ", file);
@@ -58,7 +68,9 @@ static void print_side(FILE *file, const char *name, const struct diff_side *sid
     }
     fputs("at ", file);
     print_at(file, view);
-    fprintf(file, " %s\n", format_total(size, view->total.size, side->report->options.units));
+    fprintf(file, " %s%s\n", format_total(size, view->total.size, side->report->options.units),
+        format_total_error(error, view_size_error(view->trace, &view->total), view->total.size,
+            side->report->options.units));
     print_cautions(file, side->report);
 }
 
@@ -100,11 +112,12 @@ static void print_amounts(
     int64_t size = churn ? now->allocated : now->size,
             count = churn ? now->allocations : now->count;
     int64_t more = size - (churn ? before->allocated : before->size);
-    char text[FORMAT_SIZE], change[FORMAT_SIZE], average[FORMAT_SIZE];
+    char text[FORMAT_SIZE], change[FORMAT_SIZE], error[FORMAT_SIZE], average[FORMAT_SIZE];
     enum paint paint = paint_of(row->change);
-    fprintf(file, "%s=%s (%s%s%s), count=%" PRId64 " (%+" PRId64 ")", churn ? "allocated" : "size",
-        format_size(text, size, units), look_paint(&look, paint),
-        format_change(change, more, units), look_end(&look, paint), count,
+    fprintf(file, "%s=%s (%s%s%s%s), count=%" PRId64 " (%+" PRId64 ")",
+        churn ? "allocated" : "size", format_size(text, size, units), look_paint(&look, paint),
+        format_change(change, more, units), look_end(&look, paint),
+        format_error(error, diff_error(about, row), more, units), count,
         count - (churn ? before->allocations : before->count));
     if (count)
         fprintf(file, ", average=%s", format_average(average, size, count, units));

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "render/output.h"
+
 static const char *const unit_names[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 enum { LAST_UNIT = 4 };
 
@@ -83,6 +85,28 @@ char *format_beside(char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum
     if (unit_of_total(bytes, units) != unit_of_total(total, units))
         return format_total(buffer, bytes, units);
     return format_part(buffer, bytes, total, units, 1);
+}
+
+/* Two digits of it, or one that says that it is small. */
+static char *put_error(char buffer[FORMAT_SIZE], int64_t error, int unit)
+{
+    double value = in_unit(error, unit);
+    int decimals = !unit || value >= 10 ? 0 : value >= 0.095 ? 1 : 2;
+    const char *sign = output_utf8() ? "\xc2\xb1" : "+-";
+    buffer[0] = '\0';
+    if (error)
+        snprintf(buffer, FORMAT_SIZE, " %s%.*f", sign, decimals, value);
+    return buffer;
+}
+
+char *format_error(char buffer[FORMAT_SIZE], int64_t error, int64_t bytes, enum units units)
+{
+    return put_error(buffer, error, unit_of((double)bytes, units));
+}
+
+char *format_total_error(char buffer[FORMAT_SIZE], int64_t error, int64_t bytes, enum units units)
+{
+    return put_error(buffer, error, unit_of_total(bytes, units));
 }
 
 static double unit_of_name(const char *text)

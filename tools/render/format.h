@@ -24,6 +24,9 @@ char *format_beside(char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum
 /* Only the number, in the unit that format_total takes for `total`. */
 char *format_part(
     char buffer[FORMAT_SIZE], int64_t bytes, int64_t total, enum units units, int decimals);
+/* " ±0.4", in the unit that format_size, or format_total, takes for `bytes`; "" if error is 0. */
+char *format_error(char buffer[FORMAT_SIZE], int64_t error, int64_t bytes, enum units units);
+char *format_total_error(char buffer[FORMAT_SIZE], int64_t error, int64_t bytes, enum units units);
 /* Bytes that a text says: "512KiB", "1.5 MB" (units of 1024 all), "4096"; -1 if it says none. */
 double format_parse_size(const char *text);
 /* 1,234,567 */

@@ -68,9 +68,11 @@ static void print_totals(FILE *file, const struct report *report, const struct v
     enum units units = report->options.units;
     int64_t size = view->whole.size;
     char total[FORMAT_SIZE], python[FORMAT_SIZE], native[FORMAT_SIZE], mapped[FORMAT_SIZE];
+    char error[FORMAT_SIZE];
     format_total(total, size, units);
+    format_total_error(error, view_size_error(view->trace, &view->whole), size, units);
     int decimals = units == UNITS_AUTO && total[2] != '.' && total[1] != '.' ? 0 : 1;
-    fprintf(file, "%s: %s Python, %s native", total,
+    fprintf(file, "%s%s: %s Python, %s native", total, error,
         format_part(python, view->whole.python, size, units, decimals),
         format_part(native, view->whole.native, size, units, decimals));
     if (view->mapped)

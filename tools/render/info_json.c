@@ -170,6 +170,8 @@ static void put_file(struct json *json, const struct report *report)
     json_number(json, "size", (int64_t)trace->file_bytes);
     json_number(json, "readable", (int64_t)trace->good_bytes);
     json_flag(json, "sealed", trace->sealed);
+    if (trace->sample_bytes)
+        json_number(json, "sample_bytes", (int64_t)trace->sample_bytes);
     if (trace_is_running(trace, &elapsed_us)) {
         json_flag(json, "running", true);
         json_seconds(json, "elapsed", (double)elapsed_us / 1e6);

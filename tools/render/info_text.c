@@ -151,6 +151,9 @@ void info_text(FILE *file, const struct report *report)
     print_labelled(file, "host", info_host(report));
     print_start(file, info_start(report));
     fprintf(file, "duration: %s\n", format_time(time, info_duration(trace)));
+    if (trace->sample_bytes)
+        fprintf(file, "sampled: one block in %s, amounts are estimates\n",
+            format_size(bytes, (int64_t)trace->sample_bytes, UNITS_AUTO));
     info_processes(file, report);
     print_counters(file, trace);
     print_definitions(file, trace);

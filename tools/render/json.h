@@ -11,10 +11,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct trace;
+
 struct json {
     FILE *file;
     int depth;
     bool started; /* something stands before the next value on this level */
+    const struct trace
+        *samples; /* amounts are of this trace's samples: they have errors; or NULL */
 };
 
 /* A value is a member if `key` is given, an element or the document if it is NULL. */

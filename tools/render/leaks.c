@@ -129,14 +129,15 @@ static void print_leak(FILE *file, const struct leaks_report *shown, size_t i)
 {
     const struct leak *leak = &shown->leaks->growing[i];
     enum units units = shown->report->options.units;
-    char size[FORMAT_SIZE], time[FORMAT_SIZE];
+    char size[FORMAT_SIZE], error[FORMAT_SIZE], time[FORMAT_SIZE];
     fprintf(file, "#%zu: ", i + 1);
     print_leak_name(file, shown, leak);
     fputs(": ", file);
     print_pace(file, leak->size_per_s, units);
     if (shown->options->per)
         print_per_mark(file, shown, leak);
-    fprintf(file, ", %s now  ", format_size(size, leak->size, units));
+    fprintf(file, ", %s%s now  ", format_size(size, leak->size, units),
+        format_error(error, leaks_size_error(shown->leaks, leak), leak->size, units));
     print_history(file, shown->leaks, leak);
     fprintf(file, "  oldest %s, ", format_time(time, leak->oldest_us));
     print_freed(file, leak);
@@ -148,12 +149,13 @@ static void print_stopped(FILE *file, const struct leaks_report *shown)
 {
     const struct leaks *leaks = shown->leaks;
     enum units units = shown->report->options.units;
-    char size[FORMAT_SIZE], time[FORMAT_SIZE];
+    char size[FORMAT_SIZE], error[FORMAT_SIZE], time[FORMAT_SIZE];
     for (size_t i = 0; i < leaks->n_stopped && i < STOPPED_SHOWN; i++) {
         const struct leak *leak = &leaks->stopped[i];
         fprintf(file, "stopped growing at %s: ", format_time(time, leak->stopped_us));
         print_leak_name(file, shown, leak);
-        fprintf(file, "  %s\n", format_size(size, leak->size, units));
+        fprintf(file, "  %s%s\n", format_size(size, leak->size, units),
+            format_error(error, leaks_size_error(leaks, leak), leak->size, units));
     }
     if (leaks->n_stopped > STOPPED_SHOWN)
         fprintf(file, "%zu more that stopped\n", leaks->n_stopped - STOPPED_SHOWN);

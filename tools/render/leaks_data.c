@@ -47,6 +47,8 @@ static void put_row(struct json *json, const struct leaks_report *shown, const s
         json_name(json, "name", top_rest_names[leak->row - view->n_rows]);
     json_number(json, "size", leak->size);
     json_number(json, "count", leak->count);
+    if (json->samples)
+        json_number(json, "size_error", leaks_size_error(leaks, leak));
     json_number(json, "allocated", leak->allocated);
     json_number(json, "allocations", leak->allocations);
     json_number(json, "kept", leak->kept);
@@ -84,6 +86,7 @@ void leaks_json(FILE *file, const struct leaks_report *shown)
     json_name(&json, "trace", view->trace->path);
     json_command(&json, view->trace, process_of_interest(view->trace, view->processes));
     json_moments(&json, view);
+    json_sampling(&json, shown->report);
     put_warm_up(&json, shown);
     json_flag(&json, "too_short", leaks->short_trace);
     if (shown->options->per) {
@@ -123,6 +126,8 @@ static void csv_leak(struct csv *csv, const struct leaks_report *shown, const st
     csv_number(csv, leak->count);
     csv_number(csv, leak->allocated);
     csv_number(csv, leak->kept);
+    if (csv->samples)
+        csv_number(csv, leaks_size_error(leaks, leak));
     csv_decimal(csv, leak->size_per_s);
     if (leaks->marks)
         csv_decimal(csv, leak->stopped_us ? 0 : per_mark(leaks, leak));
@@ -132,13 +137,16 @@ static void csv_leak(struct csv *csv, const struct leaks_report *shown, const st
 
 void leaks_csv(FILE *file, const struct leaks_report *shown)
 {
-    struct csv csv = {.file = file};
+    struct csv csv = {.file = file, .samples = report_samples(shown->report)};
     const struct leaks *leaks = shown->leaks;
     csv_text(&csv, "kind");
     csv_key_columns(&csv, leaks->view.options->key);
-    static const char *const amounts[] = {"size", "count", "allocated", "kept", "size_per_second"};
+    static const char *const amounts[] = {"size", "count", "allocated", "kept"};
     for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
         csv_text(&csv, amounts[i]);
+    if (csv.samples)
+        csv_text(&csv, "size_error");
+    csv_text(&csv, "size_per_second");
     if (leaks->marks)
         csv_text(&csv, "size_per_mark");
     csv_text(&csv, "oldest_or_stopped_seconds");

@@ -63,7 +63,7 @@ void lines_json(FILE *file, const struct lines_report *about)
 
 void lines_csv(FILE *file, const struct lines_report *about)
 {
-    struct csv csv = {.file = file};
+    struct csv csv = {.file = file, .samples = report_samples(about->report)};
     csv_key_columns(&csv, VIEW_CALLER);
     csv_amount_columns(&csv);
     csv_text(&csv, "peak");

@@ -8,10 +8,11 @@
 
 #include "render/escape.h"
 #include "render/look.h"
+#include "render/output.h"
 #include "render/top.h"
 #include "trace/source.h"
 
-enum { SPARKS = 12 };
+enum { SPARKS = 12, ERROR_COLUMN = 7 };
 
 static int64_t most(int64_t a, int64_t b)
 {
@@ -63,10 +64,27 @@ static void print_sparkline(
 
 /* ---- columns ---- */
 
-static void print_heading_of_columns(FILE *file)
+/* Of a trace of samples: " ±0.4", of which some characters are more than one byte. */
+static void print_error_column(
+    FILE *file, const struct lines_report *about, const struct view_amount *amount)
 {
-    fprintf(file, "%10s %10s %10s %9s %7s  %-*s %6s\n", "live", "peak", "allocated", "blocks",
-        "native", SPARKS, "over time", "line");
+    const struct trace *trace = &about->report->trace;
+    char error[FORMAT_SIZE];
+    if (!trace->sample_bytes)
+        return;
+    format_error(error, view_size_error(trace, amount), amount->size, about->report->options.units);
+    fprintf(file, "%-*s", ERROR_COLUMN + (error[0] && output_utf8()), error);
+}
+
+static int error_column(const struct lines_report *about)
+{
+    return about->report->trace.sample_bytes ? ERROR_COLUMN : 0;
+}
+
+static void print_heading_of_columns(FILE *file, const struct lines_report *about)
+{
+    fprintf(file, "%10s%*s %10s %10s %9s %7s  %-*s %6s\n", "live", error_column(about), "", "peak",
+        "allocated", "blocks", "native", SPARKS, "over time", "line");
 }
 
 static void print_amounts(FILE *file, const struct lines_report *about, const struct look *look,
@@ -81,16 +99,18 @@ static void print_amounts(FILE *file, const struct lines_report *about, const st
     if (amount->native && amount->size)
         snprintf(
             native, sizeof native, "%.0f%%", 100 * (double)amount->native / (double)amount->size);
-    fprintf(file, "%s%10s%s %10s %10s %9s %7s  ", look_paint(look, paint),
-        format_size(live, amount->size, units), look_end(look, paint),
-        format_size(peak, line->peak, units), format_size(allocated, amount->allocated, units),
-        format_count(blocks, amount->count), native);
+    fprintf(file, "%s%10s%s", look_paint(look, paint), format_size(live, amount->size, units),
+        look_end(look, paint));
+    print_error_column(file, about, amount);
+    fprintf(file, " %10s %10s %9s %7s  ", format_size(peak, line->peak, units),
+        format_size(allocated, amount->allocated, units), format_count(blocks, amount->count),
+        native);
     print_sparkline(file, about, look, line);
 }
 
-static void print_blank(FILE *file)
+static void print_blank(FILE *file, const struct lines_report *about)
 {
-    fprintf(file, "%*s", 10 + 11 + 11 + 10 + 8 + 2 + SPARKS, "");
+    fprintf(file, "%*s", 10 + error_column(about) + 11 + 11 + 10 + 8 + 2 + SPARKS, "");
 }
 
 static void print_source(
@@ -135,7 +155,7 @@ static void print_file(FILE *file, const struct lines_report *about, const struc
             known = sources_of_node(about->report->sources, of->lines[at].row->node);
             print_amounts(file, about, look, of, &of->lines[at]);
         } else
-            print_blank(file);
+            print_blank(file, about);
         const char *text = source_indented(source, number, &size);
         print_source(file, number, text, size, known.note);
     }
@@ -160,16 +180,18 @@ static void print_left_out(FILE *file, const struct lines_report *about, const s
 static void print_whole_file(FILE *file, const struct lines_report *about, const struct look *look,
     const struct line_file *of)
 {
-    char size[FORMAT_SIZE], blocks[FORMAT_SIZE];
+    char size[FORMAT_SIZE], error[FORMAT_SIZE], blocks[FORMAT_SIZE];
     const struct view *view = &about->lines->view;
     struct source *source = about->all ? sources_file(about->report->sources, of->name) : NULL;
     fputc('\n', file);
     print_name(file, report_path(about->report, of->name));
-    fprintf(file, ": %s, %.1f%% in %s block%s\n",
+    fprintf(file, ": %s%s, %.1f%% in %s block%s\n",
         format_total(size, of->amount.size, about->report->options.units),
+        format_total_error(error, view_size_error(view->trace, &of->amount), of->amount.size,
+            about->report->options.units),
         view->total.size ? 100 * (double)of->amount.size / (double)view->total.size : 0,
         format_count(blocks, of->amount.count), of->amount.count == 1 ? "" : "s");
-    print_heading_of_columns(file);
+    print_heading_of_columns(file, about);
     if (source)
         print_file(file, about, look, of, source);
     else

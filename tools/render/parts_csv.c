@@ -32,6 +32,10 @@ void csv_amount_columns(struct csv *csv)
         "size", "count", "python", "native", "allocated", "allocations"};
     for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
         csv_text(csv, amounts[i]);
+    if (csv->samples) {
+        csv_text(csv, "size_error");
+        csv_text(csv, "allocated_error");
+    }
 }
 
 void csv_amount(struct csv *csv, const struct view_amount *amount)
@@ -42,6 +46,10 @@ void csv_amount(struct csv *csv, const struct view_amount *amount)
     csv_number(csv, amount->native);
     csv_number(csv, amount->allocated);
     csv_number(csv, amount->allocations);
+    if (csv->samples) {
+        csv_number(csv, view_size_error(csv->samples, amount));
+        csv_number(csv, view_allocated_error(csv->samples, amount));
+    }
 }
 
 void csv_native(struct csv *csv, const struct report *report, uint32_t native)

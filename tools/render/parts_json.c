@@ -16,6 +16,15 @@ void json_split(struct json *json, const struct view_amount *amount)
     json_number(json, "count", amount->count);
     json_number(json, "python", amount->python);
     json_number(json, "native", amount->native);
+    if (json->samples)
+        json_number(json, "size_error", view_size_error(json->samples, amount));
+}
+
+void json_sampling(struct json *json, const struct report *report)
+{
+    json->samples = report_samples(report);
+    if (json->samples)
+        json_number(json, "sample_bytes", (int64_t)report->trace.sample_bytes);
 }
 
 void json_amount(struct json *json, const struct view_amount *amount)
@@ -23,6 +32,8 @@ void json_amount(struct json *json, const struct view_amount *amount)
     json_split(json, amount);
     json_number(json, "allocated", amount->allocated);
     json_number(json, "allocations", amount->allocations);
+    if (json->samples)
+        json_number(json, "allocated_error", view_allocated_error(json->samples, amount));
 }
 
 void json_command(struct json *json, const struct trace *trace, uint32_t process)
@@ -102,6 +113,7 @@ void json_begin_report(struct json *json, const struct report *report, const str
     json_name(json, "trace", report->trace.path);
     json_command(json, &report->trace, process_of_interest(&report->trace, view->processes));
     json_moments(json, view);
+    json_sampling(json, report);
     json_name(json, "key", view_key_names[view->options->key]);
     json_open(json, "total", '{');
     json_split(json, &view->total);

@@ -13,6 +13,8 @@ void json_begin_report(struct json *json, const struct report *report, const str
 /* size, count, python and native; json_amount has allocated and allocations as well. */
 void json_split(struct json *json, const struct view_amount *amount);
 void json_amount(struct json *json, const struct view_amount *amount);
+/* "sample_bytes", if the trace is of samples: amounts that follow have their errors. */
+void json_sampling(struct json *json, const struct report *report);
 /* The arguments of a process. */
 void json_command(struct json *json, const struct trace *trace, uint32_t process);
 /* filename, lineno and function of a node's frame. */

@@ -153,10 +153,20 @@ void print_command(FILE *file, const struct report *report, uint32_t process)
     }
 }
 
+const struct trace *report_samples(const struct report *report)
+{
+    return report->trace.sample_bytes ? &report->trace : NULL;
+}
+
 void print_cautions(FILE *file, const struct report *report)
 {
     uint64_t gap_events = 0, gap_bytes = 0, unknown = 0, duplicate = 0;
     char events[FORMAT_SIZE], bytes[FORMAT_SIZE];
+    if (report->trace.sample_bytes)
+        fprintf(file,
+            "sampled, one block in %s: amounts are estimates, %s is the error in 95 of 100 cases\n",
+            format_size(bytes, (int64_t)report->trace.sample_bytes, UNITS_AUTO),
+            output_utf8() ? "\xc2\xb1" : "+-");
     for (size_t i = 1; i < report->trace.n_processes; i++) {
         const struct trace_process *process = &report->trace.processes[i];
         gap_events += process->gap_events;

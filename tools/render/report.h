@@ -68,6 +68,8 @@ const char *report_module(const struct report *report, uint32_t node);
 /* The library of a native frame. */
 const char *report_library(const struct report *report, uint32_t node);
 const char *report_function(const struct report *report, uint32_t node);
+/* The trace if it is of samples, so that amounts have errors, else NULL. */
+const struct trace *report_samples(const struct report *report);
 /* The program's name and the arguments, as one would type it. */
 void print_command(FILE *file, const struct report *report, uint32_t process);
 /* What else must be known of the trace to believe the report: gaps, lost blocks. */

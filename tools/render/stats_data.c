@@ -15,8 +15,14 @@ static void put_part(struct json *json, const struct stats *stats, const struct 
     json_number(json, "freed", part->freed);
     json_number(json, "size", part->live);
     json_number(json, "count", part->blocks);
+    if (json->samples) {
+        json_number(json, "size_error", part->live_error);
+        json_number(json, "allocated_error", part->allocated_error);
+        json_number(json, "freed_error", part->freed_error);
+    }
     if (stats->totals->has_sizes) {
-        json_number(json, "temporary", (int64_t)part->temporary);
+        if (!json->samples)
+            json_number(json, "temporary", (int64_t)part->temporary);
         json_number(json, "counted", (int64_t)part->counted);
     }
 }

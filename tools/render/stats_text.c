@@ -33,15 +33,16 @@ static void print_rate(FILE *file, const struct stats *stats, int64_t count)
         fprintf(file, "  %11s/s", format_count(rate, (int64_t)((double)count / seconds + 0.5)));
 }
 
-static void print_flow(
-    FILE *file, const struct stats *stats, const char *name, int64_t count, int64_t bytes)
+static void print_flow(FILE *file, const struct stats *stats, const char *name, int64_t count,
+    int64_t bytes, int64_t error)
 {
-    char number[FORMAT_SIZE], size[FORMAT_SIZE], rate[FORMAT_SIZE];
+    char text[FORMAT_SIZE], number[FORMAT_SIZE], size[FORMAT_SIZE], rate[FORMAT_SIZE];
     double seconds = (double)stats->totals->seconds_us / 1e6;
     enum units units = stats->report->options.units;
     fprintf(file, "%-13s%15s", name, format_count(number, count));
     print_rate(file, stats, count);
-    fprintf(file, "  %10s", format_total(size, bytes, units));
+    fprintf(file, "  %10s%s", format_total(size, bytes, units),
+        format_total_error(text, error, bytes, units));
     if (seconds > 0)
         fprintf(file, "  %10s/s", format_total(rate, (int64_t)((double)bytes / seconds), units));
     fputc('\n', file);
@@ -51,7 +52,7 @@ static void print_temporary(FILE *file, const struct stats *stats)
 {
     const struct totals_part *all = &stats->totals->all;
     char number[FORMAT_SIZE];
-    if (!stats->totals->has_sizes)
+    if (!stats->totals->has_sizes || stats->report->trace.sample_bytes)
         return;
     fprintf(file, "%-13s%15s", "temporary", format_count(number, (int64_t)all->temporary));
     print_rate(file, stats, (int64_t)all->temporary);
@@ -63,10 +64,11 @@ static void print_summary(FILE *file, const struct stats *stats)
     const struct totals *totals = stats->totals;
     const struct trace_peak *peak = totals->view.peak;
     enum units units = stats->report->options.units;
-    char size[FORMAT_SIZE], time[FORMAT_SIZE], count[FORMAT_SIZE];
+    char size[FORMAT_SIZE], error[FORMAT_SIZE], time[FORMAT_SIZE], count[FORMAT_SIZE];
     fprintf(file, "%-13s%15s\n", "time", format_time(time, totals->seconds_us));
-    print_flow(file, stats, "allocations", totals->all.allocations, totals->all.allocated);
-    print_flow(file, stats, "frees", totals->all.frees, totals->all.freed);
+    print_flow(file, stats, "allocations", totals->all.allocations, totals->all.allocated,
+        totals->all.allocated_error);
+    print_flow(file, stats, "frees", totals->all.frees, totals->all.freed, totals->all.freed_error);
     print_temporary(file, stats);
     if (peak->present && !totals->view.excluded.count)
         fprintf(file, "%-13s%15s  at %s, %s blocks\n", "peak live",
@@ -75,7 +77,8 @@ static void print_summary(FILE *file, const struct stats *stats)
     if (totals->peak_rss)
         fprintf(
             file, "%-13s%15s\n", "peak RSS", format_total(size, (int64_t)totals->peak_rss, units));
-    fprintf(file, "%-13s%15s  %s block%s\n", "held", format_total(size, totals->all.live, units),
+    fprintf(file, "%-13s%15s%s  %s block%s\n", "held", format_total(size, totals->all.live, units),
+        format_total_error(error, totals->all.live_error, totals->all.live, units),
         format_count(count, totals->all.blocks), totals->all.blocks == 1 ? "" : "s");
 }
 
@@ -95,7 +98,7 @@ static void print_domains(FILE *file, const struct stats *stats)
         char temporary[32] = "";
         if (is_empty(part))
             continue;
-        if (part->counted)
+        if (part->counted && !stats->report->trace.sample_bytes)
             snprintf(temporary, sizeof temporary, "%.1f%%",
                 share((double)part->temporary, (double)part->counted));
         fprintf(file, "%-8s%15s  %10s  %9s  %10s  %13s\n", domain_names[domain],

@@ -62,8 +62,9 @@ static void print_live(FILE *file, const struct report *report, const struct vie
     const struct view_amount *amount)
 {
     enum units units = report->options.units;
-    char size[FORMAT_SIZE], count[FORMAT_SIZE], average[FORMAT_SIZE];
-    fprintf(file, ": %s  %.1f%%", format_size(size, amount->size, units),
+    char size[FORMAT_SIZE], error[FORMAT_SIZE], count[FORMAT_SIZE], average[FORMAT_SIZE];
+    fprintf(file, ": %s%s  %.1f%%", format_size(size, amount->size, units),
+        format_error(error, view_size_error(view->trace, amount), amount->size, units),
         percent(amount->size, view->total.size));
     if (view->options->key == VIEW_CALLER)
         fprintf(file, "  %s block%s", format_count(count, amount->count),
@@ -77,9 +78,10 @@ static void print_churn(FILE *file, const struct report *report, const struct vi
     const struct view_amount *amount)
 {
     enum units units = report->options.units;
-    char size[FORMAT_SIZE], count[FORMAT_SIZE], live[FORMAT_SIZE];
-    fprintf(file, ": %s allocated  %.1f%%  %s allocation%s, %s live",
+    char size[FORMAT_SIZE], error[FORMAT_SIZE], count[FORMAT_SIZE], live[FORMAT_SIZE];
+    fprintf(file, ": %s%s allocated  %.1f%%  %s allocation%s, %s live",
         format_size(size, amount->allocated, units),
+        format_error(error, view_allocated_error(view->trace, amount), amount->allocated, units),
         percent(amount->allocated, view->total.allocated), format_count(count, amount->allocations),
         amount->allocations == 1 ? "" : "s", format_size(live, amount->size, units));
 }
@@ -208,10 +210,13 @@ static void print_row(FILE *file, const struct report *report, const struct view
 static void print_sum(FILE *file, const struct report *report, const struct view *view,
     const char *name, const struct view_amount *amount)
 {
-    char size[FORMAT_SIZE];
-    int64_t bytes = view_sorts_churn(view->options->sort) ? amount->allocated : amount->size;
-    fprintf(file, "%s: %s%s\n", name, format_total(size, bytes, report->options.units),
-        view_sorts_churn(view->options->sort) ? " allocated" : "");
+    char size[FORMAT_SIZE], text[FORMAT_SIZE];
+    bool churn = view_sorts_churn(view->options->sort);
+    int64_t bytes = churn ? amount->allocated : amount->size;
+    int64_t error =
+        churn ? view_allocated_error(view->trace, amount) : view_size_error(view->trace, amount);
+    fprintf(file, "%s: %s%s%s\n", name, format_total(size, bytes, report->options.units),
+        format_total_error(text, error, bytes, report->options.units), churn ? " allocated" : "");
 }
 
 static void print_rest(

@@ -12,11 +12,16 @@
 
 #include "render/escape.h"
 #include "render/look.h"
+#include "render/output.h"
 #include "render/packages.h"
 #include "render/top.h"
 #include "trace/callers.h"
 
-enum { INDENTED = 40, COLUMNS = 31 }; /* branches to the left: of more the number is said */
+enum {
+    INDENTED = 40,
+    COLUMNS = 31,
+    ERROR_COLUMN = 7
+}; /* branches to the left: of more the number is said */
 
 struct level { /* of the tree, on the way to the node that is printed */
     uint32_t node;
@@ -52,6 +57,20 @@ static bool is_folded(const struct painter *painter, uint32_t index)
 
 /* ---- columns ---- */
 
+/* Of a trace of samples: " ±0.4", of which some characters are more than one byte. */
+static void print_error_column(FILE *file, const struct view *view,
+    const struct view_amount *amount, bool churn, enum units units)
+{
+    char error[FORMAT_SIZE];
+    int64_t bytes = churn ? amount->allocated : amount->size;
+    if (!view->trace->sample_bytes)
+        return;
+    format_error(error,
+        churn ? view_allocated_error(view->trace, amount) : view_size_error(view->trace, amount),
+        bytes, units);
+    fprintf(file, "%-*s", ERROR_COLUMN + (error[0] && output_utf8()), error);
+}
+
 static void print_columns(struct painter *painter, const struct view_amount *amount, int64_t metric)
 {
     const struct view *view = &painter->about->tree->view;
@@ -61,10 +80,17 @@ static void print_columns(struct painter *painter, const struct view_amount *amo
     double share = total ? (double)metric / (double)total : 0;
     char size[FORMAT_SIZE], count[FORMAT_SIZE];
     enum paint paint = look_heat(share);
-    fprintf(painter->file, "%10s  %s%5.1f%%%s  %9s  ",
-        format_size(size, churn ? amount->allocated : amount->size, units),
-        look_paint(&painter->look, paint), 100 * share, look_end(&painter->look, paint),
+    fprintf(
+        painter->file, "%10s", format_size(size, churn ? amount->allocated : amount->size, units));
+    print_error_column(painter->file, view, amount, churn, units);
+    fprintf(painter->file, "  %s%5.1f%%%s  %9s  ", look_paint(&painter->look, paint), 100 * share,
+        look_end(&painter->look, paint),
         format_count(count, churn ? amount->allocations : amount->count));
+}
+
+static int columns_of(const struct painter *painter)
+{
+    return COLUMNS + (painter->about->tree->view.trace->sample_bytes ? ERROR_COLUMN : 0);
 }
 
 /* "native", or "62% native" where a good part of it is. */
@@ -154,7 +180,7 @@ static void print_node(struct painter *painter, uint32_t index)
     bool leaf = about->inverted ? node->depth == 1 : node->n_children == 0 && !node->cut;
     bool straight = is_straight(about, index);
     if (straight)
-        fprintf(painter->file, "%*s", COLUMNS, "");
+        fprintf(painter->file, "%*s", columns_of(painter), "");
     else
         print_columns(painter, &node->amount, node->metric);
     print_branches(painter, !straight, false);
@@ -215,7 +241,7 @@ static void print_run(struct painter *painter)
 {
     if (!painter->run.frames)
         return;
-    fprintf(painter->file, "%*s", COLUMNS, "");
+    fprintf(painter->file, "%*s", columns_of(painter), "");
     print_branches(painter, false, false);
     if (painter->run.frames > 1)
         packages_print(painter->file, &painter->run);
@@ -251,8 +277,9 @@ void tree_text(FILE *file, const struct tree_report *about)
     char size[FORMAT_SIZE];
     painter.callers = callers_find(view->trace, view->options->mine, view->options->n_mine, &arena);
     print_heading(file, about->report, view);
-    fprintf(file, "\n%10s  %6s  %9s\n",
-        view_sorts_churn(view->options->sort) ? "allocated" : "size", "", "blocks");
+    fprintf(file, "\n%10s%*s  %6s  %9s\n",
+        view_sorts_churn(view->options->sort) ? "allocated" : "size",
+        columns_of(&painter) - COLUMNS, "", "", "blocks");
     while (tree_next(&walk))
         visit(&painter, &walk);
     close_levels(&painter, 0);

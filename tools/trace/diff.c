@@ -109,6 +109,8 @@ static void divide(struct view_amount *sum, int64_t n)
     sum->native /= n;
     sum->allocated /= n;
     sum->allocations /= n;
+    sum->spread /= n * n;
+    sum->allocated_spread /= n * n;
 }
 
 static bool amounts_differ(const struct view_amount *a, const struct view_amount *b)

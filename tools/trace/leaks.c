@@ -276,6 +276,20 @@ static int by_size(const void *a, const void *b)
     return (left->row > right->row) - (left->row < right->row);
 }
 
+int64_t leaks_size_error(const struct leaks *leaks, const struct leak *leak)
+{
+    const struct view *view = &leaks->view;
+    bool is_rest = leak->row >= view->n_rows;
+    return view_size_error(view->trace,
+        is_rest ? &view->rest[leak->row - view->n_rows] : &view->rows[leak->row].amount);
+}
+
+/* Of a few samples nobody can tell whether there are more of them. */
+static bool is_certain(const struct leaks *leaks, const struct leak *leak)
+{
+    return leaks_size_error(leaks, leak) < leak->kept || !leaks->view.trace->sample_bytes;
+}
+
 static void judge_all(struct finder *finder)
 {
     struct leaks *leaks = finder->leaks;
@@ -289,7 +303,7 @@ static void judge_all(struct finder *finder)
         enum verdict verdict = judge(finder, &leak);
         if (leak.history->n_points > most)
             most = leak.history->n_points;
-        if (verdict == GROWING)
+        if (verdict == GROWING && is_certain(leaks, &leak))
             leaks->growing[leaks->n_growing++] = leak;
         else if (verdict == STOPPED)
             leaks->stopped[leaks->n_stopped++] = leak;

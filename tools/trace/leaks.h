@@ -54,5 +54,7 @@ enum leaks_error leaks_make(struct leaks *leaks, const struct trace *trace,
     const struct view_options *view, const struct leaks_options *options,
     enum view_error *view_error);
 void leaks_free(struct leaks *leaks);
+/* The error of what a leak holds (view_size_error). */
+int64_t leaks_size_error(const struct leaks *leaks, const struct leak *leak);
 
 #endif

@@ -4,6 +4,7 @@
 #include "trace/totals.h"
 
 #include "trace/series.h"
+#include "trace/weight.h"
 
 static void add(int64_t *sum, int64_t more)
 {
@@ -16,6 +17,8 @@ static void add_amount(struct totals_part *part, const struct view_amount *amoun
     add(&part->allocated, amount->allocated);
     add(&part->live, amount->size);
     add(&part->blocks, amount->count);
+    add(&part->spread, amount->spread);
+    add(&part->allocated_spread, amount->allocated_spread);
     part->frees = (int64_t)((uint64_t)part->allocations - (uint64_t)part->blocks);
     part->freed = (int64_t)((uint64_t)part->allocated - (uint64_t)part->live);
 }
@@ -31,6 +34,17 @@ static void add_sites(struct totals *totals)
         add_amount(&totals->domains[domain], &amount);
         if (domain_is_live(domain))
             add_amount(&totals->all, &amount);
+    }
+}
+
+static void set_errors(struct totals *totals)
+{
+    uint64_t interval = totals->view.trace->sample_bytes;
+    for (int domain = 0; domain <= MT_DOMAINS; domain++) {
+        struct totals_part *part = domain < MT_DOMAINS ? &totals->domains[domain] : &totals->all;
+        part->live_error = weight_error(part->spread, interval);
+        part->freed_error = weight_error(part->allocated_spread - part->spread, interval);
+        part->allocated_error = weight_error(part->allocated_spread, interval);
     }
 }
 
@@ -107,6 +121,7 @@ enum view_error totals_make(
     if (error != VIEW_OK)
         return error;
     add_sites(totals);
+    set_errors(totals);
     if (is_whole(&totals->view))
         add_sizes(totals);
     set_times(totals);

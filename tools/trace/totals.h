@@ -13,6 +13,8 @@ struct totals_part {                /* of one domain, or of all that are live me
     int64_t allocations, allocated; /* blocks and bytes up to the moment */
     int64_t frees, freed;           /* what of it is gone by then */
     int64_t live, blocks;
+    int64_t live_error, allocated_error, freed_error; /* of a trace of samples (weight_error) */
+    int64_t spread, allocated_spread;
     uint64_t temporary, counted; /* of so many that histograms know of */
     uint64_t sizes[TOTALS_BITS]; /* allocations, by the number of bits of the size */
 };

@@ -10,6 +10,7 @@
 #include "trace/callers.h"
 #include "trace/group.h"
 #include "trace/processes.h"
+#include "trace/weight.h"
 
 const char *const view_key_names[VIEW_KEYS] = {"caller", "lineno", "filename", "function", "module",
     "package", "traceback", "domain", "thread", "process", "native-frame"};
@@ -219,6 +220,16 @@ static void add_site(struct maker *maker, uint32_t site, const struct view_amoun
         else
             add_rest(maker->view, site, amount);
     }
+}
+
+int64_t view_size_error(const struct trace *trace, const struct view_amount *amount)
+{
+    return weight_error(amount->spread, trace->sample_bytes);
+}
+
+int64_t view_allocated_error(const struct trace *trace, const struct view_amount *amount)
+{
+    return weight_error(amount->allocated_spread, trace->sample_bytes);
 }
 
 bool view_amount_is_zero(const struct view_amount *amount)

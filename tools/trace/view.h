@@ -121,6 +121,9 @@ bool view_amount_is_zero(const struct view_amount *amount);
 int view_compare_frames(const struct trace *trace, uint32_t a, uint32_t b);
 int view_compare_stacks(const struct trace *trace, uint32_t a, uint32_t b);
 
+/* The errors of an amount, 0 where the trace has all blocks (weight_error). */
+int64_t view_size_error(const struct trace *trace, const struct view_amount *amount);
+int64_t view_allocated_error(const struct trace *trace, const struct view_amount *amount);
 /* True if it is about all that was ever allocated. */
 bool view_sorts_churn(enum view_sort sort);
 /* True if the key can be used with `cumulative`. */

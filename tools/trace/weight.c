@@ -42,3 +42,17 @@ double weight_deviation(int64_t spread, uint64_t interval)
 {
     return spread > 0 ? sqrt((double)spread / WEIGHT_SPREAD) * (double)interval : 0;
 }
+
+int64_t weight_error(int64_t spread, uint64_t interval)
+{
+    return weight_error_of_two(spread, interval, 0, 0);
+}
+
+int64_t weight_error_of_two(
+    int64_t spread, uint64_t interval, int64_t other_spread, uint64_t other_interval)
+{
+    const double normal_95 = 1.959964;
+    double error = normal_95 * hypot(weight_deviation(spread, interval),
+                                   weight_deviation(other_spread, other_interval));
+    return error < 0x1p62 ? llround(error) : INT64_MAX / 2;
+}
