@@ -15,6 +15,7 @@
  *   timeline PROCESS           then: sample TIME RSS PYTHON NATIVE MAPPED ARENAS HIGH
  *   boundary KIND PROCESS TIME NAME    then: row SITE BYTES BLOCKS ALLOCATED ALLOCATIONS [BIRTH]
  *   peak PROCESS TIME PYTHON NATIVE BLOCKS    then: row SITE BYTES BLOCKS [BIRTH]
+ *   sampling BYTES   rows that follow have SPREAD [ALLOCATED_SPREAD] before BIRTH
  *   thin ORDINAL
  *   sizes PROCESS DOMAINS      then for each: TEMPORARY BUCKETS COUNT...
  *   source FILE LINE TEXT
@@ -25,6 +26,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +56,7 @@ static struct name *names;
 static uint64_t counts[MT_CHUNK_ANCHORS + 1];      /* ids given, by kind */
 static struct buffer bodies[MT_CHUNK_ANCHORS + 1]; /* records to be written, by kind */
 static uint64_t records[MT_CHUNK_ANCHORS + 1];
+static bool sampled;
 static int open_kind; /* of the chunk that rows or samples go to, 0 for none */
 static struct buffer open_head;
 enum { MAX_ROWS = 100000 };
@@ -166,6 +169,13 @@ static void write_counted(int kind, const struct buffer *head)
     records[kind] = 0;
 }
 
+static int values_of_row(void)
+{
+    if (open_kind == MT_CHUNK_PEAK)
+        return sampled ? ROWS_OF_SAMPLED_PEAK : ROWS_OF_PEAK;
+    return sampled ? ROWS_OF_SAMPLED_BOUNDARY : ROWS_OF_BOUNDARY;
+}
+
 /* Definitions before what uses them, other chunks in the order of their numbers. */
 static void flush(void)
 {
@@ -185,9 +195,12 @@ static void flush(void)
     if (open_kind == MT_CHUNK_TIMELINE) {
         write_counted(open_kind, &open_head);
     } else if (open_kind) {
-        rows_put(&open_head, open_rows, records[open_kind],
-            open_kind == MT_CHUNK_PEAK ? ROWS_OF_PEAK : ROWS_OF_BOUNDARY);
-        writer_chunk(&writer, open_kind, &open_head);
+        rows_put(&open_head, open_rows, records[open_kind], values_of_row());
+        writer_chunk(&writer,
+            !sampled                     ? open_kind
+            : open_kind == MT_CHUNK_PEAK ? MT_CHUNK_SAMPLED_PEAK
+                                         : MT_CHUNK_SAMPLED_BOUNDARY,
+            &open_head);
         records[open_kind] = 0;
     }
     open_kind = 0;
@@ -333,10 +346,19 @@ static void do_peak(struct word *words, int n)
     last_site = 0;
 }
 
+static void do_sampling(struct word *words, int n)
+{
+    struct buffer body = {0};
+    buffer_varint(&body, (uint64_t)number_of(words[1]));
+    writer_chunk(&writer, MT_CHUNK_SAMPLING, &body);
+    buffer_free(&body);
+    sampled = true;
+}
+
 static void do_row(struct word *words, int n)
 {
     uint64_t site = id_of(MT_CHUNK_SITES, words[1]);
-    int numbers = open_kind == MT_CHUNK_PEAK ? ROWS_OF_PEAK : ROWS_OF_BOUNDARY;
+    int numbers = values_of_row();
     if (site < last_site || n < numbers + 2 || n > numbers + 3)
         fail("not in order, or not all there", words[1].text);
     if (records[open_kind] == MAX_ROWS)
@@ -434,8 +456,9 @@ static const struct {
     void (*run)(struct word *words, int n);
 } records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread}, {"stack", 6, do_stack},
     {"site", 6, do_site}, {"module", 4, do_module}, {"native", 5, do_native},
-    {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor}, {"timeline", 2, do_timeline}, {"sample", 8, do_sample},
-    {"boundary", 5, do_boundary}, {"peak", 6, do_peak}, {"row", 4, do_row}, {"thin", 2, do_thin}, {"sizes", 3, do_sizes},
+    {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor}, {"timeline", 2, do_timeline},
+    {"sample", 8, do_sample}, {"boundary", 5, do_boundary}, {"peak", 6, do_peak},
+    {"row", 4, do_row}, {"thin", 2, do_thin}, {"sampling", 2, do_sampling}, {"sizes", 3, do_sizes},
     {"source", 4, do_source}, {"ended", 11, do_ended}, {"chunk", 3, do_chunk},
     {"region", 9, do_region}, {"flush", 1, do_flush}};
 
