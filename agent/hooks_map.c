@@ -12,6 +12,7 @@
 #include "hooks.h"
 #include "nested.h"
 #include "python.h"
+#include "sampled.h"
 #include "trace.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -43,6 +44,9 @@ static inline enum entry enter(struct nested *outer, const void *caller)
     if (entry == ENTRY_OUTERMOST && session.sample_bytes && nested_is_real(caller)) {
         trace_leave(); /* what is no sample reaches the real allocator without a guard */
         return ENTRY_NONE;
+    }
+    if (entry == ENTRY_OUTERMOST && session.sample_bytes) {
+        sampled_note_end();
     }
     if (__builtin_expect(entry == ENTRY_NESTED, 0) && outer->below == BELOW_MOVE &&
         python_calls((uintptr_t)caller)) {

@@ -386,6 +386,9 @@ static void arena_free(void *context, void *address, size_t size)
     uint32_t depth = thread_self.depth++;
     trace_below(BELOW_NOTHING);
     if (session_live.on) {
+        if (session.sample_bytes) {
+            note_end();
+        }
         trace_unmap(address, size);
     }
     trace_below(BELOW_PYTHON);

@@ -20,7 +20,7 @@ static uint32_t layers_used;
 static bool on_debug_layer;
 
 /* The debug layer's context is the letter of its domain, then the allocator below it. */
-static bool is_debug(const struct allocator *layer)
+bool layers_is_debug(const struct allocator *layer)
 {
     uint64_t letter = python_calls((uintptr_t)layer->malloc) && layer->context
                           ? peek64((uintptr_t)layer->context)
@@ -34,7 +34,8 @@ static struct allocator *below_of(const struct allocator *layer)
     if (!python_calls((uintptr_t)layer->malloc) || !layer->context) {
         return NULL;
     }
-    return (struct allocator *)((char *)layer->context + (is_debug(layer) ? sizeof(void *) : 0));
+    return (
+        struct allocator *)((char *)layer->context + (layers_is_debug(layer) ? sizeof(void *) : 0));
 }
 
 bool layers_reach(const struct allocator *top, const struct allocator *hook)
@@ -61,14 +62,14 @@ struct allocator *layers_add(const struct allocator *below)
     if (!python_calls((uintptr_t)below->malloc)) {
         nested_foreign_layer();
     }
-    on_debug_layer |= is_debug(below);
+    on_debug_layer |= layers_is_debug(below);
     layers[layers_used] = *below;
     return &layers[layers_used++];
 }
 
 struct allocator *layers_place(const struct allocator *top)
 {
-    struct allocator *below = is_debug(top) ? NULL : below_of(top);
+    struct allocator *below = layers_is_debug(top) ? NULL : below_of(top);
     bool is_tracemalloc =
         below && python_calls((uintptr_t)below->malloc) && python_calls((uintptr_t)below->calloc) &&
         python_calls((uintptr_t)below->realloc) && python_calls((uintptr_t)below->free);

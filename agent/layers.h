@@ -28,6 +28,8 @@ struct allocator *layers_add(const struct allocator *below);
 /* Where the hook belongs in the pile under `top`: NULL if on it, else in the place of what this
    points to.  tracemalloc stays above, so that its tables are memory as any other. */
 struct allocator *layers_place(const struct allocator *top);
+/* True if this is CPython's debug layer, which may lie on anything. */
+bool layers_is_debug(const struct allocator *layer);
 /* True if this block is one that the debug layer is about to free or to move. */
 bool layers_debug_frees(const void *address);
 

@@ -29,6 +29,7 @@ void sampled_release(const void *address)
     struct nested outer;
     enum below below = thread_self.below;
     if (trace_enter()) {
+        sampled_note_end();
         record_free(address);
         trace_leave();
     } else if (thread_self.depth == 0 || !session_live.on) {

@@ -5,6 +5,7 @@
 #ifndef AGENT_SAMPLED_H
 #define AGENT_SAMPLED_H
 
+#include "python.h"
 #include "sample.h"
 #include "trace.h"
 
@@ -26,6 +27,15 @@ static inline void sampled_unguard(void)
     atomic_signal_fence(memory_order_seq_cst);
     thread_self.below = BELOW_NOTHING;
     thread_self.depth = 0;
+}
+
+/* Between trace_enter and trace_leave, before anything that is recorded: the moment "end" is before
+   the first of these after the interpreter has begun to finalize. */
+static inline void sampled_note_end(void)
+{
+    if (__builtin_expect(*python.finalizing != 0, 0)) {
+        trace_end();
+    }
 }
 
 /* Of a block that was not tried yet: true if it is a sample. */

@@ -57,6 +57,7 @@ static __attribute__((noinline)) void *allocate(
     if (!sampled_is_outermost() || !sample_draw(bytes) || !trace_enter()) {
         return forward(function, first, size);
     }
+    sampled_note_end();
     trace_below(BELOW_NATIVE);
     void *address = forward(function, first, size);
     look_for_hooks(caller);
@@ -121,6 +122,7 @@ int sampled_posix_memalign(void **out, size_t alignment, size_t size)
     if (!sampled_is_outermost() || !sample_draw(size) || !trace_enter()) {
         return next.posix_memalign(out, alignment, size);
     }
+    sampled_note_end();
     trace_below(BELOW_NATIVE);
     int status = next.posix_memalign(out, alignment, size);
     trace_below(BELOW_NOTHING);
@@ -140,6 +142,7 @@ static __attribute__((noinline)) void *move(void *old, size_t size, struct calle
         sampled_release(old); /* of a sample, within a hook of the interpreter */
         return next.realloc(old, size);
     }
+    sampled_note_end();
     bool was = size && sample_take(old);
     if (was) {
         trace_move_begin(old);

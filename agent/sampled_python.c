@@ -15,16 +15,10 @@
 #include "sampled.h"
 
 #define TYPE_WITH_GIL 8u /* offset in an object */
+#define BOOKS_LEAST 65536u
 #define SMALL 512u       /* the largest block that pymalloc serves itself */
 
 /* ---- samples ---- */
-
-static inline void note_end(void)
-{
-    if (__builtin_expect(*python.finalizing != 0, 0)) {
-        trace_end();
-    }
-}
 
 static __attribute__((noinline)) void *draw_malloc(
     const struct allocator *below, size_t size, enum mt_domain domain)
@@ -32,7 +26,7 @@ static __attribute__((noinline)) void *draw_malloc(
     if (!sample_draw(size) || !trace_enter()) {
         return below->malloc(below->context, size);
     }
-    note_end();
+    sampled_note_end();
     trace_below(BELOW_PYTHON);
     void *address = below->malloc(below->context, size);
     trace_below(BELOW_NOTHING);
@@ -43,13 +37,21 @@ static __attribute__((noinline)) void *draw_malloc(
     return address;
 }
 
+/* pymalloc's books of a new arena, which it makes for a small block that is not guarded: a power of
+   two of bytes for all that it may ever have to note. */
+static inline bool is_books(size_t count, size_t size, enum mt_domain domain, const void *caller)
+{
+    return domain == MT_DOMAIN_RAW && count == 1 && size >= BOOKS_LEAST &&
+           (size & (size - 1)) == 0 && python_calls((uintptr_t)caller);
+}
+
 static __attribute__((noinline)) void *draw_calloc(
     const struct allocator *below, size_t count, size_t size, enum mt_domain domain)
 {
     if (!sample_draw(count * size) || !trace_enter()) {
         return below->calloc(below->context, count, size);
     }
-    note_end();
+    sampled_note_end();
     trace_below(BELOW_PYTHON);
     void *address = below->calloc(below->context, count, size);
     trace_below(BELOW_NOTHING);
@@ -78,7 +80,7 @@ static __attribute__((noinline)) void *draw_realloc(
     if (!trace_enter()) {
         return below->realloc(below->context, old, size);
     }
-    note_end();
+    sampled_note_end();
     bool was = sample_take(old);
     if (was) {
         trace_move_begin(old);
@@ -96,9 +98,6 @@ static __attribute__((noinline)) void *draw_realloc(
 static __attribute__((noinline)) void release(
     const struct allocator *below, void *address, bool is_code)
 {
-    if (address && sampled_is_outermost() && session_live.on) {
-        note_end();
-    }
     if (address && is_code) {
         intern_code_dies((uintptr_t)address);
     }
@@ -130,7 +129,8 @@ static inline void *guarded_calloc(
     if (!sampled_is_outermost()) {
         return below->calloc(below->context, count, size);
     }
-    if (!sample_passes(count * size)) {
+    if (!sample_passes(count * size) &&
+        !is_books(count, size, domain, __builtin_return_address(0))) {
         return draw_calloc(below, count, size, domain);
     }
     sampled_guard(BELOW_PYTHON);
@@ -269,8 +269,9 @@ const struct allocator *sampled_python_hook(int domain, const struct allocator *
     if (domain == MT_DOMAIN_RAW) {
         raw_malloc = below->malloc;
     }
-    bool is_pymalloc = below->malloc != raw_malloc && python_calls((uintptr_t)below->malloc) &&
-                       !python.offsets.free_threaded && python.offsets.object_type == TYPE_WITH_GIL;
+    bool is_pymalloc = below->malloc != raw_malloc && !layers_is_debug(below) &&
+                       python_calls((uintptr_t)below->malloc) && !python.offsets.free_threaded &&
+                       python.offsets.object_type == TYPE_WITH_GIL;
     code_type = python.code_type;
     return is_pymalloc ? &direct[domain] : &guarded[domain];
 }

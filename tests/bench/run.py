@@ -1,11 +1,11 @@
 """What tracing costs: each program bare and under memtrace, in turns, on this machine.
 
-    run.py [--rounds N] [--python PYTHON] [--venv DIR] [--peers] [NAME...]
+    run.py [--rounds N] [--python PYTHON] [--venv DIR] [--sample [BYTES]] [--peers] [NAME...]
 
 Prints a markdown table: the median of the ratios of neighbouring runs and their
 spread, events a second, and the size of the trace.  Programs that need a
 package are left out if PYTHON cannot import it; --venv makes a virtual
-environment with all of them in DIR first.  --peers runs each under tracemalloc
+environment with all of them in DIR first.  --sample measures `memtrace run --sample`.  --peers runs each under tracemalloc
 and memray too, and prints their ratios only.  Ratios travel to other machines,
 times do not.
 """
@@ -111,10 +111,20 @@ def events_of(trace):
     return sum(process["events"] for process in json.loads(answer.stdout)["processes"])
 
 
-def measure(python, script, rounds, directory):
+def rss_of(command):
+    """The largest resident set of what the command starts, bytes; the collector's is smaller."""
+    code = ("import resource, subprocess, sys\nsubprocess.run(sys.argv[1:], check=True, "
+            "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)")
+    answer = subprocess.run([sys.executable, "-c", code, *command], check=True,
+                            stdout=subprocess.PIPE, env=environment())
+    return int(answer.stdout)
+
+
+def measure(python, script, rounds, directory, more):
     trace = os.path.join(directory, "bench.mtrace")
     bare = [python, script]
-    traced = [str(MEMTRACE), "run", "-q", "-o", trace, "--python", python, script]
+    traced = [str(MEMTRACE), "run", "-q", "-o", trace, *more, "--python", python, script]
     timed(bare), timed(traced)  # warm caches, write byte code
     pairs = []
     for n in range(rounds):
@@ -129,6 +139,7 @@ def measure(python, script, rounds, directory):
         "bare": statistics.median(b[0] for b, _ in pairs),
         "ratio": statistics.median(elapsed), "least": elapsed[0], "most": elapsed[-1],
         "cpu": statistics.median(t[1] / b[1] for b, t in pairs),
+        "rss": rss_of(traced) / rss_of(bare),
         "events": events_of(trace), "bytes": os.path.getsize(trace),
     }
 
@@ -179,6 +190,7 @@ def main():
     parser.add_argument("--python", default="/usr/bin/python3")
     parser.add_argument("--venv")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--sample", nargs="?", const="512KiB", metavar="BYTES")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     python = make_venv(options.venv, options.python) if options.venv else options.python
@@ -189,8 +201,11 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         chosen = [(name, script_of(name, directory)) for name, (module, _) in PROGRAMS.items()
                   if (not options.names or name in options.names) and can_import(python, module)]
-        (print_comparison if options.peers else print_costs)(
-            python, chosen, options.rounds, directory)
+        if options.peers:
+            print_comparison(python, chosen, options.rounds, directory)
+        else:
+            more = ["--sample=" + options.sample] if options.sample else []
+            print_costs(python, chosen, options.rounds, directory, more)
 
 
 def script_of(name, directory):
@@ -202,15 +217,15 @@ def script_of(name, directory):
     return script
 
 
-def print_costs(python, chosen, rounds, directory):
+def print_costs(python, chosen, rounds, directory, more):
     print("| program | bare | time over bare | least to most | CPU time over bare | "
-          "events | events/s of bare | trace |\n|---|---|---|---|---|---|---|---|")
+          "RSS over bare | events | events/s of bare | trace |\n|---|---|---|---|---|---|---|---|---|")
     ratios = []
     for name, script in chosen:
-        m = measure(python, script, rounds, directory)
+        m = measure(python, script, rounds, directory, more)
         ratios.append(m["ratio"])
-        print("| %s | %.2f s | **%.2f** | %.2f to %.2f | %.2f | %.1f M | %.1f M | %.0f kB |" % (
-            name, m["bare"], m["ratio"], m["least"], m["most"], m["cpu"], m["events"] / 1e6,
+        print("| %s | %.2f s | **%.2f** | %.2f to %.2f | %.2f | %.3f | %.1f M | %.1f M | %.0f kB |" % (
+            name, m["bare"], m["ratio"], m["least"], m["most"], m["cpu"], m["rss"], m["events"] / 1e6,
             m["events"] / 1e6 / m["bare"], m["bytes"] / 1e3), flush=True)
     if len(ratios) > 1:
         print("\ngeometric mean %.2f" % statistics.geometric_mean(ratios))
