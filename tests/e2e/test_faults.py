@@ -471,3 +471,33 @@ def test_a_ring_that_is_cut_short(traced_once, size):
     info = traced_once.report("info", result.trace)
     assert info["sealed"] and (info["gap_events"] or size), info
     assert traced_once.at(result.trace, "kept")[0] >= 3000 * 1033
+
+
+# Damages the collector's own memory, and goes on.
+HARMS_THE_COLLECTOR = """
+import os, sys
+held = [bytes(1000) for _ in range(3000)]
+store = os.path.join(os.environ["MEMTRACE_SESSION"], "collector")
+if sys.argv[1] == "cut":
+    os.truncate(store, 4096)
+else:
+    with open(store, "r+b") as file:
+        file.seek(2000)
+        file.write(b"\\xa5" * (os.path.getsize(store) - 2000))
+held = [str(n) for n in range(1000000)]
+print("done")
+sys.exit(4)
+"""
+
+
+@pytest.mark.parametrize("how", ["cut", "damaged"])
+def test_the_memory_of_the_collector(traced_once, how):
+    """It says what has happened; the program goes on, and what was written stays."""
+    result = traced_once.script(HARMS_THE_COLLECTOR, how, status=None)
+    assert result.out == b"done\n", result
+    lines = result.message.splitlines()
+    assert result.status == 125 if how == "cut" else result.status == -signal.SIGSEGV, result
+    assert [line for line in lines if "memory" in line or "has failed" in line], result
+    assert lines and all(line.startswith("memtrace: ") for line in lines) and len(lines) <= 2
+    info = traced_once.report("info", result.trace)
+    assert not info["sealed"] and not info["damaged"]

@@ -6,9 +6,10 @@
 #define COLLECT_GUARD_H
 
 /* From now on what is missing of a mapped file reads as zero: a ring whose head is at its start
-   again, which counts as damage.  Not of the store, which nothing can be done without. */
+   again, which counts as damage.  Where the store is missing, which nothing can be done without,
+   the collector ends with status 125 and a line on stderr; after another fault with a line too. */
 void guard_begin(void);
-/* SIGBUS as it was. */
+/* Signals as they were. */
 void guard_end(void);
 
 #endif
