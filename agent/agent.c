@@ -12,6 +12,7 @@
 #include "session.h"
 #include "sys.h"
 #include "thread.h"
+#include "threadname.h"
 #include "trace.h"
 
 /* So that `memtrace` can tell that an agent of its own version was loaded. */
@@ -29,6 +30,7 @@ void hooks_start(void)
     thread_self.depth++;
     hooks_map_resolve();
     hooks_exec_resolve();
+    threadname_resolve();
     hooks_malloc_resolve();
     native_setup();
     python_find();

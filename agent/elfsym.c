@@ -8,6 +8,8 @@
 #include <elf.h>
 #include <string.h>
 
+#include "loaded.h"
+
 struct search {
     const char *name;
     uint32_t gnu_hash;
@@ -181,6 +183,16 @@ void *elfsym_find(const char *name)
 void *elfsym_next(const char *name)
 {
     return find(name, true);
+}
+
+void *elfsym_of(const struct loaded *loaded, const char *name)
+{
+    struct elfsym_object object;
+    struct dl_phdr_info info = {.dlpi_addr = loaded->base,
+        .dlpi_phdr = loaded->segments,
+        .dlpi_phnum = (ElfW(Half))loaded->n_segments};
+    uint32_t index = elfsym_read(&info, &object) ? elfsym_index(&object, name) : 0;
+    return index ? (void *)(object.base + object.symbols[index].st_value) : NULL;
 }
 
 struct text_search {

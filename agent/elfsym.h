@@ -35,6 +35,9 @@ bool elfsym_contains(const struct dl_phdr_info *info, uintptr_t address);
 void *elfsym_find(const char *name);
 /* The same, only in objects loaded after the agent: what it interposes. */
 void *elfsym_next(const char *name);
+/* Address of what this object defines under that name; NULL if it does not. */
+struct loaded;
+void *elfsym_of(const struct loaded *object, const char *name);
 /* Code segment of the object that contains address; false if none does. */
 int elfsym_text(const void *address, uintptr_t *start, uintptr_t *end);
 

@@ -101,6 +101,7 @@ static void adopt(void)
     python_find();
     cstack_setup();
     if (!python.known) {
+        python_announce_late();
         python_complain();
         return;
     }
@@ -144,5 +145,6 @@ void late_pin(void)
         open(object.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE)) {
         atomic_store(&late, LATE_PINNED);
         python_may_read(true);
+        python_announce_late();
     }
 }

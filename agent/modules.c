@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loaded.h"
+#include "python.h"
 #include "ring.h"
 #include "sys.h"
 
@@ -148,6 +149,7 @@ static const struct native_module *add(
             .number = ++native->last_number,
             .kind = (uint8_t)kind_of(object->name)};
         announce(thread, object, module.number);
+        python_note_object(object);
     }
     return insert(native, &module);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "elfsym.h"
+#include "loaded.h"
 #include "ring.h"
 #include "session.h"
 #include "sys.h"
@@ -153,18 +154,43 @@ static size_t read_file(const char *path, char *out, size_t size)
     return got > 0 ? (size_t)got : 0;
 }
 
+static enum mt_python kind_of_python(void)
+{
+    if (!python.present) {
+        return MT_PYTHON_NONE;
+    }
+    return python.known ? MT_PYTHON_TRACED : MT_PYTHON_UNKNOWN;
+}
+
 bool python_announce(struct thread *thread)
 {
     static char text[COMMAND_MAX];
     long path = sys_readlink("/proc/self/exe", text, COMMAND_MAX / 2);
     path = path > 0 ? path : 0;
     size_t command = read_file("/proc/self/cmdline", text + path, COMMAND_MAX - (size_t)path);
-    enum mt_python kind = MT_PYTHON_NONE;
-    if (python.present) {
-        kind = python.known ? MT_PYTHON_TRACED : MT_PYTHON_UNKNOWN;
-    }
-    uint64_t words[2] = {(uint32_t)sys_parent_pid() | (uint64_t)kind << 32,
+    uint64_t words[2] = {(uint32_t)sys_parent_pid() | (uint64_t)kind_of_python() << 32,
         python.version | (uint64_t)path << 32};
     return ring_text(thread, text, (size_t)path + command)
         && ring_meta(thread, MT_META_PROCESS, 0, 0, words, 2);
+}
+
+void python_announce_late(void)
+{
+    uint32_t depth = thread_self.depth++;
+    struct thread *thread = thread_self.thread;
+    if (session_live.on && (thread || (thread = thread_acquire()))) {
+        ring_meta(thread, MT_META_PYTHON, kind_of_python(), python.version, NULL, 0);
+    }
+    thread_self.depth = depth;
+}
+
+void python_note_object(const struct loaded *object)
+{
+    bool is_ours = python.text_start >= object->start && python.text_start < object->end;
+    if (python.present && !is_ours && elfsym_of(object, "PyMem_SetAllocator") &&
+        !(atomic_fetch_or(&session.control->said, MT_SAID_SECOND_PYTHON) &
+            MT_SAID_SECOND_PYTHON)) {
+        sys_complain("a second Python in one process, ", object->name,
+            ": of that one native allocations only", NULL);
+    }
 }

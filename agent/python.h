@@ -48,6 +48,9 @@ void python_forget(void);
 void python_forget_hooks(void);
 /* Says so if it is of a version that is not known, once in a session. */
 void python_complain(void);
+/* Of an object whose code allocates: says so if it is one more interpreter, once in a session. */
+struct loaded;
+void python_note_object(const struct loaded *object);
 /* Hooks its allocators, again where a hook was dropped; true if any was missing. */
 bool python_hook(void);
 /* The block at this address was the interpreter's own, allocated while a hook was missing: the
@@ -58,6 +61,8 @@ void python_note_unhooked(const void *address);
 const void *python_recorded_as(const void *address);
 /* Writes the record that describes this program image; first in its first ring. */
 bool python_announce(struct thread *thread);
+/* The same of an interpreter that came since. */
+void python_announce_late(void);
 
 /* State of the calling thread, 0 if it has none.  with_gil: the caller is known to hold it. */
 uintptr_t python_state(bool with_gil);

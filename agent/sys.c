@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -225,6 +226,11 @@ int sys_parent_pid(void)
 int sys_tid(void)
 {
     return (int)call6(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+void sys_thread_name(char name[16])
+{
+    call6(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
 }
 
 void sys_wait(_Atomic uint32_t *word, uint32_t value, unsigned timeout_ms)

@@ -40,6 +40,7 @@ uint64_t sys_block_signals(void); /* in the calling thread; returns what was blo
 void sys_restore_signals(uint64_t blocked);
 int sys_parent_pid(void);
 int sys_tid(void);
+void sys_thread_name(char name[16]); /* of the calling thread */
 void sys_wait(_Atomic uint32_t *word, uint32_t value, unsigned timeout_ms);
 bool sys_process_lives(int pid); /* false for a zombie too */
 

@@ -16,6 +16,7 @@
 #include "ring.h"
 #include "session.h"
 #include "sys.h"
+#include "threadname.h"
 #include "trace.h"
 
 #define POOL_MAX 8192u
@@ -125,6 +126,7 @@ static struct thread *acquire(void)
     atomic_fetch_add(&taken_count, 1);
     thread->tid = sys_tid();
     bool written = ring_meta(thread, MT_META_THREAD, 0, (uint32_t)thread->tid, NULL, 0);
+    threadname_begin(thread);
     return written || thread->in_gap ? thread : NULL;
 }
 
@@ -157,6 +159,7 @@ void thread_give_back(struct thread *thread)
 {
     pystack_forget(thread);
     cstack_forget(thread);
+    threadname_tell(thread);
     ring_meta(thread, MT_META_THREAD_END, 0, (uint32_t)thread->tid, NULL, 0);
     thread->impatient = false;
     atomic_fetch_sub(&taken_count, 1);

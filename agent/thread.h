@@ -67,6 +67,7 @@ struct native {
     } frames[NATIVE_FRAMES];
 };
 
+#define THREAD_NAME_SIZE 16u /* the kernel's, with the NUL */
 #define THREAD_HINTS 512u
 #define THREAD_LOOK UINT64_MAX /* no time of the clock */
 #define THREAD_MEMOS 256u
@@ -104,6 +105,7 @@ struct thread {
     struct native native;
     _Atomic uint32_t taken;
     int tid;
+    char name[THREAD_NAME_SIZE]; /* as last written */
 };
 
 /* What runs below a hook that is under way: nested.c needs to know. */

@@ -17,7 +17,7 @@
 #define MT_TRACE_MAGIC_SIZE 8
 #define MT_TRACE_HEADER_SIZE 16
 #define MT_TRACE_MAJOR 1
-#define MT_TRACE_MINOR 2
+#define MT_TRACE_MINOR 3
 
 /* Chunk: mark u32, stored size u32, raw size u32, then `stored` bytes: one zstd frame with a
    content checksum.  Uncompressed: kind (1 byte), sequence number of the chunk from 0 (varint),
@@ -104,6 +104,12 @@ enum mt_chunk {
     MT_CHUNK_ANCHORS = 23,
     /* n, then n of: native, node.  The native is no frame: its parent was called from the Python
        stack `node`, and the Python frames of a site above that node were called from its parent */
+    MT_CHUNK_THREAD_NAMES = 24,
+    /* n, then n of: thread, name string: what it is called from now on */
+    MT_CHUNK_PYTHONS = 25,
+    /* n, then n of: process, Python version string, traced: the interpreter came after the process
+       was defined */
+    MT_CHUNK_KINDS /* one more than the last */
 };
 
 /* Why a process has no status: not ours to wait for; it was running when the trace ended; it became

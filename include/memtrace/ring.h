@@ -56,7 +56,7 @@ struct mt_slot {
 };
 
 /* What is said once, not by each process. */
-enum mt_said { MT_SAID_UNKNOWN_PYTHON = 1 };
+enum mt_said { MT_SAID_UNKNOWN_PYTHON = 1, MT_SAID_SECOND_PYTHON = 2 };
 
 struct mt_control {
     uint64_t magic;
@@ -200,6 +200,9 @@ enum mt_meta {
     MT_META_FORK = 20,     /* b = which fork of this image, from 1 up: this thread forks.  What the
                               child inherits is what is live here */
     MT_META_FORKED = 21,   /* b: another thread has forked; what follows comes after fork b */
+    MT_META_THREAD_NAME = 22, /* the scratch text is what this ring's thread is called now; a = 0:
+                              as the program is, by which nobody means this thread */
+    MT_META_PYTHON = 23,   /* a = enum mt_python, b = Py_Version: the interpreter came after PROCESS */
 };
 
 #define MT_NATIVE 0x80000000u /* in the first word half of a NODE: no code, but a native caller */

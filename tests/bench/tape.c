@@ -183,7 +183,16 @@ static bool on_release(struct collector *collector, struct ring *ring, uint64_t 
     return false;
 }
 
-static const struct drain_events events = {on_process, on_thread, on_end, on_reached, on_has_gap,
+static void on_thread_name(
+    struct collector *collector, struct ring *ring, uint32_t name, bool is_given)
+{
+}
+
+static void on_python(struct collector *collector, struct ring *ring, int traced, uint32_t version)
+{
+}
+
+static const struct drain_events events = {on_process, on_thread, on_thread_name, on_python, on_end, on_reached, on_has_gap,
     on_mark, on_region_end, on_region_end, on_question, on_question, on_question, on_release};
 
 /* Room for all the words of each ring. */

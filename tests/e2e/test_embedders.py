@@ -70,6 +70,11 @@ def ask(path):
             answer += part
 
 
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(path) == 0
+
+
 def test_uwsgi(traced_plain):
     """A master, which loads the plugin and imports the application, and a worker that serves."""
     uwsgi = needs("uwsgi")
@@ -86,7 +91,7 @@ def test_uwsgi(traced_plain):
                                env=support.clean_environment())
     try:
         path = os.path.relpath(str(directory / "u.sock"))  # a socket's has 107 bytes at most
-        support.wait_for(lambda: process.poll() is not None or os.path.exists(path), "a socket")
+        support.wait_for(lambda: process.poll() is not None or listens(path), "a socket")
         for _ in range(3):
             assert ask(path).endswith(b"served"), (directory / "log").read_text()
         process.send_signal(signal.SIGTERM)

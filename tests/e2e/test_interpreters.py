@@ -144,14 +144,20 @@ assert memtrace.is_tracing()
 """
 
 
-def library_of(python):
-    """Its shared library; skips where it is part of the executable."""
+def library_path(python):
+    """Its shared library; None where it is part of the executable."""
     said = support.execute([python.path, "-c", "import sysconfig as s; print(s.get_config_var("
                             "'LIBDIR') + '/' + str(s.get_config_var('INSTSONAME')))"])
     path = said.out.decode().strip()
-    if not path.endswith(".so.1.0") or not os.path.exists(path):
-        pytest.skip("%s has no shared library" % python.name)
-    return path
+    return path if path.endswith(".so.1.0") and os.path.exists(path) else None
+
+
+def library_of(python):
+    return library_path(python) or pytest.skip("%s has no shared library" % python.name)
+
+
+def home_of(python):
+    return support.execute([python.path, "-c", "import sys; print(sys.base_prefix)"]).out.decode().strip()
 
 
 @pytest.mark.parametrize("how, rounds, threads", [
@@ -166,9 +172,8 @@ def test_loaded_late(traced, how, rounds, threads):
                               "-lpthread"]),
              support.execute(["cc", "-O1", "-shared", "-fPIC", "-x", "c", os.devnull, "-o", other])]
     assert not any(made.status for made in built), built
-    home = support.execute([traced.python.path, "-c", "import sys; print(sys.base_prefix)"])
     result = traced.run(program, library, how, rounds, threads, other, LATE,
-                        env=support.clean_environment(PYTHONHOME=home.out.decode().strip()))
+                        env=support.clean_environment(PYTHONHOME=home_of(traced.python)))
     traced.assert_sound(result.trace)
     assert not result.err or result.message.count("\n") == 2, result
     rows = traced.rows(result.trace, "--at", "mark:full", "--domain", "obj")
@@ -176,3 +181,28 @@ def test_loaded_late(traced, how, rounds, threads):
     assert [(row["size"], row["count"]) for row in rows
             if row.get("filename") == "<string>" and row["lineno"] == 5] == [
         (sum(1000 + n + header for n in range(100)), 100)]
+    process, = traced.report("info", result.trace)["processes"]
+    assert process["python"] == "traced", process
+    assert process["python_version"] == "%d.%d.%d" % traced.python.version, process
+
+
+def test_two_in_one_process(traced_plain):
+    """The first is traced; the second runs as it does bare, and one line tells of it."""
+    with_library = [i for i in support.known_interpreters() if library_path(i)]
+    if len(with_library) < 2 or not shutil.which("cc"):
+        pytest.skip("no two shared libraries of Python here, or no C compiler")
+    first, second = with_library[0], with_library[-1]
+    program = traced_plain.directory / "two"
+    built = support.execute(["cc", "-O1", "-o", program, support.PROGRAMS / "two.c", "-ldl"])
+    assert built.status == 0, built
+    words = [program, library_of(first), home_of(first), library_of(second), home_of(second)]
+    bare = support.execute(words)
+    result = traced_plain.run(*words, options=["-q"], status=bare.status)
+    assert bare.status == 0 and result.out == bare.out, (bare, result)
+    ours = [line for line in result.message.splitlines() if line.startswith("memtrace: ")]
+    assert len(ours) == 1 and library_of(second) in ours[0], result
+    traced_plain.assert_sound(result.trace)
+    rows = traced_plain.rows(result.trace, "--at", "end", "--domain", "obj", "--include", "<string>")
+    assert sorted(row["size"] for row in rows)[-1] in range(100000, 101000), rows
+    rows = traced_plain.rows(result.trace, "--at", "end", "--domain", "native")
+    assert max(row["size"] for row in rows) >= 300000, rows  # of the second, without its line

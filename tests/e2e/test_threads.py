@@ -1,4 +1,7 @@
-"""Many threads: no event lost or out of order, and each block where it belongs."""
+"""Many threads: no event lost or out of order, and each block where it belongs; their names."""
+import json
+import subprocess
+
 import support
 
 
@@ -50,3 +53,133 @@ print("end")
     traced.assert_sound(result.trace)
     assert traced.at(result.trace, "kept") == (
         77777 + support.bytes_header(traced.python.path), 1)
+
+
+# ---- names ----
+
+NAMES = """
+import ctypes, threading
+libc = ctypes.CDLL(None, use_errno=True)
+libc.pthread_setname_np.argtypes = [ctypes.c_ulong, ctypes.c_char_p]
+held = []
+
+def fill(size):
+    held.append(bytes(size))
+
+def start(function, *words):
+    thread = threading.Thread(target=function, args=words, daemon=True)
+    thread.start()
+    return thread
+"""
+
+
+def names_of(traced, trace, least=50000):
+    """{name: size} of the threads that hold so much."""
+    found = {}
+    for row in traced.rows(trace, key="thread"):
+        if row["size"] >= least:
+            found.setdefault(row["thread"], []).append(row["size"])
+    return found
+
+
+def test_names(traced):
+    """As the kernel knows them: named at the start, at the end, by others, and not at all."""
+    result = traced.script(NAMES + """
+def by_itself():
+    fill(100000)
+    libc.pthread_setname_np(threading.get_ident(), b"itself")
+def by_prctl():
+    fill(200000)
+    libc.prctl(15, b"by prctl")
+def nobody():
+    fill(300000)
+def often(n):
+    for i in range(20):
+        libc.pthread_setname_np(threading.get_ident(), b"job %d" % i)
+    fill(400000)
+for function in by_itself, by_prctl, nobody, often:
+    start(function, *([4] if function is often else [])).join()
+
+started, go_on = threading.Event(), threading.Event()
+def by_another():
+    started.set()
+    go_on.wait()
+    fill(500000)
+thread = start(by_another)
+started.wait()
+with open("/proc/self/task/%d/comm" % thread.native_id, "w") as out:
+    out.write("\\xe4nother")
+go_on.set()
+thread.join()
+held.append(bytes(3000000))
+libc.prctl(15, b"the program")
+start(nobody).join()
+""")
+    traced.assert_sound(result.trace)
+    found = names_of(traced, result.trace)
+    unnamed = [] if traced.python.version < (3, 14) else ["Thread-3 (nobody", "Thread-6 (nobody"]
+    assert set(found) == {"main", "itself", "by prctl", "job 7", "\u00e4nother"} | (
+        set(unnamed) or {""}), found
+    assert found["main"][0] > 3000000
+    for name, number in ("itself", 1), ("by prctl", 2), ("job 7", 4), ("\u00e4nother", 5):
+        assert len(found[name]) == 1 and 0 <= found[name][0] - number * 100000 < 20000, found
+    rows = traced.rows(result.trace, "--thread", "by prctl", key="function")
+    assert [row["size"] >= 200000 for row in rows if row["function"] == "fill"] == [True], rows
+    text = support.execute([traced.memtrace, "top", "--key", "thread", result.trace]).out.decode()
+    assert " itself (" in text and " main (" in text, text
+
+
+def test_names_of_five_hundred(traced_once):
+    """Each has its own, up to a number; what is beyond that is together."""
+    result = traced_once.script(NAMES + """
+def work(n):
+    fill(100000 + n)
+    libc.pthread_setname_np(threading.get_ident(), b"worker-%d" % n)
+for n in range(600):
+    start(work, n).join()
+""")
+    info = traced_once.assert_sound(result.trace)
+    found = names_of(traced_once, result.trace)
+    others, = found.pop("other threads")
+    assert len(found.pop("main")) == 1 and 500 < len(found) < 600, found
+    assert others > (600 - len(found)) * 100000, info
+    for name, (size,) in found.items():
+        n = int(name.replace("worker-", ""))
+        assert 100000 + n < size < 103000 + n, (n, size)
+
+
+def test_names_while_it_runs(traced_once):
+    """Of threads that go on: the collector looks now and then."""
+    path = traced_once.directory / "runs.py"
+    path.write_text(NAMES + """
+import sys
+named = threading.Event()
+def work():
+    fill(100000)
+    libc.prctl(15, b"runs on")
+    fill(200000)
+    named.set()
+    threading.Event().wait()
+start(work)
+named.wait()
+print("named", flush=True)
+for line in sys.stdin:
+    held.append(line)
+""")
+    command, trace = traced_once.command(path)
+    process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, env=support.clean_environment(),
+                               cwd=str(traced_once.directory))
+    try:
+        assert process.stdout.readline() == b"named\n"
+        support.wait_for(lambda: "runs on" in names_now(traced_once, trace), "the thread's name")
+    finally:
+        process.stdin.close()
+        assert process.wait(support.TIMEOUT) == 0
+    assert "runs on" in names_of(traced_once, trace)
+
+
+def names_now(traced, trace):
+    """Of a trace that is being written, which may not be one yet."""
+    asked = support.execute([traced.memtrace, "top", "--key", "thread", "--format", "json", trace])
+    return [row["thread"] for row in json.loads(asked.out)["rows"]] if asked.status == 0 else []

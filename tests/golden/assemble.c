@@ -8,6 +8,7 @@
  *   meta JSON                                        end JSON
  *   process NAME PID PARENT START exec|fork PYTHON PATH ARGUMENT...
  *   thread NAME PROCESS TID START NAME
+ *   rename THREAD NAME               python PROCESS VERSION traced|unknown
  *   stack NAME PARENT FILE LINE FUNCTION
  *   module NAME PATH BUILD_ID         native NAME PARENT MODULE ADDRESS
  *   symbol NATIVE FUNCTION OFFSET FILE LINE    anchor NATIVE PARENT NODE
@@ -53,9 +54,9 @@ struct name { /* of an id */
 
 static struct writer writer;
 static struct name *names;
-static uint64_t counts[MT_CHUNK_ANCHORS + 1];      /* ids given, by kind */
-static struct buffer bodies[MT_CHUNK_ANCHORS + 1]; /* records to be written, by kind */
-static uint64_t records[MT_CHUNK_ANCHORS + 1];
+static uint64_t counts[MT_CHUNK_KINDS];      /* ids given, by kind */
+static struct buffer bodies[MT_CHUNK_KINDS]; /* records to be written, by kind */
+static uint64_t records[MT_CHUNK_KINDS];
 static bool sampled;
 static int open_kind; /* of the chunk that rows or samples go to, 0 for none */
 static struct buffer open_head;
@@ -185,10 +186,9 @@ static void flush(void)
     for (int kind = MT_CHUNK_MODULES; kind <= MT_CHUNK_NATIVES; kind++)
         if (records[kind])
             write_counted(kind, NULL);
-    if (records[MT_CHUNK_SYMBOLS])
-        write_counted(MT_CHUNK_SYMBOLS, NULL);
-    if (records[MT_CHUNK_ANCHORS])
-        write_counted(MT_CHUNK_ANCHORS, NULL);
+    for (int kind = MT_CHUNK_SYMBOLS; kind < MT_CHUNK_KINDS; kind++)
+        if (records[kind])
+            write_counted(kind, NULL);
     for (int kind = MT_CHUNK_STRINGS; kind <= MT_CHUNK_LINES; kind++)
         if (records[kind] && kind != open_kind)
             write_counted(kind, NULL);
@@ -244,6 +244,22 @@ static void do_thread(struct word *words, int n)
     put(MT_CHUNK_THREADS, string_of(words[5]));
     put(MT_CHUNK_THREADS, time_of(words[4]));
     define(MT_CHUNK_THREADS, words[1].text, words[1].size);
+}
+
+static void do_rename(struct word *words, int n)
+{
+    put(MT_CHUNK_THREAD_NAMES, id_of(MT_CHUNK_THREADS, words[1]));
+    put(MT_CHUNK_THREAD_NAMES, string_of(words[2]));
+    records[MT_CHUNK_THREAD_NAMES]++;
+}
+
+static void do_python(struct word *words, int n)
+{
+    static const char *const kinds[] = {"none", "traced", "unknown", NULL};
+    put(MT_CHUNK_PYTHONS, id_of(MT_CHUNK_PROCESSES, words[1]));
+    put(MT_CHUNK_PYTHONS, string_of(words[2]));
+    put(MT_CHUNK_PYTHONS, (uint64_t)choice(words[3], kinds));
+    records[MT_CHUNK_PYTHONS]++;
 }
 
 static void do_stack(struct word *words, int n)
@@ -454,7 +470,8 @@ static const struct {
     const char *name;
     int words; /* at least */
     void (*run)(struct word *words, int n);
-} records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread}, {"stack", 6, do_stack},
+} records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread},
+    {"rename", 3, do_rename}, {"python", 4, do_python}, {"stack", 6, do_stack},
     {"site", 6, do_site}, {"module", 4, do_module}, {"native", 5, do_native},
     {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor}, {"timeline", 2, do_timeline},
     {"sample", 8, do_sample}, {"boundary", 5, do_boundary}, {"peak", 6, do_peak},

@@ -21,8 +21,9 @@ void definitions_init(struct definitions *d)
     d->natives = memory_grow(NULL, &d->natives_capacity, 1, sizeof(*d->natives));
     d->sites = memory_grow(NULL, &d->sites_capacity, 1, sizeof(*d->sites));
     d->n_strings = d->n_functions = d->n_nodes = d->n_sites = 1;
+    d->n_thread_names = d->n_pythons = 1;
     d->n_modules = d->n_natives = d->n_processes = d->n_threads = d->next_site = 1;
-    for (int kind = 0; kind <= MT_CHUNK_ANCHORS; kind++) {
+    for (int kind = 0; kind < MT_CHUNK_KINDS; kind++) {
         d->written[kind] = 1;
     }
     d->strings[0].bytes = memory_zeroed(1, 1);
@@ -259,10 +260,37 @@ uint32_t definitions_process(struct definitions *d, const struct process_record 
 uint32_t definitions_thread(
     struct definitions *d, uint32_t process, int tid, uint32_t name, uint64_t start_us)
 {
-    struct thread_record thread = {process, (uint32_t)tid, name, start_us};
+    struct thread_record thread = {process, (uint32_t)tid, name, 0, start_us};
     d->threads = memory_grow(d->threads, &d->threads_capacity, d->n_threads + 1ul, sizeof(thread));
     d->threads[d->n_threads] = thread;
     return commit(&d->n_threads);
+}
+
+void definitions_name_thread(struct definitions *d, uint32_t thread, uint32_t name)
+{
+    struct thread_record *record = &d->threads[thread];
+    if (record->name == name) {
+        return;
+    }
+    record->name = name;
+    record->renames++;
+    if (thread >= d->written[MT_CHUNK_THREADS]) {
+        return; /* it will be written so */
+    }
+    struct thread_name_record named = {thread, name};
+    d->thread_names = memory_grow(
+        d->thread_names, &d->thread_names_capacity, d->n_thread_names + 1ul, sizeof(named));
+    d->thread_names[d->n_thread_names] = named;
+    commit(&d->n_thread_names);
+}
+
+void definitions_python(struct definitions *d, uint32_t process, uint32_t python, int traced)
+{
+    struct python_record record = {process, python, traced};
+    d->pythons =
+        memory_grow(d->pythons, &d->pythons_capacity, d->n_pythons + 1ul, sizeof(record));
+    d->pythons[d->n_pythons] = record;
+    commit(&d->n_pythons);
 }
 
 /* ---- writing ---- */
@@ -306,6 +334,17 @@ static void put_thread(struct buffer *body, const struct definitions *d, uint32_
 {
     const struct thread_record *thread = &d->threads[id];
     PUT(body, thread->process, thread->tid, thread->name, thread->start_us);
+}
+
+static void put_thread_name(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    PUT(body, d->thread_names[id].thread, d->thread_names[id].name);
+}
+
+static void put_python(struct buffer *body, const struct definitions *d, uint32_t id)
+{
+    const struct python_record *python = &d->pythons[id];
+    PUT(body, python->process, python->python, (uint32_t)python->traced);
 }
 
 static void put_module(struct buffer *body, const struct definitions *d, uint32_t id)
@@ -389,6 +428,8 @@ void definitions_flush(struct definitions *d, struct writer *writer)
     flush_kind(d, writer, MT_CHUNK_NODES, d->n_nodes, put_node);
     flush_kind(d, writer, MT_CHUNK_PROCESSES, d->n_processes, put_process);
     flush_kind(d, writer, MT_CHUNK_THREADS, d->n_threads, put_thread);
+    flush_kind(d, writer, MT_CHUNK_THREAD_NAMES, d->n_thread_names, put_thread_name);
+    flush_kind(d, writer, MT_CHUNK_PYTHONS, d->n_pythons, put_python);
     flush_kind(d, writer, MT_CHUNK_MODULES, d->n_modules, put_module);
     flush_kind(d, writer, MT_CHUNK_NATIVES, d->n_natives, put_native);
     flush_anchors(d, writer);
@@ -463,6 +504,8 @@ void definitions_free(struct definitions *d)
     memory_free(d->free_sites);
     memory_free(d->processes);
     memory_free(d->threads);
+    memory_free(d->thread_names);
+    memory_free(d->pythons);
     index_free(&d->string_index);
     index_free(&d->function_index);
     index_free(&d->node_index);

@@ -52,8 +52,15 @@ struct process_record {
     bool is_over; /* no event of it will come */
 };
 struct thread_record {
-    uint32_t process, tid, name;
+    uint32_t process, tid, name, renames;
     uint64_t start_us;
+};
+struct thread_name_record {
+    uint32_t thread, name;
+};
+struct python_record {
+    uint32_t process, python;
+    int traced; /* enum mt_python */
 };
 
 /* The chunk that is being written: whether it was is known by the writer's sequence. */
@@ -71,11 +78,15 @@ struct definitions {
     struct site_record *sites;
     struct process_record *processes;
     struct thread_record *threads;
+    struct thread_name_record *thread_names;
+    struct python_record *pythons;
+    uint32_t n_thread_names, n_pythons;
+    size_t thread_names_capacity, pythons_capacity;
     uint32_t n_strings, n_functions, n_nodes, n_modules, n_natives, n_sites, n_processes, n_threads;
     size_t strings_capacity, functions_capacity, nodes_capacity, modules_capacity, natives_capacity, sites_capacity, processes_capacity,
         threads_capacity;
     struct index string_index, function_index, node_index, module_index, native_index, site_index;
-    uint32_t written[MT_CHUNK_ANCHORS + 1]; /* of each kind, by enum mt_chunk */
+    uint32_t written[MT_CHUNK_KINDS]; /* of each kind, by enum mt_chunk */
     /* Sites come and go with their processes: n_sites is of places, and this is the next id. */
     uint32_t next_site;
     uint32_t *new_sites; /* places of those that are not written, by id from written on */
@@ -97,6 +108,10 @@ uint32_t definitions_site(struct definitions *definitions, const struct site_rec
 uint32_t definitions_process(struct definitions *definitions, const struct process_record *process);
 uint32_t definitions_thread(
     struct definitions *definitions, uint32_t process, int tid, uint32_t name, uint64_t start_us);
+/* Another name for a thread, another Python in a process than what they were defined with. */
+void definitions_name_thread(struct definitions *definitions, uint32_t thread, uint32_t name);
+void definitions_python(
+    struct definitions *definitions, uint32_t process, uint32_t python, int traced);
 /* Writes what is new. */
 void definitions_flush(struct definitions *definitions, struct writer *writer);
 /* After the death of the collector that made them: what it was in the middle of is undone. */

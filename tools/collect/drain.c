@@ -614,6 +614,12 @@ static uint64_t take_meta(struct drain *drain)
     }
     case MT_META_THREAD_END:
         return 1;
+    case MT_META_THREAD_NAME:
+        drain->events->thread_name(drain->collector, ring, take_name(drain), a);
+        return 1;
+    case MT_META_PYTHON:
+        drain->events->python(drain->collector, ring, (int)a, b);
+        return 1;
     case MT_META_DEPEND:
         return drain->events->reached(drain->collector, (uint32_t)word(ring, 1), word(ring, 2))
                    ? 3

@@ -37,6 +37,8 @@ struct ring {
     struct image *image;
     int tid;
     uint32_t thread; /* id in the trace */
+    uint32_t called;     /* what the kernel calls the thread, a string */
+    uint64_t asked_tail; /* where it stood when the kernel was asked that */
     uint64_t time_us;
     uint64_t now_us;    /* of the collector: no event is of a later time */
     uint32_t forks;     /* of its process, that its events come after */
@@ -67,6 +69,10 @@ struct collector; /* session.h */
 struct drain_events {
     void (*process)(struct collector *collector, struct ring *ring, uint64_t w0, uint64_t w1);
     uint32_t (*thread)(struct collector *collector, struct ring *ring, int tid);
+    void (*thread_name)(
+        struct collector *collector, struct ring *ring, uint32_t name, bool is_given);
+    /* The interpreter came after the process record. */
+    void (*python)(struct collector *collector, struct ring *ring, int traced, uint32_t version);
     void (*end)(struct collector *collector, struct ring *ring);
     /* Has that ring been read up to that position? */
     bool (*reached)(struct collector *collector, uint32_t slot, uint64_t position);

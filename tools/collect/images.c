@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "collect/memory.h"
+#include "collect/names.h"
 #include "collect/record.h"
 #include "collect/regions.h"
 #include "collect/rings.h"
@@ -154,6 +155,15 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
     collector->untraced_python |= record.traced == MT_PYTHON_UNKNOWN;
 }
 
+static void on_python(struct collector *collector, struct ring *ring, int kind, uint32_t version)
+{
+    struct definitions *definitions = &collector->accounts.definitions;
+    int traced = kind <= MT_PYTHON_UNKNOWN ? kind : MT_PYTHON_UNKNOWN;
+    definitions_python(
+        definitions, ring->image->process, define_python(definitions, version), traced);
+    collector->untraced_python |= traced == MT_PYTHON_UNKNOWN;
+}
+
 static uint32_t on_thread(struct collector *collector, struct ring *ring, int tid)
 {
     struct image *image = ring->image;
@@ -249,8 +259,8 @@ static bool on_has_gap(struct collector *collector, const struct image *image)
     return false;
 }
 
-const struct drain_events images_events = {on_process, on_thread, on_end, on_reached, on_has_gap,
-    on_mark, regions_begin, regions_end, on_pause, on_ask, on_fork, on_release};
+const struct drain_events images_events = {on_process, on_thread, names_thread, on_python, on_end,
+    on_reached, on_has_gap, on_mark, regions_begin, regions_end, on_pause, on_ask, on_fork, on_release};
 
 void session_adopt(struct collector *collector, int pid, const char *path, const char *command)
 {

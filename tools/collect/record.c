@@ -7,6 +7,7 @@
 
 #include "collect/compact.h"
 #include "collect/memory.h"
+#include "collect/names.h"
 #include "collect/regions.h"
 #include "collect/sources.h"
 #include "collect/spreads.h"
@@ -493,6 +494,7 @@ void record_flush(struct collector *collector, uint64_t now_us)
         for (size_t i = 0; i < collector->n_images; i++) {
             write_timeline(collector, collector->images[i], now_us, hurry);
         }
+        names_look(collector);
         regions_flush(collector);
         write_peak(collector, &collector->accounts.all, 0);
         compact(collector);

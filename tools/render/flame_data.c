@@ -278,6 +278,18 @@ static void put_process(struct data *data, uint32_t process)
     free(text);
 }
 
+/* As print_thread_name prints it; to be freed. */
+static char *name_of_thread(const struct trace *trace, uint32_t id)
+{
+    const struct trace_thread *thread = &trace->threads[id];
+    char number[24] = "", *text;
+    snprintf(number, sizeof number, thread->name ? " (%d)" : "thread %d", thread->tid);
+    if (asprintf(&text, "%s%s", trace->strings[thread->name].data,
+            thread->tid || !thread->name ? number : "") < 0)
+        abort();
+    return text;
+}
+
 /* Threads by id; entry 0, and the process of what has no thread, is the first process. */
 static void put_threads(struct data *data)
 {
@@ -286,14 +298,10 @@ static void put_threads(struct data *data)
     json_open(json, "threads", '[');
     for (uint32_t i = 0; i < trace->n_threads; i++) {
         const struct trace_thread *thread = &trace->threads[i];
-        char name[32];
-        snprintf(name, sizeof name, i ? "thread %d " : "no thread", thread->tid);
         json_open(json, NULL, '[');
         put_process(data, i ? thread->process : trace->n_processes > 1);
-        char *text;
-        if (asprintf(&text, "%s%s", name, i ? trace->strings[thread->name].data : "") < 0)
-            abort();
-        json_name(json, NULL, text);
+        char *text = i ? name_of_thread(trace, i) : NULL;
+        json_name(json, NULL, text ? text : "no thread");
         free(text);
         json_close(json, ']');
     }

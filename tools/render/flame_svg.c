@@ -81,8 +81,8 @@ static void print_box_name(FILE *file, const struct svg *svg, uint32_t number)
         fprintf(file, "%d ", trace->processes[node->process].pid);
         print_command(file, report, node->process);
         if (svg->flame->shape.split == TREE_BY_THREAD && node->thread) {
-            fprintf(file, " thread %d ", trace->threads[node->thread].tid);
-            print_name(file, trace->strings[trace->threads[node->thread].name].data);
+            fputc(' ', file);
+            print_thread_name(file, trace, node->thread);
         }
     } else {
         if (report->options.view.key == VIEW_LINENO && node->node &&

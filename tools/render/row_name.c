@@ -19,21 +19,27 @@ void print_place(FILE *file, const struct report *report, uint32_t node)
     fprintf(file, ":%u", report->trace.nodes[node].line);
 }
 
+void print_thread_name(FILE *file, const struct trace *trace, uint32_t id)
+{
+    const struct trace_thread *thread = &trace->threads[id];
+    if (!thread->name) {
+        fprintf(file, "thread %d", thread->tid);
+        return;
+    }
+    print_name(file, trace->strings[thread->name].data);
+    if (thread->tid)
+        fprintf(file, " (%d)", thread->tid);
+}
+
 static void print_thread(FILE *file, const struct report *report, const struct trace_site *site)
 {
     const struct trace *trace = &report->trace;
-    const struct trace_thread *thread = &trace->threads[site->thread];
     if (trace->n_processes > 2)
         fprintf(file, "process %d ", trace->processes[site->process].pid);
-    if (!site->thread) {
+    if (!site->thread)
         fputs("no thread", file);
-        return;
-    }
-    fprintf(file, "thread %d", thread->tid);
-    if (thread->name) {
-        fputc(' ', file);
-        print_name(file, trace->strings[thread->name].data);
-    }
+    else
+        print_thread_name(file, trace, site->thread);
 }
 
 void print_native_name(FILE *file, const struct report *report, uint32_t native)

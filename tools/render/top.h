@@ -35,6 +35,8 @@ void print_native_name(FILE *file, const struct report *report, uint32_t native)
 void print_native_frame(FILE *file, const struct report *report, uint32_t node, bool with_offset);
 /* The same of a key that has frames, for a frame. */
 void print_node_name(FILE *file, const struct report *report, uint32_t node);
+/* "worker (4250)", or "thread 4250" of one without a name. */
+void print_thread_name(FILE *file, const struct trace *trace, uint32_t thread);
 void print_row_name(FILE *file, const struct report *report, const struct view_row *row);
 
 /* The source line of a row and the line that allocates for it, if there are any. */

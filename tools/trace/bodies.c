@@ -186,6 +186,36 @@ static void parse_threads(struct reader *reader, struct cursor *body)
     }
 }
 
+static void parse_thread_names(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 2);
+    while (n--) {
+        uint32_t thread = cursor_id(body, trace->n_threads);
+        uint32_t name = cursor_id(body, trace->n_strings);
+        if (!thread)
+            body->bad = true;
+        if (body->bad)
+            return;
+        trace->threads[thread].name = name;
+    }
+}
+
+static void parse_pythons(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 3);
+    while (n--) {
+        uint32_t process = parse_process_id(trace, body);
+        uint32_t python = cursor_id(body, trace->n_strings);
+        uint32_t traced = cursor_id(body, MT_PYTHON_UNKNOWN + 1);
+        if (body->bad)
+            return;
+        trace->processes[process].python = python;
+        trace->processes[process].traced = (int)traced;
+    }
+}
+
 static void parse_modules(struct reader *reader, struct cursor *body)
 {
     struct trace *trace = reader->trace;
@@ -524,6 +554,8 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_SAMPLED_BOUNDARY] = parse_sampled_boundary,
     [MT_CHUNK_SAMPLED_PEAK] = parse_sampled_peak,
     [MT_CHUNK_ANCHORS] = parse_anchors,
+    [MT_CHUNK_THREAD_NAMES] = parse_thread_names,
+    [MT_CHUNK_PYTHONS] = parse_pythons,
 };
 
 /* The retained boundary of all processes at or before each one. */

@@ -101,7 +101,18 @@ static bool on_release(struct collector *collector, struct ring *ring, uint64_t 
     return true;
 }
 
-static const struct drain_events events = {on_process, on_thread, on_end, on_reached, on_has_gap,
+static void on_thread_name(
+    struct collector *collector, struct ring *ring, uint32_t name, bool is_given)
+{
+    say("thread", is_given, name);
+}
+
+static void on_python(struct collector *collector, struct ring *ring, int traced, uint32_t version)
+{
+    say(version == 0x030b02f0 ? "python" : "another", (uint32_t)traced, 0);
+}
+
+static const struct drain_events events = {on_process, on_thread, on_thread_name, on_python, on_end, on_reached, on_has_gap,
     on_mark, on_region_begin, on_region_end, on_pause, on_ask, on_fork, on_release};
 
 static int start(void **state)
@@ -521,8 +532,12 @@ static void what_the_program_says(void **state)
     put(0, 2);
     put_meta(0, MT_META_PAUSE, 0, 3);
     put_meta(0, MT_META_RESUME, 0, 0);
+    put_text(0, "worker");
+    put_meta(0, MT_META_THREAD_NAME, 1, 0);
+    put_meta(0, MT_META_PYTHON, MT_PYTHON_UNKNOWN, 0x030b02f0);
     take(0);
-    assert_string_equal(said, "mark 0 a;mark 0 ;begin 7 b;ask 1 ;end 7 ;question 2 ;pause 3 ;");
+    assert_string_equal(said, "mark 0 a;mark 0 ;begin 7 b;ask 1 ;end 7 ;question 2 ;pause 3 ;"
+                              "thread 1 worker;python 2 ;");
     assert_int_equal(world.rings[0].tail, world.shared[0].head);
 }
 
