@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "render/export.h"
+#include "render/gap.h"
 #include "render/moments.h"
 #include "render/output.h"
 #include "render/report.h"
@@ -138,6 +139,7 @@ int cmd_export(int argc, char **argv)
     report.options = arguments.report;
     if (!report_open(&report))
         return 1;
+    gap_warn(&report.trace);
     int status = show(&arguments, &report);
     report_close(&report);
     return status;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "render/gap.h"
 #include "render/output.h"
 #include "render/plot.h"
 #include "render/plot_draw.h"
@@ -210,6 +211,8 @@ static bool write_data(const struct report *reports, const struct arguments *arg
     FILE *out = output_open(arguments->output);
     if (!out)
         return false;
+    for (size_t i = 0; arguments->kind == KIND_CSV && i < n; i++)
+        gap_warn(&reports[i].trace);
     if (arguments->kind == KIND_CSV)
         plot_csv(out, reports, n, &arguments->plot);
     else

@@ -7,6 +7,7 @@ every report in every format.  What comes out is printable text, JSON and CSV th
 parse, no formulas, pictures without scripts; and nothing is ever run.  Prints TAP.
 """
 import csv
+import html.parser
 import io
 import itertools
 import json
@@ -133,6 +134,7 @@ def reports(trace):
             if command == "top" or key in ("caller", "function", "thread", "process"):
                 yield f"{command} {key}", [command, "--key", key, "--limit", "0", trace]
     yield "top at", ["top", "--at", "mark:" + NAMES[0].decode(), trace]
+    yield "lines", ["lines", "--limit", "0", trace]
     yield "diff", ["diff", "--limit", "0", trace, trace]
     yield "info", ["info", trace]
     yield "list", ["list"]
@@ -174,6 +176,80 @@ def check_svg(directory, trace):
     return result(problems, "pictures")
 
 
+class Page(html.parser.HTMLParser):
+    """Counts what could act: elements that load or run, and handlers."""
+
+    def __init__(self):
+        super().__init__()
+        self.acting = []
+
+    def handle_starttag(self, tag, attributes):
+        if tag in ("script", "a", "img", "iframe", "object", "embed", "link", "base", "form", "style"):
+            self.acting.append(tag)
+        self.acting += [name for name, _ in attributes if name.startswith("on") or name == "href"]
+
+
+def acting_in(text):
+    page = Page()
+    page.feed(text)
+    return page.acting
+
+
+HARMLESS = """meta {"command": ["x"], "cwd": "/w", "host": "box", "start": 1700000000}
+process p 50 - 0 exec "/usr/bin/python3" "python3" "3.11.2" traced
+thread t p 50 0 "main"
+stack s - "/w/a.py" 1 "f"
+site a p t obj s
+boundary start all 0 -
+boundary end p 1 -
+row a 1M 1 1M 1
+ended p 1 0 0 0 0 0 0 1 1M
+end {}
+"""
+
+
+def check_pages(directory, trace):
+    """A page has the elements that it has of a harmless trace, whatever the names; so has a picture."""
+    (directory / "harmless.txt").write_text(HARMLESS)
+    subprocess.run([ASSEMBLE, directory / "harmless.txt", directory / "harmless.mtrace"], check=True)
+    run(directory, "flame", "-o", "harmless.html", "harmless.mtrace")
+    expected = acting_in((directory / "harmless.html").read_text())
+    problems = [] if "script" in expected else ["the page of a harmless trace has no script"]
+    for options in ([], ["--inverted"], ["--split", "thread"], ["--title", "</script><b onclick=x>"],
+                    ["--key", "filename"]):
+        problems += run(directory, "flame", *options, "-o", "out.html", trace)[1]
+        text = (directory / "out.html").read_text("utf-8")
+        found = acting_in(text)
+        if found != expected:
+            problems.append(f"flame {options}: has {found[:20]}")
+        problems += [f"flame {options}: {problem}" for problem in unprintable(text.encode())]
+        problems += run(directory, "flame", *options, "-o", "out.svg", trace)[1]
+        root = xml.etree.ElementTree.parse(directory / "out.svg").getroot()
+        tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+        problems += [f"flame {options}: SVG has <{tag}>" for tag in tags - SVG_TAGS]
+    return result(problems, "pages")
+
+
+SVG_TAGS = {"svg", "style", "g", "title", "rect", "text"}
+
+
+def check_exports(directory, trace):
+    """What other tools read: their own syntax, with the names in it as names."""
+    problems = []
+    for to in ("folded", "mprof", "speedscope"):
+        output, wrong = run(directory, "export", "--to", to, "-o", "out", trace)
+        text = (directory / "out").read_bytes()
+        problems += wrong + [f"export {to} {problem}" for problem in unprintable(text)]
+        if to == "speedscope":
+            problems += check_json(text)
+        if to == "folded":
+            problems += [f"folded: {line[-60:]!r}" for line in text.splitlines()
+                         if not re.search(rb"^[^;].* \d+$", line)]
+    for to in ("pprof", "pstats", "tracemalloc"):
+        problems += run(directory, "export", "--to", to, "-o", "out", trace)[1]
+    return result(problems, "exports")
+
+
 def check_refusals(directory):
     """Names in messages: of files that are not there, of marks and processes."""
     problems = []
@@ -197,6 +273,8 @@ def main():
         shutil.copy(directory / "t.mtrace", directory / odd)
         failed += check_reports(directory, odd, known)
         failed += check_svg(directory, odd)
+        failed += check_pages(directory, odd)
+        failed += check_exports(directory, odd)
         failed += check_refusals(directory)
         print(f"1..{number}")
     return failed > 0

@@ -3,6 +3,7 @@
  */
 #include "render/diff.h"
 
+#include "render/gap.h"
 #include "render/moments.h"
 #include "render/parts_csv.h"
 #include "render/parts_json.h"
@@ -14,6 +15,7 @@ static void put_side(struct json *json, const char *key, const struct diff_side 
     const struct view *view = side->view;
     json_open(json, key, '{');
     json_name(json, "trace", view->trace->path);
+    gap_json(json, view->trace);
     json_command(json, view->trace, process_of_interest(view->trace, view->processes));
     json_moments(json, view);
     json_sampling(json, side->report);

@@ -6,7 +6,10 @@
 #include "render/export.h"
 
 #include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "render/escape.h"
 #include "trace/meta.h"
 #include "trace/processes.h"
 #include "trace/series.h"
@@ -73,8 +76,13 @@ static unsigned level_of(const struct trace *trace, const struct trace_region *r
 /* Names are words there. */
 static void put_word(FILE *file, const char *name)
 {
-    for (; *name; name++)
-        fputc(isspace((unsigned char)*name) ? '_' : *name, file);
+    char *word = strdup(*name ? name : "_");
+    if (!word)
+        abort();
+    for (char *at = word; *at; at++)
+        *at = isspace((unsigned char)*at) ? '_' : *at;
+    print_data(file, word, strlen(word));
+    free(word);
 }
 
 static void put_region(const struct mprof *mprof, const struct trace_region *region)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "render/gap.h"
 #include "render/gnuplot.h"
 #include "render/json.h"
 #include "render/moments.h"
@@ -412,6 +413,9 @@ static void put_titles(struct data *data)
     file = open_memstream(&text, &size);
     if (!file)
         abort();
+    char lost[GAP_WORDS];
+    if (*gap_words(lost, data->view->trace))
+        fprintf(file, "%s: ", lost);
     print_heading(file, data->report, data->view);
     if (fclose(file) != 0)
         abort();

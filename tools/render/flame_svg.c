@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "render/escape.h"
+#include "render/gap.h"
 #include "render/top.h"
 #include "trace/processes.h"
 
@@ -201,6 +202,9 @@ static void print_command_of(FILE *file, const struct svg *svg, uint32_t process
 
 static void print_about(FILE *file, const struct svg *svg, uint32_t node)
 {
+    char lost[GAP_WORDS];
+    if (*gap_words(lost, svg->tree->view.trace))
+        fprintf(file, "%s: ", lost); /* first: the end may not fit in */
     print_heading(file, svg->flame->report, &svg->tree->view);
 }
 

@@ -2,6 +2,7 @@
  * `leaks` for programs: JSON of schema 1 and CSV, described in memtrace-leaks(1).
  * Runs in the tools.
  */
+#include "render/gap.h"
 #include "render/leaks.h"
 
 #include <math.h>
@@ -84,6 +85,7 @@ void leaks_json(FILE *file, const struct leaks_report *shown)
     json_open(&json, NULL, '{');
     json_number(&json, "schema", 1);
     json_name(&json, "trace", view->trace->path);
+    gap_json(&json, view->trace);
     json_command(&json, view->trace, process_of_interest(view->trace, view->processes));
     json_moments(&json, view);
     json_sampling(&json, shown->report);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "render/gap.h"
 #include "render/moments.h"
 #include "render/top.h"
 #include "trace/processes.h"
@@ -111,6 +112,7 @@ void json_begin_report(struct json *json, const struct report *report, const str
     json_open(json, NULL, '{');
     json_number(json, "schema", 1);
     json_name(json, "trace", report->trace.path);
+    gap_json(json, &report->trace);
     json_command(json, &report->trace, process_of_interest(&report->trace, view->processes));
     json_moments(json, view);
     json_sampling(json, report);

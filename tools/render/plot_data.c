@@ -2,6 +2,7 @@
  * The samples behind a plot as CSV and JSON, all of them and in bytes.  Runs in
  * reports.
  */
+#include "render/gap.h"
 #include "render/plot.h"
 
 #include <stddef.h>
@@ -319,6 +320,7 @@ void plot_json(FILE *out, const struct report *report, const struct plot_options
     json_open(&json, NULL, '{');
     json_number(&json, "schema", 1);
     json_name(&json, "trace", trace->path);
+    gap_json(&json, trace);
     json_words(&json, trace);
     json_peak(&json, trace);
     if (meta.memory_limit)

@@ -3,6 +3,7 @@
  * Runs in reports.
  */
 #include "render/plot_words.h"
+#include "render/gap.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -145,7 +146,7 @@ char *plot_subtitle(const struct trace *trace)
     json_t *meta = trace->meta ? json_loads(trace->meta, JSON_ALLOW_NUL, NULL) : NULL;
     const char *host = json_string_value(json_object_get(meta, "host"));
     const char *python = trace->strings[main_process(trace)->python].data;
-    char words[64], time[32], *text = NULL;
+    char words[64], time[32], lost[GAP_WORDS], *text = NULL;
     uint64_t end_us = 0;
     for (size_t p = 1; p < trace->n_processes; p++) {
         const struct trace_timeline *timeline = &trace->timelines[p];
@@ -155,7 +156,8 @@ char *plot_subtitle(const struct trace *trace)
             end_us = trace->processes[p].end_us;
     }
     start_words(words, sizeof words, meta);
-    if (asprintf(&text, "%s%s%.80s%s%s%.20s%s%s%s", words, host && *words ? ", " : "",
+    gap_words(lost, trace);
+    if (asprintf(&text, "%s%s%s%s%.80s%s%s%.20s%s%s%s", lost, *lost ? ", " : "", words, host && *words ? ", " : "",
             host ? host : "", host || *words ? ", " : "", *python ? "Python " : "", python,
             *python ? ", " : "", plot_time(time, end_us),
             trace->sealed ? "" : ", not complete") < 0)

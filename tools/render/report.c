@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "render/escape.h"
+#include "render/gap.h"
 #include "render/input.h"
 #include "render/output.h"
 #include "render/running.h"
@@ -35,6 +36,8 @@ static bool prepare(struct report *report)
         moment_parse(&view->moment, "now");
     report->sources =
         sources_new(&report->trace, report->options.source_maps, report->options.n_source_maps);
+    if (report->options.format == FORMAT_CSV)
+        gap_warn(&report->trace);
     if (view->key == VIEW_MODULE || view->key == VIEW_PACKAGE)
         report->modules = modules_new(&report->trace);
     if (view->key != VIEW_NATIVE_FRAME || has_native_frames(&report->trace))
@@ -160,8 +163,8 @@ const struct trace *report_samples(const struct report *report)
 
 void print_cautions(FILE *file, const struct report *report)
 {
-    uint64_t gap_events = 0, gap_bytes = 0, unknown = 0, duplicate = 0;
-    char events[FORMAT_SIZE], bytes[FORMAT_SIZE];
+    uint64_t unknown = 0, duplicate = 0;
+    char words[GAP_WORDS], events[FORMAT_SIZE], bytes[FORMAT_SIZE];
     if (report->trace.sample_bytes)
         fprintf(file,
             "sampled, one block in %s: amounts are estimates, %s is the error in 95 of 100 cases\n",
@@ -169,14 +172,11 @@ void print_cautions(FILE *file, const struct report *report)
             output_utf8() ? "\xc2\xb1" : "+-");
     for (size_t i = 1; i < report->trace.n_processes; i++) {
         const struct trace_process *process = &report->trace.processes[i];
-        gap_events += process->gap_events;
-        gap_bytes += process->gap_bytes;
         unknown += process->unknown_frees;
         duplicate += process->duplicate_allocations;
     }
-    if (gap_events)
-        fprintf(file, "gap: %s events lost (%s)\n", format_count(events, (int64_t)gap_events),
-            format_size(bytes, (int64_t)gap_bytes, UNITS_AUTO));
+    if (*gap_words(words, &report->trace))
+        fprintf(file, "%s\n", words);
     if (unknown)
         fprintf(file, "unknown frees: %s (blocks allocated where memtrace did not look)\n",
             format_count(events, (int64_t)unknown));
