@@ -1,4 +1,6 @@
 """`run --native`: whole native stacks, in their places between the Python frames."""
+import collections
+
 import pytest
 import support
 from test_native import build, has_symbols
@@ -116,3 +118,37 @@ def test_between_python_frames(traced, layers):
             53000: ["_bootstrap", "_bootstrap_inner", "run"] + leaf,
     }.items():
         assert found.get(size) == stack, (size, found.get(size), stack)
+
+
+def told(out):
+    """{addresses of the callers, outermost first: [bytes, blocks]} of what backtraces.c printed."""
+    stacks, kinds = collections.defaultdict(lambda: [0, 0]), collections.Counter()
+    for line in out.decode().splitlines():
+        size, kind, *addresses = line.split()
+        stacks[tuple(int(address, 16) for address in reversed(addresses))][0] += int(size)
+        stacks[tuple(int(address, 16) for address in reversed(addresses))][1] += 1
+        kinds[kind] += 1
+    return dict(stacks), kinds
+
+
+@pytest.mark.parametrize("options", [["-O0"], ["-O2"], ["-O2", "-fno-omit-frame-pointer"],
+                                     ["-O3", "-fomit-frame-pointer"]], ids=" ".join)
+def test_as_the_c_library_finds_them(traced_plain, tmp_path, options):
+    """backtrace() of libgcc, in the same place: nested calls with frames of every kind, signal
+    handlers on two stacks, threads and their ends, coroutines, longjmp, before and after main."""
+    program = build(tmp_path, "backtraces", support.PROGRAMS / "backtraces.c", "-pthread", "-ldl",
+                    *options)
+    result = traced_plain.run(program, "7", options=["--native"])
+    traced_plain.assert_sound(result.trace)
+    expected, kinds = told(result.out)
+    assert set(kinds) == {"random", "signal", "alternate", "between", "thread", "destructor",
+                          "coroutine", "outside", "jump", "landed", "constructor", "exit", "fini"}
+    assert sum(kinds.values()) > 500 and max(map(len, expected)) > 30
+    found = collections.defaultdict(lambda: [0, 0])
+    for row in traced_plain.rows(result.trace, "--at", "end", "--limit", "0", key="traceback"):
+        if row["size"] / row["count"] < 100000 or row["size"] / row["count"] > 200000:
+            continue
+        stack = tuple(frame["native_frame"]["address"] for frame in row["stack"][:-1])
+        found[stack][0] += row["size"]
+        found[stack][1] += row["count"]
+    assert dict(found) == expected

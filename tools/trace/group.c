@@ -111,6 +111,18 @@ static uint32_t line_frame_number(struct group *group, uint32_t node)
     return number_of(&group->frame_numbers, key, &group->n_frames);
 }
 
+/* A stack is of one call, a row of native frames of a function with all the calls in it.  Addresses in
+   a module have fewer than 40 bits, and code of no module is a row of its own. */
+static uint32_t native_number(struct group *group, uint32_t native)
+{
+    const struct trace_native *at = &group->trace->natives[native];
+    uint32_t path = canonical(group, group->trace->modules[at->module].path);
+    uint64_t key = (uint64_t)path << 40 | (path ? at->address & 0xffffffffff : 1);
+    if (at->function && group->key == VIEW_NATIVE_FRAME)
+        key = 1ull << 63 | (uint64_t)path << 32 | canonical(group, at->function);
+    return native ? number_of(&group->native_numbers, key, &group->n_natives) : 0;
+}
+
 /* The number of a stack, from 1: the same for two that have the same frames. */
 static uint32_t stack_number(struct group *group, uint32_t node)
 {
@@ -127,7 +139,10 @@ static uint32_t stack_number(struct group *group, uint32_t node)
         path[i] = at;
     uint64_t number = group->stacks[known];
     for (uint32_t i = 0; i < depth; i++) {
-        uint64_t key = number << 32 | line_frame_number(group, path[i]);
+        uint32_t native = nodes[path[i]].native;
+        uint32_t frame = native ? native_number(group, native) | 1u << 31
+                                : line_frame_number(group, path[i]);
+        uint64_t key = number << 32 | frame;
         number = number_of(&group->stack_numbers, key, &group->n_stacks);
         group->stacks[path[i]] = (uint32_t)number;
     }
@@ -178,18 +193,6 @@ uint32_t group_frame_number(struct group *group, uint32_t node)
     default:
         return line_frame_number(group, node);
     }
-}
-
-/* A stack is of one call, a row of native frames of a function with all the calls in it.  Addresses in
-   a module have fewer than 40 bits, and code of no module is a row of its own. */
-static uint32_t native_number(struct group *group, uint32_t native)
-{
-    const struct trace_native *at = &group->trace->natives[native];
-    uint32_t path = canonical(group, group->trace->modules[at->module].path);
-    uint64_t key = (uint64_t)path << 40 | (path ? at->address & 0xffffffffff : 1);
-    if (at->function && group->key == VIEW_NATIVE_FRAME)
-        key = 1ull << 63 | (uint64_t)path << 32 | canonical(group, at->function);
-    return native ? number_of(&group->native_numbers, key, &group->n_natives) : 0;
 }
 
 uint64_t group_key_of_native(struct group *group, uint64_t stack, uint32_t native)

@@ -100,6 +100,24 @@ static void put_function(struct identities *identities, uint32_t node)
         put(identities, trace->strings[function->name].data, trace->strings[function->name].size);
 }
 
+/* Addresses are those of one build of a library: they stand for what has no name. */
+static void put_native(struct identities *identities, uint32_t native)
+{
+    const struct trace *trace = identities->view->trace;
+    const struct trace_native *at = &trace->natives[native];
+    const char *library = natives_library(trace, native);
+    const char *function = natives_function(trace, native);
+    if (!library)
+        library = native ? "<no library>" : "";
+    put(identities, library, strlen(library));
+    if (function)
+        put(identities, function, strlen(function));
+    else if (at->module)
+        put_number(identities, at->address);
+    if (function && !identities->moved && identities->view->options->key == VIEW_TRACEBACK)
+        put_number(identities, at->line ? at->line : at->offset);
+}
+
 static void put_frames(struct identities *identities, uint32_t node)
 {
     const struct trace *trace = identities->view->trace;
@@ -119,7 +137,10 @@ static void put_frames(struct identities *identities, uint32_t node)
     }
     case VIEW_TRACEBACK:
         for (; node; node = trace->nodes[node].parent)
-            put_line(identities, node);
+            if (trace->nodes[node].native)
+                put_native(identities, trace->nodes[node].native);
+            else
+                put_line(identities, node);
         break;
     default:
         put_line(identities, node);
@@ -136,24 +157,6 @@ static void put_command(struct identities *identities, const struct trace_string
         slash = slash && slash[1] ? slash + 1 : word;
         put(identities, slash, strlen(slash));
     }
-}
-
-/* Addresses are those of one build of a library: they stand for what has no name. */
-static void put_native(struct identities *identities, uint32_t native)
-{
-    const struct trace *trace = identities->view->trace;
-    const struct trace_native *at = &trace->natives[native];
-    const char *library = natives_library(trace, native);
-    const char *function = natives_function(trace, native);
-    if (!library)
-        library = native ? "<no library>" : "";
-    put(identities, library, strlen(library));
-    if (function)
-        put(identities, function, strlen(function));
-    else if (at->module)
-        put_number(identities, at->address);
-    if (function && !identities->moved && identities->view->options->key == VIEW_TRACEBACK)
-        put_number(identities, at->line ? at->line : at->offset);
 }
 
 static void put_library(struct identities *identities, uint32_t native)
@@ -201,8 +204,6 @@ const char *identity_of_row(struct identities *identities, const struct view_row
         put(identities, "", 0);
     else
         put_other(identities, site);
-    if (key == VIEW_TRACEBACK && site->native)
-        put_native(identities, site->native);
     *size = identities->words.size;
     return (const char *)identities->words.data;
 }
