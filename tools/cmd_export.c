@@ -127,6 +127,7 @@ int cmd_export(int argc, char **argv)
     struct arguments arguments = {0};
     struct report report;
     report_defaults(&arguments.report);
+    arguments.report.stacks = true;
     arguments.report.paths = PATHS_FULL;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return 2;

@@ -197,6 +197,7 @@ int cmd_flame(int argc, char **argv)
     struct arguments arguments = {.flame = {.width = 1200}};
     struct report report;
     report_defaults(&arguments.report);
+    arguments.report.stacks = true;
     arguments.report.view.key = VIEW_LINENO;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) || !choose_kind(&arguments))
         return 2;

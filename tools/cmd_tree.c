@@ -125,6 +125,7 @@ int cmd_tree(int argc, char **argv)
     struct tree tree;
     report_defaults(&arguments.report);
     arguments.report.view.key = VIEW_LINENO;
+    arguments.report.stacks = true;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return 2;
     report.options = arguments.report;

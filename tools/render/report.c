@@ -11,6 +11,7 @@
 #include "render/escape.h"
 #include "render/gap.h"
 #include "render/input.h"
+#include "render/naming.h"
 #include "render/output.h"
 #include "render/running.h"
 #include "trace/callers.h"
@@ -31,6 +32,8 @@ static bool prepare(struct report *report)
 {
     struct view_options *view = &report->options.view;
     uint64_t elapsed_us;
+    if (report->options.stacks || view->key == VIEW_TRACEBACK || view->key == VIEW_NATIVE_FRAME)
+        naming_complete(&report->trace);
     stacks_merge(&report->trace);
     if (!report->options.at_given && trace_is_running(&report->trace, &elapsed_us))
         moment_parse(&view->moment, "now");

@@ -29,6 +29,7 @@ struct report_options {
     size_t frames;
     struct source_map *source_maps; /* owned */
     size_t n_source_maps;
+    bool stacks; /* whole ones are shown, whatever the key */
 };
 
 struct report {

@@ -258,7 +258,9 @@ static void visit(struct painter *painter, const struct tree_walk *walk)
     if (is_folded(painter, walk->node)) {
         uint32_t file = trace->functions[trace->nodes[node->node].function].file;
         painter->in_run = walk->node;
-        packages_add(&painter->run, trace->strings[file].data);
+        packages_add(&painter->run, trace->nodes[node->node].native
+                                        ? report_library(painter->about->report, node->node)
+                                        : trace->strings[file].data);
         open_level(painter, walk);
         return;
     }

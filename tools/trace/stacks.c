@@ -187,7 +187,7 @@ void stacks_merge(struct trace *trace)
     }
     trace->n_merged_nodes = trace->n_nodes - nodes;
     trace->n_merged_functions = trace->n_functions - functions;
-    trace->n_merged_strings = trace->n_strings - strings;
+    trace->n_merged_strings += trace->n_strings - strings;
     free(merger.function_of);
     free(merger.steps);
     table_free(&merger.children);
