@@ -46,8 +46,8 @@ static void name_native(
 static bool open_module(const struct trace *trace, struct elfnames *names, uint32_t module)
 {
     const struct trace_module *at = &trace->modules[module];
-    return at->build_id && elfnames_open(names, trace->strings[at->path].data,
-                               trace->strings[at->build_id].data);
+    return at->build_id &&
+           elfnames_open(names, trace->strings[at->path].data, trace->strings[at->build_id].data);
 }
 
 void naming_complete(struct trace *trace)

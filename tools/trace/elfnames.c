@@ -219,8 +219,7 @@ bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *nam
     GElf_Addr at = address + names->bias - 1; /* the return address stands behind the call */
     GElf_Off offset = 0;
     GElf_Sym symbol;
-    const char *found =
-        dwfl_module_addrinfo(names->module, at, &offset, &symbol, NULL, NULL, NULL);
+    const char *found = dwfl_module_addrinfo(names->module, at, &offset, &symbol, NULL, NULL, NULL);
     if (!found || offset >= symbol.st_size) {
         return false;
     }
