@@ -33,7 +33,8 @@ static size_t in_window(const struct chunk_file *file)
 /* The window moves to the front, and is made larger where `need` bytes are more than it. */
 static bool make_room(struct chunk_file *file, size_t need)
 {
-    memmove(file->bytes, file->bytes + file->start, in_window(file));
+    if (in_window(file))
+        memmove(file->bytes, file->bytes + file->start, in_window(file));
     file->end -= file->start;
     file->start = 0;
     size_t capacity = file->capacity ? file->capacity : WINDOW;
