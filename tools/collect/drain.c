@@ -232,7 +232,7 @@ static inline uint32_t domain_of(uint64_t w0)
     return domain < MT_DOMAIN_MALLOC ? domain : MT_DOMAIN_MALLOC;
 }
 
-static inline struct block read_block(struct drain *drain)
+static inline __attribute__((always_inline)) struct block read_block(struct drain *drain)
 {
     struct ring *ring = drain->ring;
     uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
@@ -689,6 +689,14 @@ static inline uint64_t take_event(struct drain *drain, uint64_t left)
     struct image *image = ring->image;
     uint64_t w0 = word(ring, 0);
     uint32_t op = w0 & 15;
+    if (op == MT_OP_FREE || op == MT_OP_FREE_SEQ) { /* most are this, or ALLOC */
+        if (op != MT_OP_FREE && !in_turn(image, w0 >> 19 << 3, (uint32_t)word(ring, 1))) {
+            return WAITS;
+        }
+        image->events++;
+        release(drain);
+        return op == MT_OP_FREE ? 1 : 2;
+    }
     switch (op) {
     case MT_OP_ALLOC_SEQ:
     case MT_OP_REALLOC_END_SEQ:
@@ -696,7 +704,6 @@ static inline uint64_t take_event(struct drain *drain, uint64_t left)
             return WAITS;
         }
         break;
-    case MT_OP_FREE_SEQ:
     case MT_OP_REALLOC_BEGIN_SEQ:
         if (!in_turn(image, w0 >> 19 << 3, (uint32_t)word(ring, 1))) {
             return WAITS;
@@ -715,11 +722,6 @@ static inline uint64_t take_event(struct drain *drain, uint64_t left)
         image->events++;
         allocate(drain);
         return 2;
-    case MT_OP_FREE:
-    case MT_OP_FREE_SEQ:
-        image->events++;
-        release(drain);
-        return op == MT_OP_FREE ? 1 : 2;
     case MT_OP_REALLOC_BEGIN:
     case MT_OP_REALLOC_BEGIN_SEQ:
         begin_move(drain);
@@ -766,42 +768,43 @@ static void introduce(struct drain *drain)
     }
 }
 
-/* Fetches what the map has of the blocks of the next events, as far as they can be told from their
-   first words alone: `at` is where it was left.  Returns where it leaves. */
+/* How many words an operation has, and which of them holds the address of its block; no words where
+   that is not known before it is taken.  Those without an address say any number. */
+static const struct shape {
+    uint8_t words, address;
+} shapes[16] = {
+    [MT_OP_NONE] = {1, 0},
+    [MT_OP_ALLOC] = {2, 1},
+    [MT_OP_ALLOC_SEQ] = {2, 1},
+    [MT_OP_FREE] = {1, 0},
+    [MT_OP_FREE_SEQ] = {2, 0},
+    [MT_OP_REALLOC_BEGIN] = {1, 0},
+    [MT_OP_REALLOC_BEGIN_SEQ] = {2, 0},
+    [MT_OP_REALLOC_END] = {2, 1},
+    [MT_OP_REALLOC_END_SEQ] = {2, 1},
+    [MT_OP_REALLOC_CANCEL] = {1, 0},
+    [MT_OP_SIZE] = {1, 0},
+    [MT_OP_TIME] = {1, 0},
+    [MT_OP_NODE] = {2, 0},
+};
+
+/* Fetches what the map has of the blocks of the next events: `at` is where it was left.  Returns
+   where it leaves. */
 static inline uint64_t look_ahead(const struct ring *ring, uint64_t at, uint64_t head)
 {
     uint64_t end = ring->tail + AHEAD_WORDS < head ? ring->tail + AHEAD_WORDS : head;
     if (!heapmap_is_large(&ring->image->blocks)) {
         return at;
     }
-    for (at = at < ring->tail ? ring->tail : at; at + 1 < end;) {
-        uint64_t w0 = ring->words[at & ring->mask];
-        switch (w0 & 15) {
-        case MT_OP_ALLOC:
-        case MT_OP_ALLOC_SEQ:
-        case MT_OP_REALLOC_END:
-        case MT_OP_REALLOC_END_SEQ:
-            heapmap_prefetch(&ring->image->blocks, ring->words[(at + 1) & ring->mask] >> 19 << 3);
-            at += 2;
+    at = at < ring->tail ? ring->tail : at;
+    while (at + 1 < end) {
+        struct shape shape = shapes[ring->words[at & ring->mask] & 15];
+        if (!shape.words) {
             break;
-        case MT_OP_FREE:
-        case MT_OP_REALLOC_BEGIN:
-            heapmap_prefetch(&ring->image->blocks, w0 >> 19 << 3);
-            at++;
-            break;
-        case MT_OP_FREE_SEQ:
-        case MT_OP_REALLOC_BEGIN_SEQ:
-            heapmap_prefetch(&ring->image->blocks, w0 >> 19 << 3);
-            at += 2;
-            break;
-        case MT_OP_NODE:
-            at += 2;
-            break;
-        case MT_OP_META:
-            return at; /* until it has been taken: its words differ */
-        default:
-            at++;
         }
+        heapmap_prefetch(
+            &ring->image->blocks, ring->words[(at + shape.address) & ring->mask] >> 19 << 3);
+        at += shape.words;
     }
     return at;
 }
