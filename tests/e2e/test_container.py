@@ -123,3 +123,26 @@ def test_nobody(traced_once):
         assert info["sealed"] and info["processes"][0]["unknown_frees"] == 0
     finally:
         os.unlink(trace)
+
+
+def test_a_root_that_is_read_only(traced_once):
+    """docker run --read-only: nothing but the trace's directory and /dev/shm can be written."""
+    directory = str(traced_once.directory)
+    namespace = ["unshare", "--mount"]
+    prepare = ("mount --make-rprivate / && mount --bind {0} {0} && mount -o remount,bind,ro / && "
+               "mount -t tmpfs -o ro none /tmp 2>/dev/null; touch /root-is-writable 2>/dev/null && "
+               "exit 99; exec \"$@\"")
+    if not directory.startswith("/tmp/"):
+        pytest.skip("the tests' directory is not below /tmp")
+    prepare = prepare.replace(" && mount -t tmpfs -o ro none /tmp 2>/dev/null", "")
+    if not shutil.which("unshare") or support.execute(namespace + ["true"]).status != 0:
+        pytest.skip("no mount namespace can be made here")
+    path = write(traced_once, "script1.py", "held = bytes(300000)  # kept\nprint('here')\n")
+    command, trace = traced_once.command(path)
+    result = support.execute(namespace + ["sh", "-c", prepare.format(directory), "sh", *command],
+                             cwd=directory)
+    if result.status == 99:
+        pytest.skip("the root cannot be made read-only here")
+    assert (result.status, result.out) == (0, b"here\n"), result
+    traced_once.assert_sound(trace)
+    assert traced_once.at(trace, "kept") == (300033, 1)

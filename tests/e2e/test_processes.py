@@ -328,6 +328,39 @@ print("first is done")
     assert len([line for line in text.splitlines() if "it ran on" in line]) == 1, text
 
 
+def test_a_daemon_that_closes_everything(traced_once):
+    """The way into the background as the books have it: no descriptor, no directory, no terminal is
+    left.  The program waits for it, so all of it is in the trace."""
+    fifo = traced_once.directory / "fifo"
+    support.os.mkfifo(str(fifo))
+    result = traced_once.script("""
+import os, sys
+def daemon(fifo):
+    os.umask(0)
+    os.chdir("/")
+    os.closerange(0, 4096)
+    for number in range(3):
+        assert os.open(os.devnull, os.O_RDWR) == number
+    out = os.open(fifo, os.O_WRONLY)
+    for n in range(300):
+        b = bytes(3000 + n)  # kept
+        held.append(b)
+    os.write(out, b"%d" % len(held))
+held, b = [], None
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        daemon(sys.argv[1])
+    os._exit(0)
+os.wait()
+print(open(sys.argv[1]).read())
+""", fifo)
+    assert result.out == b"300\n", result
+    info = traced_once.assert_sound(result.trace)
+    assert len(info["processes"]) == 3
+    assert traced_once.at(result.trace, "kept") == (sum(3033 + n for n in range(300)), 300)
+
+
 def test_a_process_that_runs_on_and_allocates(traced_once):
     """It publishes faster than anybody reads: `run` takes what there was when the program ended."""
     fifo = traced_once.directory / "fifo"

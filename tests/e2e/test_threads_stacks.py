@@ -1,6 +1,8 @@
 """Threads that come, go and end in every way; stacks that are switched, traced and too deep."""
+import json
 import re
 import shutil
+import subprocess
 
 import pytest
 import support
@@ -240,3 +242,80 @@ debugger.runcall(work)
 assert len(held) == 3, held
 """)
     assert_kept(traced, result, 3)
+
+
+def test_destructors_of_threads(traced):
+    """Of C++ and of POSIX, in threads of Python, and a function of atexit: all of them allocate."""
+    if not shutil.which("g++"):
+        pytest.skip("no g++ here")
+    library = traced.directory / "libends.so"
+    made = support.execute(["g++", "-O1", "-fno-builtin", "-shared", "-fPIC", "-pthread",
+                            support.PROGRAMS / "ends.cc", "-o", library])
+    assert made.status == 0, made
+    result = traced.script("""
+import ctypes, sys, threading
+library = ctypes.CDLL(sys.argv[1])
+library.set_up()
+import memtrace
+memtrace.mark("before")
+threads = [threading.Thread(target=library.use) for n in range(100)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+del threads
+memtrace.mark("after")
+print("end")
+""", library)
+    assert result.out == b"end\n"
+    traced.assert_sound(result.trace)
+    rows = traced.rows(result.trace, "--from", "mark:before", "--to", "mark:after", "--domain",
+                       "malloc", key="module")
+    held = [(row["size"], row["count"]) for row in rows if row.get("module", "").endswith("ends.so")]
+    assert held == [(100 * (10000 + 3 * 1000), 400)], rows
+
+
+def test_a_debugger_that_attaches(traced_once):
+    """gdb stops the program in the middle of what it does, looks at it and leaves it."""
+    if not shutil.which("gdb"):
+        pytest.skip("no gdb here")
+    command, trace = traced_once.command("-c", """
+import sys, threading
+held, go_on, b = [], True, None
+def work():
+    while go_on:
+        [bytes(n) for n in range(1000)]
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads: thread.start()
+print("works", flush=True)
+sys.stdin.read()
+go_on = False
+for thread in threads: thread.join()
+for n in range(50):
+    b = bytes(2000 + n)  # kept
+    held.append(b)
+""")
+    process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, cwd=str(traced_once.directory),
+                               env=support.clean_environment())
+    try:
+        assert process.stdout.readline() == b"works\n"
+        pid, = [p["pid"] for p in running(traced_once, trace)]
+        for _ in range(3):
+            seen = support.execute(["gdb", "-nx", "-q", "-batch", "-p", str(pid), "-ex",
+                                    "thread apply all backtrace 3"])
+            if b"Operation not permitted" in seen.out + seen.err:
+                pytest.skip("nobody may attach here")
+            assert seen.status == 0 and seen.out.count(b"#0") == 3, seen
+    finally:
+        process.stdin.close()
+        assert process.wait(support.TIMEOUT) == 0
+    traced_once.assert_sound(trace)
+    rows = traced_once.rows(trace, "--domain", "python", "--include", "<string>")
+    assert sum(2000 + n + 33 for n in range(50)) in [row["size"] for row in rows], rows
+
+
+def running(traced, trace):
+    """Processes of a trace that is being written, once there are any."""
+    def ask():
+        asked = support.execute([traced.memtrace, "info", "--format", "json", trace])
+        return json.loads(asked.out)["processes"] if asked.status == 0 else []
+    return support.wait_for(ask, "a process in the trace")
