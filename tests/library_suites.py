@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The tests that numpy and pandas bring with them, bare and under memtrace, with the same result.
 
-    library_suites.py [--quick | --parts MODULE...] [OPTION...] PYTHON
+    library_suites.py PYTHON [--quick | --parts MODULE...] [OPTION...]
 
 PYTHON has numpy, pandas, pytest and hypothesis, in a virtual environment for instance:
 

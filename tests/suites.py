@@ -216,14 +216,17 @@ def add_result(path, row):
 
 
 def compare_all(parts, options):
-    """Yields a row of results for each part."""
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    """Yields a row of results for each part; those under way end before an interrupt is heard."""
+    pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
+    try:
         waiting = [pool.submit(Compared, part, options.run_option, options.lazy, options.logs)
                    for part in parts]
         for done in concurrent.futures.as_completed(waiting):
             row = done.result().as_json()
             add_result(options.results, row)
             yield row
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def show_table(rows):
