@@ -37,11 +37,12 @@ for name in sys.argv[1:]:
         for file in sorted(pathlib.Path(directory).glob("**/test_*.py")):
             print(".".join((name, *file.relative_to(directory).with_suffix("").parts)))
 """
-VERSIONS = """
-import platform
+ABOUT = """
+import importlib.util, pathlib, platform
 from importlib.metadata import version
 print("numpy %s, pandas %s, %s" % (version("numpy"), version("pandas"),
                                    platform.python_version()))
+print(pathlib.Path(importlib.util.find_spec("pandas").origin).parents[1])
 """
 
 
@@ -58,16 +59,15 @@ def group(module):
 
 
 def plan(options):
-    suite = ask(options.python, VERSIONS)[0]
+    suite, root = ask(options.python, ABOUT)
     wanted = QUICK if options.quick else options.parts or PARTS
     modules = ask(options.python, FIND, *wanted)
-    names = modules if options.quick else dict.fromkeys(map(group, modules))
-    for name in names:
+    common = [options.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", root,
+              "-m", "not slow and not network and not db and not single_cpu",
+              "--junit-xml", "REPORT", "--pyargs"]
+    for name in modules if options.quick else dict.fromkeys(map(group, modules)):
         files = [name] if name in modules else [m for m in modules if group(m) == name]
-        yield suites.Part(suite, name, [
-            options.python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-            "-m", "not slow and not network and not db and not single_cpu",
-            "--junit-xml", "REPORT", "--pyargs", *files], options.timeout, 5, (), False)
+        yield suites.Part(suite, name, common + files, options.timeout, 5, (), False)
 
 
 def take_options():
