@@ -1,5 +1,8 @@
 """`run --native`: whole native stacks, in their places between the Python frames."""
 import collections
+import os
+import re
+import shutil
 
 import pytest
 import support
@@ -152,3 +155,70 @@ def test_as_the_c_library_finds_them(traced_plain, tmp_path, options):
         found[stack][0] += row["size"]
         found[stack][1] += row["count"]
     assert dict(found) == expected
+
+
+def by_function(traced, trace, source):
+    """{function of the source file that asked for memory: (bytes, blocks)}"""
+    found = collections.defaultdict(lambda: [0, 0])
+    for row in traced.rows(trace, "--sort", "churn-size", "--limit", "0", key="traceback"):
+        for frame in reversed(row.get("stack", [])):
+            native = frame.get("native_frame", {})
+            if native.get("filename", "").endswith(source):
+                name = native["function"].partition("(")[0].split()[-1].rpartition("::")[2]
+                found[name][0] += row["allocated"]
+                found[name][1] += row["allocations"]
+                break
+    return found
+
+
+@pytest.mark.parametrize("source, compiler", [("doors.cc", ["c++", "-O1", "-g", "-std=c++17", "-w"]),
+                                              ("doors.rs", ["rustc", "-O", "-g"])])
+def test_other_languages(traced_plain, tmp_path, source, compiler):
+    """What each function asked for, down to its own line, through templates and closures."""
+    if not shutil.which(compiler[0]):
+        pytest.skip("no %s here" % compiler[0])
+    made = support.execute(compiler + [support.PROGRAMS / source, "-o", tmp_path / "doors"],
+                           env=dict(os.environ))
+    if made.status and source.endswith(".rs"):
+        pytest.skip("rustc makes no program here: %r" % made)
+    assert made.status == 0, made
+    result = traced_plain.run(tmp_path / "doors", options=NATIVE)
+    traced_plain.assert_sound(result.trace)
+    found = by_function(traced_plain, result.trace, source)
+    told = [line.split() for line in result.out.decode().splitlines()]
+    assert len(told) >= 6
+    for function, size, count in told:
+        assert found.get(function) == [int(size), int(count)], (function, dict(found))
+
+
+def everything(traced, trace):
+    """(bytes, blocks) that were ever allocated by malloc."""
+    row, = traced.rows(trace, "--domain", "malloc", "--sort", "churn-size", key="domain")
+    return row["allocated"], row["allocations"]
+
+
+def test_totals_as_of_valgrind(traced_plain, tmp_path):
+    """DHAT counts a reallocation as the bytes that it adds: so a program without any."""
+    if not shutil.which("valgrind"):
+        pytest.skip("no valgrind here")
+    program = build(tmp_path, "doors", support.PROGRAMS / "doors.cc", "-std=c++17", compiler="c++")
+    trace = traced_plain.run(program, options=["--native"]).trace
+    dhat = support.execute(["valgrind", "--tool=dhat", "--dhat-out-file=%s" % (tmp_path / "dhat"),
+                            program])
+    assert dhat.status == 0, dhat
+    size, count = re.search(r"Total: +([\d,]+) bytes in ([\d,]+) blocks", dhat.message).groups()
+    assert everything(traced_plain, trace) == (int(size.replace(",", "")),
+                                               int(count.replace(",", "")))
+
+
+def test_totals_as_of_heaptrack(traced_plain, tmp_path):
+    if not shutil.which("heaptrack") or not shutil.which("heaptrack_print"):
+        pytest.skip("no heaptrack here")
+    program = build(tmp_path, "doors", support.PROGRAMS / "doors.cc", "-std=c++17", compiler="c++")
+    trace = traced_plain.run(program, options=["--native"]).trace
+    recorded = support.execute(["heaptrack", "-o", tmp_path / "heaptrack", program])
+    assert recorded.status == 0, recorded
+    data, = tmp_path.glob("heaptrack.*")
+    printed = support.execute(["heaptrack_print", "-f", data])
+    count = int(re.search(r"calls to allocation functions: (\d+)", printed.out.decode())[1])
+    assert everything(traced_plain, trace)[1] == count

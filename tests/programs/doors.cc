@@ -1,178 +1,87 @@
 /*
- * Blocks through every operator new and delete, and jemalloc's own functions where
- * there are any; also from a library that is loaded late.  Prints how many bytes
- * and blocks it kept between the marks "before" and "after", and how often what it
- * was given was not what it had asked for.
- *
- *     doors LIBRARY LETTERS
- *
- * f: fails too, with a handler; r: the C++ library rounds aligned blocks up.
- *
- * -DLATE: that library.
+ * Every way from C++ to the allocator, each from a function of its own, and what
+ * that asks for, on stdout: "function bytes blocks".
  */
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <dlfcn.h>
+#include <memory>
+#include <memory_resource>
 #include <new>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
-#ifdef LATE
-extern "C" void *late_new(std::size_t size)
+#define CALLED __attribute__((noinline)) static
+
+static void *volatile kept;
+struct alignas(256) wide {
+    char bytes[512];
+};
+
+CALLED void by_new()
 {
-    return operator new(size);
+    kept = new char[30001];
 }
-extern "C" void late_delete(void *block)
+CALLED void by_new_object()
 {
-    operator delete(block);
+    kept = new wide;
 }
-#else
-#include "memtrace/memtrace.h"
-
-extern "C" {
-void *mallocx(std::size_t, int) __attribute__((weak));
-void *rallocx(void *, std::size_t, int) __attribute__((weak));
-std::size_t xallocx(void *, std::size_t, std::size_t, int) __attribute__((weak));
-void dallocx(void *, int) __attribute__((weak));
-void sdallocx(void *, std::size_t, int) __attribute__((weak));
-}
-
-static std::size_t kept_bytes;
-static unsigned kept_blocks, wrong;
-static bool rounds;
-
-static void keep(void *block, std::size_t size, std::size_t alignment = 8)
+CALLED void by_aligned_array()
 {
-    if (!block || reinterpret_cast<std::uintptr_t>(block) % alignment) {
-        wrong++;
-        return;
-    }
-    std::memset(block, 1, size);
-    kept_bytes += alignment == 128 && rounds ? (size + 127) / 128 * 128 : size;
-    kept_blocks++;
+    kept = new wide[7];
 }
-
-static const std::align_val_t wide{128};
-
-static void plain(std::size_t n)
+CALLED void by_nothrow()
 {
-    keep(operator new(n * 3), n * 3);
-    keep(operator new[](n * 5), n * 5);
-    keep(operator new(n * 7, std::nothrow), n * 7);
-    keep(operator new[](n * 11, std::nothrow), n * 11);
-    operator delete(operator new(n * 1000));
-    operator delete[](operator new[](n * 1000));
-    operator delete(operator new(n), n);
-    operator delete[](operator new[](n), n);
-    operator delete(operator new(n, std::nothrow), std::nothrow);
-    operator delete[](operator new[](n, std::nothrow), std::nothrow);
-    operator delete(nullptr);
-    std::free(operator new(n));
+    kept = new (std::nothrow) char[30003];
 }
-
-static void aligned(std::size_t n)
+CALLED void by_reserve()
 {
-    keep(operator new(n * 13, wide), n * 13, 128);
-    keep(operator new[](n * 17, wide), n * 17, 128);
-    keep(operator new(n * 19, wide, std::nothrow), n * 19, 128);
-    keep(operator new[](n * 23, wide, std::nothrow), n * 23, 128);
-    operator delete(operator new(n, wide), wide);
-    operator delete[](operator new[](n, wide), wide);
-    operator delete(operator new(n, wide), n, wide);
-    operator delete[](operator new[](n, wide), n, wide);
-    operator delete(operator new(n, wide, std::nothrow), wide, std::nothrow);
-    operator delete[](operator new[](n, wide, std::nothrow), wide, std::nothrow);
+    auto *numbers = new (kept) std::vector<char>;
+    numbers->reserve(30004);
+    kept = numbers->data();
 }
-
-static void of_jemalloc(std::size_t n)
+CALLED void by_string()
 {
-    if (!mallocx) {
-        return;
-    }
-    keep(mallocx(n * 29, 0), n * 29);
-    keep(rallocx(mallocx(n, 0), n * 31, 0), n * 31);
-    dallocx(mallocx(n, 0), 0);
-    sdallocx(mallocx(n, 0), n, 0);
-    void *block = mallocx(n * 40, 0);
-    if (xallocx(block, n * 37, 0, 0) >= n * 37) { /* smaller, in the same place */
-        keep(block, n * 37);
-    }
+    static std::string text;
+    text.reserve(30004); /* and its terminator */
+    kept = &text[0];
 }
-
-static unsigned handled;
-
-static void give_up()
+CALLED void by_shared()
 {
-    if (++handled % 3 == 0) {
-        throw std::bad_alloc();
-    }
+    struct block {
+        char bytes[30016 - 16]; /* beside its counts */
+    };
+    static std::shared_ptr<block> shared = std::make_shared<block>();
+    kept = shared.get();
+}
+CALLED void by_resource()
+{
+    kept = std::pmr::new_delete_resource()->allocate(30032);
+}
+CALLED void by_aligned_resource()
+{
+    kept = std::pmr::new_delete_resource()->allocate(31 * 1024, 1024);
+}
+template <typename Type> CALLED void by_template(Type)
+{
+    kept = std::malloc(30008 + sizeof(Type));
 }
 
-/* Too large: the handler runs, and gives up at last. */
-static void failing()
+int main()
 {
-    volatile std::size_t huge = SIZE_MAX / 4;
-    unsigned failed = 0;
-    std::set_new_handler(give_up);
-    for (int i = 0; i < 10; i++) {
-        try {
-            wrong += operator new(huge) != nullptr;
-        } catch (const std::bad_alloc &) {
-            failed++;
-        }
-    }
-    wrong += handled != 30 || failed != 10;
-    std::set_new_handler(nullptr);
-    wrong += operator new(huge, std::nothrow) != nullptr;
-    try {
-        wrong += operator new[](huge, wide) != nullptr;
-    } catch (const std::bad_alloc &) {
-        handled = 0;
-    }
-    wrong += handled != 0;
+    static char room[64];
+    by_new();
+    by_new_object();
+    by_aligned_array();
+    by_nothrow();
+    kept = room;
+    by_reserve();
+    by_string();
+    by_shared();
+    by_resource();
+    by_aligned_resource();
+    by_template(1);
+    by_template('x');
+    std::printf("by_new 30001 1\nby_new_object 512 1\nby_aligned_array 3584 1\nby_nothrow 30003 1\n"
+                "by_reserve 30004 1\nby_string 30005 1\nby_shared 30016 1\nby_resource 30032 1\n"
+                "by_aligned_resource 31744 1\nby_template<int> 30012 1\nby_template<char> 30009 1\n");
 }
-
-static void of_the_library(std::size_t n)
-{
-    std::vector<std::string> names(n, std::string(100, 'x'));
-    names.clear();
-    auto *text = new std::string(n + 100, 'y'); /* the string, and what it holds */
-    kept_bytes += sizeof(*text) + text->capacity() + 1;
-    kept_blocks += 2;
-}
-
-static void late(const char *path, std::size_t n)
-{
-    static void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    auto make = reinterpret_cast<void *(*)(std::size_t)>(dlsym(library, "late_new"));
-    auto drop = reinterpret_cast<void (*)(void *)>(dlsym(library, "late_delete"));
-    keep(make(n * 41), n * 41);
-    drop(make(n));
-    drop(operator new(n));
-}
-
-int main(int argc, char **argv)
-{
-    char line[100];
-    late(argv[1], 1); /* the loader's own blocks are not between the marks */
-    kept_bytes = kept_blocks = 0;
-    memtrace_mark("before");
-    if (std::strchr(argv[2], 'f')) {
-        failing();
-    }
-    rounds = std::strchr(argv[2], 'r') != nullptr;
-    for (std::size_t n = 1; n <= 100; n++) {
-        plain(n);
-        aligned(n);
-        of_jemalloc(n);
-        of_the_library(n);
-        late(argv[1], n);
-    }
-    memtrace_mark("after");
-    int length = std::snprintf(line, sizeof(line), "%zu %u %u\n", kept_bytes, kept_blocks, wrong);
-    return write(1, line, static_cast<std::size_t>(length)) == length ? 5 : 6;
-}
-#endif

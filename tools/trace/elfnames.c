@@ -18,6 +18,7 @@
 #include <libiberty/demangle.h>
 #endif
 
+#define DEPTH_MAX 64       /* of what contains an address */
 #define MS_OF_MEGABYTE 30u /* of a file with line tables, about: they are read as a whole */
 
 struct elfnames {
@@ -176,28 +177,47 @@ static bool number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *number)
     return dwarf_formudata(dwarf_attr(die, name, &attribute), number) == 0;
 }
 
+/* What may contain functions and has no addresses itself. */
+static bool is_container(int tag)
+{
+    return tag == DW_TAG_namespace || tag == DW_TAG_structure_type || tag == DW_TAG_class_type ||
+           tag == DW_TAG_union_type || tag == DW_TAG_enumeration_type || tag == DW_TAG_module;
+}
+
+/* The outermost of the functions that were inlined there into the one that has a symbol. */
+static bool find_inlined(Dwarf_Die *parent, Dwarf_Addr at, Dwarf_Die *inlined, int depth)
+{
+    Dwarf_Die child;
+    int more = depth < DEPTH_MAX ? dwarf_child(parent, &child) : -1;
+    for (; more == 0; more = dwarf_siblingof(&child, &child)) {
+        int tag = dwarf_tag(&child);
+        bool is_here = !is_container(tag) && dwarf_haspc(&child, at) > 0;
+        if (is_here && tag == DW_TAG_inlined_subroutine) {
+            *inlined = child;
+            return true;
+        }
+        if ((is_here || is_container(tag)) && find_inlined(&child, at, inlined, depth + 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The place in the function itself of what was inlined there; false if nothing was. */
 static bool find_inlining(const struct elfnames *names, GElf_Addr at, struct elfname *name)
 {
     Dwarf_Addr bias;
     Dwarf_Files *files;
     Dwarf_Word file, line;
-    Dwarf_Die *unit = dwfl_module_addrdie(names->module, at, &bias);
-    Dwarf_Die *scopes = NULL, *outermost = NULL;
-    int n = unit ? dwarf_getscopes(unit, at - bias, &scopes) : 0;
-    for (int i = 0; i < n && dwarf_tag(&scopes[i]) != DW_TAG_subprogram; i++) {
-        if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine) {
-            outermost = &scopes[i];
-        }
-    }
-    bool found = outermost && number_of(outermost, DW_AT_call_file, &file) &&
-                 number_of(outermost, DW_AT_call_line, &line) &&
+    Dwarf_Die inlined, *unit = dwfl_module_addrdie(names->module, at, &bias);
+    bool found = unit && find_inlined(unit, at - bias, &inlined, 0) &&
+                 number_of(&inlined, DW_AT_call_file, &file) &&
+                 number_of(&inlined, DW_AT_call_line, &line) &&
                  dwarf_getsrcfiles(unit, &files, NULL) == 0;
     if (found) {
         name->file = dwarf_filesrc(files, file, NULL, NULL);
         name->line = (int)line;
     }
-    free(scopes);
     return found && name->file;
 }
 
