@@ -76,6 +76,15 @@ list(networkx.connected_components(graph))
 networkx.clustering(graph)
 dict(networkx.all_pairs_shortest_path_length(graph))
 """)),
+    ("numpy", ("numpy", """
+import numpy
+rows = numpy.arange(3000000.0).reshape(1000, 3000)
+for n in range(60):
+    scaled = rows * n + rows.mean(axis=0)
+    order = numpy.argsort(scaled[n])
+    parts = [scaled[i].copy() for i in range(0, 1000, 2)]
+small = [numpy.zeros(n % 300) for n in range(300000)]
+""")),
     ("pandas", ("pandas", """
 import pandas
 frame = pandas.DataFrame({"key": [n % 977 for n in range(400000)],
@@ -190,6 +199,7 @@ def main():
     parser.add_argument("--python", default="/usr/bin/python3")
     parser.add_argument("--venv")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--native", action="store_true")
     parser.add_argument("--sample", nargs="?", const="512KiB", metavar="BYTES")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
@@ -205,6 +215,7 @@ def main():
             print_comparison(python, chosen, options.rounds, directory)
         else:
             more = ["--sample=" + options.sample] if options.sample else []
+            more += ["--native"] if options.native else []
             print_costs(python, chosen, options.rounds, directory, more)
 
 

@@ -222,3 +222,69 @@ def test_totals_as_of_heaptrack(traced_plain, tmp_path):
     printed = support.execute(["heaptrack_print", "-f", data])
     count = int(re.search(r"calls to allocation functions: (\d+)", printed.out.decode())[1])
     assert everything(traced_plain, trace)[1] == count
+
+
+REPORT = """
+import columns
+for line in ["1;2;3", "1;2;x"] * 50:
+    try:
+        columns.total(line)
+    except ValueError:
+        pass
+"""
+
+
+def test_a_leaking_extension(traced, python):
+    """Down to the line of C that allocated what nobody frees."""
+    include = support.execute([python.path, "-c",
+                               "import sysconfig; print(sysconfig.get_path('include'))"])
+    headers = include.out.decode().strip()
+    if not os.path.exists(os.path.join(headers, "Python.h")):
+        pytest.skip("no headers of this interpreter")
+    source = support.PROGRAMS / "columns.c"
+    build(traced.directory, "columns.so", source, "-O0", "-fPIC", "-shared", "-I" + headers)
+    trace = traced.script(REPORT, options=NATIVE).trace
+    found = {tuple(names(row)): row for row in traced.rows(trace, "--domain", "malloc",
+                                                           key="traceback")}
+    row = found["<module>", "total", "read_table", "append", "grow"]
+    assert (row["size"], row["count"]) == (50 * 512 * 8, 50)
+    line = row["stack"][-1]["native_frame"]["lineno"]
+    assert "realloc" in source.read_text().splitlines()[line - 1]
+
+
+NUMPY = """
+import sys, numpy, numpy.random
+
+def arrays():
+    kept = [numpy.zeros(100000), numpy.ones((300, 400))]
+    kept.append(numpy.arange(70000) * 1.5)
+    kept.append(numpy.sort(numpy.random.rand(50000)))
+    kept.append(numpy.concatenate([kept[0], kept[3]]))
+    return kept
+
+if len(sys.argv) > 1:
+    import tracemalloc
+    tracemalloc.start()
+kept = arrays()
+if len(sys.argv) > 1:
+    only = tracemalloc.DomainFilter(True, numpy.lib.tracemalloc_domain)
+    sizes = [trace.size for trace in tracemalloc.take_snapshot().filter_traces([only]).traces]
+    print(*sorted(size for size in sizes if size > 10000))
+"""
+
+
+def test_as_tracemallocs_domain_of_numpy(traced_once):
+    environment = support.clean_environment(PYTHONPATH=os.environ.get("PYTHONPATH", ""))
+    script = traced_once.directory / "arrays.py"
+    script.write_text(NUMPY)
+    told = support.execute([traced_once.python.path, script, "x"], env=environment)
+    if told.status:
+        pytest.skip("no numpy here")
+    trace = traced_once.run(script, options=NATIVE, env=environment).trace
+    found = []
+    for row in traced_once.rows(trace, "--domain", "malloc", "--limit", "0", key="traceback"):
+        if "arrays" in names(row) and row["size"] > 10000 * row["count"]:
+            assert any("multiarray" in frame.get("native_frame", {}).get("library", "")
+                       for frame in row["stack"]), row
+            found += [row["size"] // row["count"]] * row["count"]
+    assert sorted(found) == [int(size) for size in told.out.split()]
