@@ -8,8 +8,9 @@ import support
 CHILD = r"""
 import os, sys
 print(sorted(os.environ.items()), flush=True)
-size = int(sys.argv[1])
-held = b"x" * size
+def fill(size):
+    return b"x" * size
+held = fill(int(sys.argv[1]))
 """
 
 DOORS = {

@@ -120,9 +120,10 @@ def test_debug_hooks_set_up_again(traced, variable):
     assert process["unknown_frees"] <= 6 and process["duplicate_allocations"] <= 3, process
     assert process["gap_events"] == 0, process
     header = support.bytes_header(traced.python.path)
-    assert objects_of(traced, result, "before") == (
-        sum(1000 + n + header for n in range(50, 100)), 50)
-    assert objects_of(traced, result, "after") == (sum(2000 + n + header for n in range(100)), 100)
+    for mark, sizes in ("before", range(1050, 1100)), ("after", range(2000, 2100)):
+        size, count = objects_of(traced, result, mark)
+        assert 0 <= size - sum(sizes) - header * len(sizes) <= 100, (mark, size)
+        assert 0 <= count - len(sizes) <= 2, (mark, count)  # numbers, which stay in a free list
 
 
 def debug_interpreters():
