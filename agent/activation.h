@@ -25,7 +25,8 @@ static inline uintptr_t activation_innermost(uintptr_t state)
     return cframe ? peek64(cframe + py->cframe_frame) : 0;
 }
 
-/* False while a trace function is set: a debugger's jump moves a frame in the middle of the stack. */
+/* False while a trace function is set: a debugger's jump moves a frame in the middle of the stack.
+ */
 static inline __attribute__((always_inline)) bool activation_may_mark(
     const struct thread *thread, uintptr_t state, enum py_mark_kind kind)
 {
@@ -57,8 +58,8 @@ static inline bool activation_is_marked(
     }
 }
 
-/* Node of the stack whose innermost frame this is, if it is the activation that was last seen, at an
-   instruction whose node is at hand.  Marks must be allowed, and of this kind. */
+/* Node of the stack whose innermost frame this is, if it is the activation that was last seen, at
+   an instruction whose node is at hand.  Marks must be allowed, and of this kind. */
 static inline __attribute__((always_inline)) bool activation_step(
     struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
 {
@@ -68,8 +69,8 @@ static inline __attribute__((always_inline)) bool activation_step(
         return false;
     }
     bool is_pointer = kind != PY_MARK_TRACE_LINES;
-    uintptr_t instruction = is_pointer ? peek64(frame + py->frame_instr)
-                                       : peek32(frame + py->frame_instr);
+    uintptr_t instruction =
+        is_pointer ? peek64(frame + py->frame_instr) : peek32(frame + py->frame_instr);
     *node = level->node;
     if (instruction == level->instruction) {
         return true;

@@ -104,8 +104,8 @@ FAST void fast_publish(struct thread *thread, uint64_t words)
     atomic_store_explicit(&thread->ring->head, head, memory_order_release);
 }
 
-FAST bool fast_put_block(
-    struct thread *thread, enum mt_op op, uintptr_t address, uint64_t size_and_domain, uint32_t node)
+FAST bool fast_put_block(struct thread *thread, enum mt_op op, uintptr_t address,
+    uint64_t size_and_domain, uint32_t node)
 {
     if (!fast_has_room(thread)) {
         return false;
@@ -143,8 +143,8 @@ FAST bool fast_put_address(struct thread *thread, enum mt_op op, uintptr_t addre
 
 #define FAST_SIZE_LIMIT (1u << 24) /* more does not go into one word */
 
-FAST bool fast_block(enum mt_op op, const void *address, size_t size, enum mt_domain domain,
-    enum py_mark_kind kind)
+FAST bool fast_block(
+    enum mt_op op, const void *address, size_t size, enum mt_domain domain, enum py_mark_kind kind)
 {
     struct thread *thread = thread_self.thread;
     bool with_gil = domain == MT_DOMAIN_OBJ || domain == MT_DOMAIN_MEM;
@@ -152,14 +152,12 @@ FAST bool fast_block(enum mt_op op, const void *address, size_t size, enum mt_do
     if (!address || !thread || size >= FAST_SIZE_LIMIT) {
         return false;
     }
-    return kind != PY_MARK_NONE &&
-           fast_node(thread, with_gil, kind, &node) &&
+    return kind != PY_MARK_NONE && fast_node(thread, with_gil, kind, &node) &&
            fast_put_block(thread, op, (uintptr_t)address, domain | (uint64_t)size << 4, node);
 }
 
 /* The same with the native caller on top. */
-FAST bool fast_native_block(
-    enum mt_op op, const void *address, size_t size, struct caller caller)
+FAST bool fast_native_block(enum mt_op op, const void *address, size_t size, struct caller caller)
 {
     struct thread *thread = thread_self.thread;
     uint32_t node = 0;

@@ -82,8 +82,8 @@ static inline void note_new(const void *address, enum mt_domain domain)
 
 const void *python_recorded_as(const void *address)
 {
-    if (!layers_debug_frees(address) || !python_hook()
-        || rawblocks_take(address, RAWBLOCK_UNHOOKED)) {
+    if (!layers_debug_frees(address) || !python_hook() ||
+        rawblocks_take(address, RAWBLOCK_UNHOOKED)) {
         return address;
     }
     return (const char *)address + LAYERS_DEBUG_BYTES;
@@ -288,8 +288,8 @@ static inline bool has_type(uintptr_t object)
 static inline void note_code(const void *address)
 {
     uintptr_t object = (uintptr_t)address;
-    if (object % 16 == 0 && has_type(object)
-        && peek64(object + (uintptr_t)python.offsets.object_type) == python.code_type) {
+    if (object % 16 == 0 && has_type(object) &&
+        peek64(object + (uintptr_t)python.offsets.object_type) == python.code_type) {
         intern_code_dies(object);
     }
 }
@@ -351,8 +351,13 @@ HOOK_SET(stack, PY_MARK_STACK)
 HOOK_SET(owner, PY_MARK_OWNER)
 
 #define HOOK_TABLE(name, way)                                                                      \
-    {NULL, name##_malloc_##way, name##_calloc_##way, name##_realloc_##way, name##_free}
-#define HOOK_TABLES(way) {HOOK_TABLE(raw, way), HOOK_TABLE(mem, way), HOOK_TABLE(obj, way)}
+    {                                                                                              \
+        NULL, name##_malloc_##way, name##_calloc_##way, name##_realloc_##way, name##_free          \
+    }
+#define HOOK_TABLES(way)                                                                           \
+    {                                                                                              \
+        HOOK_TABLE(raw, way), HOOK_TABLE(mem, way), HOOK_TABLE(obj, way)                           \
+    }
 
 static const struct allocator hooks[][3] = {
     [PY_MARK_NONE] = HOOK_TABLES(none),
@@ -401,9 +406,8 @@ static bool hook_domain(int domain)
 {
     struct allocator top = {0};
     get_allocator(domain, &top);
-    struct allocator hook =
-        session.sample_bytes ? *sampled_python_hook(domain, &top)
-                             : hooks[python.offsets.mark_kind][domain];
+    struct allocator hook = session.sample_bytes ? *sampled_python_hook(domain, &top)
+                                                 : hooks[python.offsets.mark_kind][domain];
     if (layers_reach(&top, &hook)) {
         return false;
     }

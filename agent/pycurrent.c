@@ -70,8 +70,7 @@ static uintptr_t relative(uintptr_t code, const struct pattern *pattern)
 /* Of an object that is there from the start: the call allocates nothing. */
 static struct pycurrent thread_local_at(uintptr_t index)
 {
-    void *(*get)(struct tls_index *) =
-        (void *(*)(struct tls_index *))elfsym_find("__tls_get_addr");
+    void *(*get)(struct tls_index *) = (void *(*)(struct tls_index *))elfsym_find("__tls_get_addr");
     if (!get) {
         return pycurrent_unknown;
     }

@@ -29,7 +29,7 @@
 
 #define LEVELS_START 128u /* one of them stands below the root */
 #define NO_FRAME 1u       /* its frame */
-#define FIRST_BYTE 2u /* 1 is what 3.8 to 3.10 have there, 0 what 3.14 has */
+#define FIRST_BYTE 2u     /* 1 is what 3.8 to 3.10 have there, 0 what 3.14 has */
 
 /* Each cache knows its own marks from those of others over the same frames. */
 static void choose_marks(struct thread *thread)
@@ -138,8 +138,7 @@ static inline void mark_suspended(
 }
 
 /* The frame was read just now, and is complete. */
-FAST void mark(
-    struct thread *thread, uintptr_t frame, uintptr_t above, enum py_mark_kind kind)
+FAST void mark(struct thread *thread, uintptr_t frame, uintptr_t above, enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
     switch (kind) {
@@ -249,8 +248,7 @@ FAST bool add_fresh(struct thread *thread, uint32_t *n, uintptr_t frame)
 }
 
 /* Collects the frames above what is still valid; returns the number of valid levels. */
-FAST uint32_t collect(
-    struct checked *checked, uintptr_t frame, uint32_t *n, enum py_mark_kind kind)
+FAST uint32_t collect(struct checked *checked, uintptr_t frame, uint32_t *n, enum py_mark_kind kind)
 {
     struct thread *thread = checked->thread;
     checked->above = 0;
@@ -353,8 +351,8 @@ FAST void read_level(struct thread *thread, struct level *level, uintptr_t frame
     if (is_shim(frame)) {
         return;
     }
-    level->instruction = has_pointers(kind) ? peek64(frame + py->frame_instr)
-                                            : peek32(frame + py->frame_instr);
+    level->instruction =
+        has_pointers(kind) ? peek64(frame + py->frame_instr) : peek32(frame + py->frame_instr);
     level->code = peek64(frame + py->frame_code) & ~(uintptr_t)py->code_tag_mask;
     uint64_t where = where_is(level, kind);
     const struct memo *memo = activation_memo(thread, where, parent);
@@ -380,8 +378,7 @@ static inline bool make_room(struct thread *thread, uint32_t depth)
 }
 
 /* The levels above `depth`, from the n fresh frames; the node of the innermost. */
-FAST uint32_t push_fresh(
-    struct thread *thread, uint32_t depth, uint32_t n, enum py_mark_kind kind)
+FAST uint32_t push_fresh(struct thread *thread, uint32_t depth, uint32_t n, enum py_mark_kind kind)
 {
     if (!make_room(thread, depth + n)) {
         thread->depth = 0;
@@ -398,8 +395,7 @@ FAST uint32_t push_fresh(
     return node;
 }
 
-FAST uint32_t walk_as(
-    struct thread *thread, uintptr_t frame, bool trusted, enum py_mark_kind kind)
+FAST uint32_t walk_as(struct thread *thread, uintptr_t frame, bool trusted, enum py_mark_kind kind)
 {
     struct checked checked = {.thread = thread, .trusted = trusted};
     uint32_t n = 0, depth = collect(&checked, frame, &n, kind);
@@ -462,8 +458,8 @@ uint32_t pystack_node(struct thread *thread, uintptr_t state)
     uintptr_t frame = activation_innermost(state);
     enum py_mark_kind kind = python.offsets.mark_kind;
     bool trusted = activation_may_mark(thread, state, kind);
-    if (trusted && (activation_step(thread, frame, kind, &node) ||
-                       step_anew(thread, frame, kind, &node))) {
+    if (trusted &&
+        (activation_step(thread, frame, kind, &node) || step_anew(thread, frame, kind, &node))) {
         return node;
     }
     return walk(thread, frame, trusted, kind);

@@ -155,8 +155,7 @@ static inline void note_forks(
 {
     if (__builtin_expect(ring->forks != ring->image->forks.seen, 0)) {
         struct weight weight = spreads_weight(accounts, block->address, block->size);
-        forks_note(
-            accounts, ring->image, ring->forks, sign * weight.bytes, sign * weight.blocks);
+        forks_note(accounts, ring->image, ring->forks, sign * weight.bytes, sign * weight.blocks);
     }
 }
 
@@ -166,8 +165,7 @@ static inline void add_block(
     if (__builtin_expect(accounts->sample_bytes != 0, 0)) {
         spreads_add(accounts, &ring->image->account, block, ring->time_us);
     } else {
-        accounts_add(
-            accounts, &ring->image->account, block->cell, block->size, ring->time_us);
+        accounts_add(accounts, &ring->image->account, block->cell, block->size, ring->time_us);
     }
     note_forks(accounts, ring, block, 1);
 }
@@ -183,8 +181,8 @@ static inline void remove_block(
     note_forks(accounts, ring, block, -1);
 }
 
-static void move_block(struct accounts *accounts, const struct ring *ring,
-    const struct block *old, const struct block *block)
+static void move_block(struct accounts *accounts, const struct ring *ring, const struct block *old,
+    const struct block *block)
 {
     struct account *account = &ring->image->account;
     if (accounts->sample_bytes) {
