@@ -3,7 +3,8 @@
 A program that allocates, frees, starts threads, forks, runs other programs and sets
 marks, at a constant size of its own, must leave collector and agent at a constant size
 too, and a sound trace.  What they take is compared between the second quarter and the
-last.  An hour by default, as fast as it goes; with --rate at so many MB a second.
+last; the program grows itself, as its allocators' memory is used ever more unevenly: the
+same one runs bare at the same time, to tell.  An hour by default, as fast as it goes; with --rate at so many MB a second.
 """
 import argparse
 import json
@@ -16,7 +17,10 @@ import time
 
 PROGRAM = """
 import collections, os, subprocess, sys, threading, time
-import memtrace
+try:
+    from memtrace import mark as mark_moment
+except ImportError: # it runs bare
+    mark_moment = len
 ring = collections.deque(maxlen=20000)
 ROUND = 300 * 1850  # bytes of its objects
 def work(n):
@@ -35,7 +39,7 @@ def in_child(n):
 def other_program(n):
     subprocess.run([sys.executable, "-c", "import json; json.dumps(list(range(9999)))"])
 def mark(n):
-    memtrace.mark("round")
+    mark_moment("round")
 start, n, until, rate = time.monotonic(), 0, float(sys.argv[1]), float(sys.argv[2])
 while time.monotonic() < start + until:
     n += 1
@@ -49,6 +53,7 @@ while time.monotonic() < start + until:
 print(n)
 """
 SLACK = 2 << 20  # what a table that doubles may still take
+WARM = 600  # a shorter run says nothing of growth
 
 
 def resident(pid):
@@ -65,22 +70,24 @@ def child_of(pid):
         return int((file.read().split() or [0])[0])
 
 
-def watch(process, seconds):
-    """[(time, collector, program)], twice a second, while the program runs."""
+def watch(process, bare, seconds):
+    """[(time, collector, program, program that runs bare)], twice a second, while both run."""
     seen, start = [], time.monotonic()
     while process.poll() is None:
-        row = time.monotonic() - start, resident(process.pid), resident(child_of(process.pid))
-        if row[2]:
+        row = (time.monotonic() - start, resident(process.pid), resident(child_of(process.pid)),
+               resident(bare.pid))
+        if all(row):
             seen.append(row)
         time.sleep(min(0.5, seconds / 100))
     return seen
 
 
-def grown(seen, column, seconds):
-    """The most of the second quarter (warm by then), and of the last."""
+def grown(name, seen, column, seconds):
+    """How much more it is in the last quarter than in the second (it is warm by then)."""
     early = [row[column] for row in seen if seconds / 4 <= row[0] < seconds / 2]
     late = [row[column] for row in seen if row[0] >= seconds * 3 / 4]
-    return max(early), max(late)
+    print("%s: %.1f MiB early, %.1f late" % (name, max(early) / 2**20, max(late) / 2**20))
+    return max(late) - max(early) - max(early) // 20 - SLACK
 
 
 def check(trace, memtrace):
@@ -100,23 +107,26 @@ def main():
     seconds = 60 if options.quick else options.minutes * 60
     with tempfile.TemporaryDirectory() as place:
         trace = pathlib.Path(place) / "soak.mtrace"
-        process = subprocess.Popen([options.memtrace, "run", "-q", "-o", trace, options.python, "-c",
-                                    PROGRAM, str(seconds), str(options.rate * 1e6)],
+        program = [options.python, "-c", PROGRAM, str(seconds), str(options.rate * 1e6)]
+        bare = subprocess.Popen(program, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([options.memtrace, "run", "-q", "-o", trace, *program],
                                    stdout=subprocess.PIPE)
-        seen = watch(process, seconds)
+        seen = watch(process, bare, seconds)
         rounds = process.communicate()[0].decode().strip()
+        bare.wait()
         info, wrong = check(trace, options.memtrace)
         size = trace.stat().st_size
-    failed = bool(process.returncode or wrong)
-    for name, column in (("collector", 1), ("program with agent", 2)):
-        early, late = grown(seen, column, seconds)
-        constant = late <= early + early // 20 + SLACK
-        failed |= not constant
-        print("%s: %.1f MiB early, %.1f late%s"
-              % (name, early / 2**20, late / 2**20, "" if constant else ": it grows"))
+    collector = grown("collector", seen, 1, seconds)
+    program = grown("program with agent", seen, 2, seconds)
+    bare = grown("program that runs bare", seen, 3, seconds)
+    grows = [name for name, more in (("collector", collector), ("agent", program - max(bare, 0)))
+             if more > 0]
+    print("agent: %.1f MiB by its own account" % (info["own"]["agent"] / 2**20))
     print("%s rounds, %d processes, %d events, %d kB of trace, %s" % (
-        rounds, len(info["processes"]), info["events"], size // 1000, "wrong: %s" % wrong if wrong else "sound"))
-    return failed
+        rounds, len(info["processes"]), info["events"], size // 1000,
+        "wrong: %s" % wrong if wrong else "sound"))
+    print("grows: %s" % ", ".join(grows) if grows else "constant")
+    return bool(process.returncode or wrong or (grows and seconds >= WARM))
 
 
 if __name__ == "__main__":
