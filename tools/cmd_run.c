@@ -295,7 +295,7 @@ static char *meta_json(const struct run *run, pid_t pid, uint64_t memory_limit)
 
 struct outcome {
     double seconds, user, system;
-    uint64_t max_rss;
+    uint64_t max_rss, max_pss; /* of one process; of all at once, 0: it was one */
     uint64_t collector_rss, agent_rss; /* largest; of the agent in one process */
     struct totals peak, end;
     uint64_t bytes;
@@ -322,15 +322,17 @@ static void print_summary(const struct outcome *outcome, const char *path)
 {
     char rss[FORMAT_SIZE], peak[FORMAT_SIZE], python[FORMAT_SIZE], native[FORMAT_SIZE],
         end[FORMAT_SIZE];
-    format_total(rss, (int64_t)outcome->max_rss, UNITS_AUTO);
+    format_total(
+        rss, (int64_t)(outcome->max_pss ? outcome->max_pss : outcome->max_rss), UNITS_AUTO);
     format_total(peak, (int64_t)(outcome->peak.python + outcome->peak.native), UNITS_AUTO);
     format_total(python, (int64_t)outcome->peak.python, UNITS_AUTO);
     format_total(native, (int64_t)outcome->peak.native, UNITS_AUTO);
     format_total(end, (int64_t)(outcome->end.python + outcome->end.native), UNITS_AUTO);
     fprintf(stderr,
-        "memtrace: %.1f s (user %.1f, sys %.1f)  peak RSS %s  live: peak %s (Python %s, native "
+        "memtrace: %.1f s (user %.1f, sys %.1f)  peak %s %s  live: peak %s (Python %s, native "
         "%s), at end %s\n",
-        outcome->seconds, outcome->user, outcome->system, rss, peak, python, native, end);
+        outcome->seconds, outcome->user, outcome->system, outcome->max_pss ? "PSS" : "RSS", rss,
+        peak, python, native, end);
     fprintf(stderr, "memtrace: %s (%.0f kB). Next: memtrace leaks | top --at peak | plot\n", path,
         (double)outcome->bytes / 1000);
 }
@@ -345,6 +347,7 @@ static struct outcome outcome_of(
         .user = seconds_of(usage->ru_utime),
         .system = seconds_of(usage->ru_stime),
         .peak = *accounts_peak_totals(&collector->accounts.all),
+        .max_pss = collector->were_several ? collector->max_pss : 0,
         .bytes = collector->writer.written};
     for (size_t i = 0; i < collector->n_images; i++) {
         const struct image *image = collector->images[i];

@@ -109,6 +109,9 @@ enum mt_chunk {
     MT_CHUNK_PYTHONS = 25,
     /* n, then n of: process, Python version string, traced: the interpreter came after the process
        was defined */
+    MT_CHUNK_SHARES = 26,
+    /* process, n, then n samples, each as svarint differences to the sample before (the first of a
+       chunk to zero): time, RSS, PSS, USS */
     MT_CHUNK_KINDS /* one more than the last */
 };
 

@@ -1,4 +1,7 @@
 """fork, exec and spawn: every process is in the trace, and the parent's numbers are its own."""
+import json
+import os
+import re
 import shutil
 import socket
 import subprocess
@@ -388,3 +391,39 @@ os.read(read, 1)
         assert process.wait(support.TIMEOUT) == 0
     info = traced_once.assert_sound(trace)
     assert [p["status"] for p in info["processes"]] == [0, -2], info["processes"]
+
+
+SHARING = """
+import os
+held = [b"x" * 100000 for _ in range(500)]
+def wait(count):
+    for _ in range(count):
+        os.read(to_parent[0], 1)
+to_parent, to_children = os.pipe(), os.pipe()
+for _ in range(4):
+    if not os.fork():
+        os.close(to_children[1])
+        os.write(to_parent[1], b"x")
+        os.read(to_children[0], 1)  # until the parent is over
+        os._exit(0)
+wait(4)
+with open("/proc/uptime") as file:
+    start = float(file.read().split()[0])
+while float(open("/proc/uptime").read().split()[0]) < start + 2:
+    pass  # it is looked at each 10 ms
+"""
+
+
+def test_shared_pages_count_once(traced_once):
+    """Five processes that have the same 50 MB."""
+    if not os.path.exists("/proc/self/smaps_rollup"):
+        pytest.skip("this kernel does not say what a process shares")
+    result = traced_once.script(SHARING)
+    peak = re.search(r"peak PSS ([0-9.]+) MiB", result.message)
+    assert peak and 48 < float(peak[1]) < 120, result
+    text = support.execute([traced_once.memtrace, "stats", "--format", "json", result.trace])
+    stats = json.loads(text.out.decode())
+    assert 48 << 20 < stats["peak_pss"] < 120 << 20
+    one = traced_once.report("stats", result.trace, "--process",
+                             str(traced_once.report("info", result.trace)["processes"][0]["pid"]))
+    assert one["peak_rss"] > 50 << 20

@@ -14,6 +14,7 @@
  *   symbol NATIVE FUNCTION OFFSET FILE LINE    anchor NATIVE PARENT NODE
  *   site NAME PROCESS THREAD DOMAIN STACK [NATIVE]
  *   timeline PROCESS           then: sample TIME RSS PYTHON NATIVE MAPPED ARENAS HIGH
+ *   shares PROCESS             then: share TIME RSS PSS USS
  *   boundary KIND PROCESS TIME NAME    then: row SITE BYTES BLOCKS ALLOCATED ALLOCATIONS [BIRTH]
  *   peak PROCESS TIME PYTHON NATIVE BLOCKS    then: row SITE BYTES BLOCKS [BIRTH]
  *   sampling BYTES   rows that follow have SPREAD [ALLOCATED_SPREAD] before BIRTH
@@ -187,12 +188,12 @@ static void flush(void)
         if (records[kind])
             write_counted(kind, NULL);
     for (int kind = MT_CHUNK_SYMBOLS; kind < MT_CHUNK_KINDS; kind++)
-        if (records[kind])
+        if (records[kind] && kind != open_kind)
             write_counted(kind, NULL);
     for (int kind = MT_CHUNK_STRINGS; kind <= MT_CHUNK_LINES; kind++)
         if (records[kind] && kind != open_kind)
             write_counted(kind, NULL);
-    if (open_kind == MT_CHUNK_TIMELINE) {
+    if (open_kind == MT_CHUNK_TIMELINE || open_kind == MT_CHUNK_SHARES) {
         write_counted(open_kind, &open_head);
     } else if (open_kind) {
         rows_put(&open_head, open_rows, records[open_kind], values_of_row());
@@ -338,6 +339,24 @@ static void do_sample(struct word *words, int n)
     records[MT_CHUNK_TIMELINE]++;
 }
 
+static void do_shares(struct word *words, int n)
+{
+    flush();
+    memset(last_sample, 0, sizeof last_sample);
+    buffer_varint(&open_head, id_of(MT_CHUNK_PROCESSES, words[1]));
+    open_kind = MT_CHUNK_SHARES;
+}
+
+static void do_share(struct word *words, int n)
+{
+    for (int i = 0; i < 4; i++) {
+        uint64_t value = i ? (uint64_t)number_of(words[i + 1]) : time_of(words[1]);
+        buffer_svarint(&bodies[MT_CHUNK_SHARES], (int64_t)(value - last_sample[i]));
+        last_sample[i] = value;
+    }
+    records[MT_CHUNK_SHARES]++;
+}
+
 static void do_boundary(struct word *words, int n)
 {
     static const char *const kinds[] = {"start", "tick", "end", "mark", "last", "dropped", NULL};
@@ -473,7 +492,7 @@ static const struct {
 } records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread},
     {"rename", 3, do_rename}, {"python", 4, do_python}, {"stack", 6, do_stack},
     {"site", 6, do_site}, {"module", 4, do_module}, {"native", 5, do_native},
-    {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor}, {"timeline", 2, do_timeline},
+    {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor}, {"timeline", 2, do_timeline}, {"shares", 2, do_shares}, {"share", 5, do_share},
     {"sample", 8, do_sample}, {"boundary", 5, do_boundary}, {"peak", 6, do_peak},
     {"row", 4, do_row}, {"thin", 2, do_thin}, {"sampling", 2, do_sampling}, {"sizes", 3, do_sizes},
     {"source", 4, do_source}, {"ended", 11, do_ended}, {"chunk", 3, do_chunk},

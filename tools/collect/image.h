@@ -21,6 +21,10 @@ struct sample {
     uint64_t high;
 };
 
+struct share { /* at a time: RSS, and its proportional and its unique part */
+    uint64_t time_us, rss, pss, uss;
+};
+
 struct region { /* one that is open (regions.c) */
     uint32_t number, name, thread;
     uint64_t start_us, live, peak; /* live: at its start */
@@ -64,6 +68,12 @@ struct image {
     uint64_t agent_bytes;        /* as last weighed, with its rings */
     struct sample *samples; /* not yet written */
     size_t n_samples, samples_capacity;
+    uint64_t rss;         /* of the last sample */
+    uint64_t ring_bytes;  /* of agent_bytes those of rings */
+    struct share share;   /* the last one */
+    uint64_t shares_us;   /* when it was read, or was tried */
+    struct share *shares; /* not yet written */
+    size_t n_shares, shares_capacity;
 };
 
 /* A child by fork frees what its parent allocated. */

@@ -398,7 +398,8 @@ void images_finish(struct collector *collector, struct image *image, int status)
     }
     forks_leave(image, false);
     rangemap_free(&image->maps);
-    image->samples_capacity = 0;
+    image->samples_capacity = image->shares_capacity = 0;
+    give_up((void **)&image->shares);
     give_up((void **)&image->samples);
     give_up((void **)&image->counting);
     if (image->statm >= 0) {

@@ -9,6 +9,7 @@
 #include "collect/memory.h"
 #include "collect/names.h"
 #include "collect/regions.h"
+#include "collect/shares.h"
 #include "collect/sources.h"
 #include "collect/spreads.h"
 #include "collect/symbols.h"
@@ -341,6 +342,9 @@ static void write_timeline(
     struct buffer body = {0};
     if (timeline_take(image, now_us / TIMELINE_OF_AGE, all, &body)) {
         write_chunk(collector, MT_CHUNK_TIMELINE, &body);
+        if (shares_put(image, &body)) {
+            write_chunk(collector, MT_CHUNK_SHARES, &body);
+        }
     }
 }
 

@@ -160,16 +160,17 @@ void rings_reopen(struct collector *collector)
 void rings_weigh(struct collector *collector)
 {
     for (size_t i = 0; i < collector->n_living; i++) {
-        collector->living[i]->agent_bytes = 0;
+        collector->living[i]->agent_bytes = collector->living[i]->ring_bytes = 0;
     }
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         const struct ring *ring = collector->rings[slot];
         if (ring) {
             uint64_t data = atomic_load_explicit(&ring->shared->head, memory_order_relaxed) * 8;
             uint64_t whole = (ring->mask + 1) * 8;
+            uint64_t bytes = MT_RING_HEADER + (data < whole ? data : whole);
+            ring->image->ring_bytes += bytes;
             ring->image->agent_bytes +=
-                MT_RING_HEADER + (data < whole ? data : whole) +
-                atomic_load_explicit(&ring->shared->agent_bytes, memory_order_relaxed);
+                bytes + atomic_load_explicit(&ring->shared->agent_bytes, memory_order_relaxed);
         }
     }
 }

@@ -45,7 +45,7 @@ void sampler_take(struct collector *collector, struct image *image)
         image->samples, &image->samples_capacity, image->n_samples + 1, sizeof(*image->samples));
     struct sample *sample = &image->samples[image->n_samples++];
     sample->time_us = session_clock(collector);
-    sample->rss = rss > ours ? rss - ours : 0;
+    sample->rss = image->rss = rss > ours ? rss - ours : 0;
     sample->totals = image->account.now;
     sample->high = regions_take_high(image);
     if (sample->rss > image->max_rss) {

@@ -25,6 +25,7 @@
 #include "collect/record.h"
 #include "collect/rings.h"
 #include "collect/sampler.h"
+#include "collect/shares.h"
 #include "memtrace/format.h"
 
 static uint64_t monotonic_ns(void)
@@ -74,14 +75,24 @@ int session_create(struct collector **result, unsigned interval_ms, uint64_t sam
 
 static void sample_all(struct collector *collector)
 {
+    uint64_t sum = 0;
+    size_t several = 0, read = 0;
     rings_weigh(collector);
     for (size_t i = 0; i < collector->n_living; i++) {
         struct image *image = collector->living[i];
         if (image->announced && !image->finished) {
             sampler_take(collector, image);
             shared_work(&collector->shared);
+            sum += image->rss - shares_elsewhere(image, image->rss);
+            several++;
+            read += image->share.rss != 0;
         }
     }
+    if (several && read == several) {
+        collector->were_several |= several > 1;
+        collector->max_pss = sum > collector->max_pss ? sum : collector->max_pss;
+    }
+    shares_take(collector);
 }
 
 /* A mark that was put into the box from outside. */
@@ -139,6 +150,7 @@ static void free_all(struct collector *collector)
 {
     for (size_t i = 0; i < collector->n_images; i++) {
         memory_free(collector->images[i]->samples);
+        memory_free(collector->images[i]->shares);
         memory_free(collector->images[i]->account.changed);
         forks_free(collector->images[i]);
         memory_free(collector->images[i]);

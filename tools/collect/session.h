@@ -54,6 +54,9 @@ struct collector {
     struct compaction *compaction; /* under way, or NULL */
     uint64_t compacted_bytes;      /* of the file after the last one */
     uint32_t compacted_dropped;    /* boundaries dropped before it began */
+    uint64_t shares_due_us; /* not before then is what processes share read again */
+    uint64_t max_pss;       /* of all at once, when it was known of each */
+    bool were_several;      /* then */
     int main_pid;
     bool main_ended;
     int main_status;

@@ -63,7 +63,7 @@ static struct ranked *rank_processes(const struct trace *trace, const bool *sele
         if (!selected[p])
             continue;
         const struct trace_timeline *timeline = &trace->timelines[p];
-        struct series whole = {timeline->samples, timeline->count};
+        struct series whole = {.samples = timeline->samples, .count = timeline->count};
         if (timeline->count)
             ranked[(*count)++] = (struct ranked){p, highest_rss(&whole)};
     }
@@ -153,6 +153,7 @@ static void find_peak(struct plot *plot, const bool *selected, size_t n_selected
 static void find_extent(struct plot *plot)
 {
     uint64_t spike = 0;
+    plot->proportional = plot->total.proportional;
     for (size_t i = 0; i < plot->total.count; i++) {
         const struct trace_sample *sample = &plot->total.samples[i];
         plot->max_rss = largest(plot->max_rss, sample->rss);

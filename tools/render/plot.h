@@ -55,6 +55,7 @@ struct plot {
     struct series_peak peak;
     bool peak_split; /* its python and native are known, not only their sum */
     uint64_t from_us, to_us;
+    bool proportional; /* the sum's RSS is PSS */
     uint64_t max_rss, max_live, max_mapped, top; /* bytes; top is the end of the axis */
     bool mapped_shown, spikes_shown;
     uint64_t limit; /* of the container's memory, 0 if it has none or it is out of the picture */

@@ -81,7 +81,11 @@ static void write_titles(FILE *script, const struct plot *plot)
     const struct series_peak *peak = &plot->peak;
     bool several = plot->n_lines > 0;
     write_title(
-        script, "rss_title", several ? "RSS of all added up, peak %s" : "RSS, peak %s", plot->max_rss);
+        script, "rss_title",
+        plot->proportional ? "PSS of all, peak %s"
+        : several          ? "RSS of all added up, peak %s"
+                           : "RSS, peak %s",
+        plot->max_rss);
     write_title(script, "native_title", plot->peak_split ? "native, %s at the peak" : "native",
         peak->native);
     write_title(script, "python_title", plot->peak_split ? "Python, %s at the peak" : "Python",

@@ -229,7 +229,9 @@ static void fill_legend(struct legend *legend, const struct plot *plot, enum for
     name_with_peak(legend->texts[PYTHON], "Python", plot->peak.python, areas);
     name_with_peak(legend->texts[NATIVE], "native", plot->peak.native, areas);
     snprintf(legend->texts[SPIKES], 64, "between samples");
-    snprintf(legend->texts[RSS], 64, "RSS%s%s%s", plot->n_lines && form <= SHORT ? " added up" : "",
+    bool added = plot->n_lines && !plot->proportional && form <= SHORT;
+    snprintf(legend->texts[RSS], 64, "%s%s%s%s", plot->proportional ? "PSS" : "RSS",
+        added ? " added up" : "",
         form <= SHORT      ? ", peak "
         : form == RSS_ONLY ? " "
                            : "",

@@ -87,7 +87,7 @@ void stats_json(FILE *file, const struct stats *stats)
         json_seconds(&json, "seconds", (double)peak->time_us / 1e6);
         json_close(&json, '}');
     }
-    json_number(&json, "peak_rss", (int64_t)totals->peak_rss);
+    json_number(&json, totals->proportional ? "peak_pss" : "peak_rss", (int64_t)totals->peak_rss);
     put_domains(&json, stats);
     put_sizes(&json, stats);
     put_ranking(&json, stats, "by_size", stats->rankings[STATS_BY_SIZE]);

@@ -76,7 +76,8 @@ static void print_summary(FILE *file, const struct stats *stats)
             format_time(time, peak->time_us), format_count(count, (int64_t)peak->blocks));
     if (totals->peak_rss)
         fprintf(
-            file, "%-13s%15s\n", "peak RSS", format_total(size, (int64_t)totals->peak_rss, units));
+            file, "%-13s%15s\n", totals->proportional ? "peak PSS" : "peak RSS",
+            format_total(size, (int64_t)totals->peak_rss, units));
     fprintf(file, "%-13s%15s%s  %s block%s\n", "held", format_total(size, totals->all.live, units),
         format_total_error(error, totals->all.live_error, totals->all.live, units),
         format_count(count, totals->all.blocks), totals->all.blocks == 1 ? "" : "s");

@@ -328,6 +328,25 @@ static void parse_timeline(struct reader *reader, struct cursor *body)
     }
 }
 
+static void parse_shares(struct reader *reader, struct cursor *body)
+{
+    struct trace_share share = {0};
+    uint64_t *fields[] = {&share.time_us, &share.rss, &share.pss, &share.uss};
+    uint32_t process = cursor_id(body, reader->trace->n_processes);
+    struct trace_timeline *timeline = &reader->trace->timelines[process];
+    size_t n = cursor_count(body, 4);
+    if (!EXTEND(reader, timeline->shares, timeline->n_shares, n))
+        return;
+    while (n-- && !body->bad) {
+        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+            *fields[i] += (uint64_t)cursor_svarint(body);
+        if (timeline->n_shares && share.time_us < timeline->shares[timeline->n_shares - 1].time_us)
+            body->bad = true;
+        if (!body->bad)
+            timeline->shares[timeline->n_shares++] = share;
+    }
+}
+
 static struct trace_row row_of(const struct row *row, int values)
 {
     const int64_t *value = row->values;
@@ -556,6 +575,7 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_ANCHORS] = parse_anchors,
     [MT_CHUNK_THREAD_NAMES] = parse_thread_names,
     [MT_CHUNK_PYTHONS] = parse_pythons,
+    [MT_CHUNK_SHARES] = parse_shares,
 };
 
 /* The retained boundary of all processes at or before each one. */

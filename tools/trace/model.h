@@ -69,10 +69,15 @@ struct trace_site {
 struct trace_sample {
     uint64_t time_us, rss, python, native, mapped, arenas, high;
 };
+struct trace_share { /* of the RSS at a time the proportional and the unique part */
+    uint64_t time_us, rss, pss, uss;
+};
 struct trace_timeline { /* of one process, in order of time */
     uint32_t process;
     struct trace_sample *samples;
     size_t count;
+    struct trace_share *shares;
+    size_t n_shares;
 };
 
 struct trace_row { /* one (site, birth) of a state; zero rows are left out */

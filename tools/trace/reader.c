@@ -80,8 +80,10 @@ enum trace_error trace_read(struct trace *trace, const char *path)
 
 void trace_free(struct trace *trace)
 {
-    for (size_t i = 0; i < trace->n_processes; i++)
+    for (size_t i = 0; i < trace->n_processes; i++) {
         free(trace->timelines[i].samples);
+        free(trace->timelines[i].shares);
+    }
     free(trace->path);
     free(trace->strings);
     free(trace->functions);

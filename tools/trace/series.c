@@ -243,6 +243,22 @@ static bool sum_parts(struct series *sum, const struct series *parts, size_t n)
     return good;
 }
 
+/* RSS becomes PSS: less what others have as well, as last read; before it was first read by the
+   part that it was then. */
+static void make_proportional(struct series *part, const struct trace_timeline *timeline)
+{
+    const struct trace_share *share = timeline->shares, *end = share + timeline->n_shares;
+    for (size_t i = 0; i < part->count; i++) {
+        struct trace_sample *sample = &part->samples[i];
+        while (share + 1 < end && share[1].time_us <= sample->time_us)
+            share++;
+        uint64_t elsewhere = share->rss > share->pss ? share->rss - share->pss : 0;
+        if (sample->time_us < share->time_us && sample->rss < share->rss)
+            elsewhere = (uint64_t)((double)elsewhere * (double)sample->rss / (double)share->rss);
+        sample->rss -= elsewhere < sample->rss ? elsewhere : sample->rss;
+    }
+}
+
 bool series_of_some(
     struct series *series, const struct trace *trace, const uint32_t *processes, size_t n)
 {
@@ -251,6 +267,11 @@ bool series_of_some(
     *series = (struct series){0};
     for (size_t p = 0; good && p < n; p++)
         good = bracketed(&parts[p], trace, processes[p]);
+    for (size_t p = 0; good && n > 1 && p < n; p++)
+        if (trace->timelines[processes[p]].n_shares) {
+            make_proportional(&parts[p], &trace->timelines[processes[p]]);
+            series->proportional = true;
+        }
     good = good && sum_parts(series, parts, n);
     for (size_t p = 0; parts && p < n; p++)
         series_free(&parts[p]);

@@ -14,6 +14,7 @@
 struct series { /* zeroed is empty; owned by whoever declares it */
     struct trace_sample *samples;
     size_t count;
+    bool proportional; /* a sum whose `rss` is of PSS, for those processes that it is known of */
 };
 
 struct series_peak { /* the high-water mark of python + native */

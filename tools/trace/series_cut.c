@@ -20,7 +20,8 @@ bool series_window(struct series *series, uint64_t from_us, uint64_t to_us)
     if (i > 0 && i < series->count && series->samples[i - 1].time_us < to_us)
         kept[n++] = series_between(&series->samples[i - 1], &series->samples[i], to_us);
     free(series->samples);
-    *series = (struct series){kept, n};
+    series->samples = kept;
+    series->count = n;
     return true;
 }
 

@@ -83,16 +83,17 @@ static void add_sizes(struct totals *totals)
 }
 
 /* Of one process what the kernel says, if it is more than what was sampled. */
-static uint64_t peak_rss(const struct view *view)
+static uint64_t peak_rss(const struct view *view, bool *proportional)
 {
     struct series series = {0};
     uint64_t peak = 0;
     if (series_of_selected(&series, view->trace, view->processes))
         for (size_t i = 0; i < series.count; i++)
             peak = series.samples[i].rss > peak ? series.samples[i].rss : peak;
+    *proportional = series.proportional;
     series_free(&series);
     for (size_t p = 1; p < view->trace->n_processes; p++)
-        if (view->processes[p] && view->trace->processes[p].max_rss > peak)
+        if (view->processes[p] && view->trace->processes[p].max_rss > peak && !*proportional)
             peak = view->trace->processes[p].max_rss;
     return peak;
 }
@@ -125,7 +126,7 @@ enum view_error totals_make(
     if (is_whole(&totals->view))
         add_sizes(totals);
     set_times(totals);
-    totals->peak_rss = peak_rss(&totals->view);
+    totals->peak_rss = peak_rss(&totals->view, &totals->proportional);
     return VIEW_OK;
 }
 

@@ -26,6 +26,7 @@ struct totals {
     bool has_sizes;
     uint64_t seconds_us; /* from the first process's start to the moment */
     uint64_t peak_rss;
+    bool proportional; /* of several processes: it is PSS */
 };
 
 /* As view_make; `options` must outlive it.  totals_free it in any case. */

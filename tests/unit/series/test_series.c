@@ -34,7 +34,8 @@ static struct fixture *fixture(size_t processes)
 static void timeline(struct fixture *made, size_t process, struct trace_sample *samples,
     size_t count, uint64_t start_us, uint64_t end_us)
 {
-    made->timelines[process] = (struct trace_timeline){(uint32_t)process, samples, count};
+    made->timelines[process] = (struct trace_timeline){
+        .process = (uint32_t)process, .samples = samples, .count = count};
     made->processes[process].start_us = start_us;
     made->processes[process].ended = end_us != 0;
     made->processes[process].end_us = end_us;
@@ -186,7 +187,7 @@ static void test_window(void **state)
 static void test_thin_keeps_extremes(void **state)
 {
     enum { COUNT = 100000, POINTS = 400 };
-    struct series series = {calloc(COUNT, sizeof(struct trace_sample)), COUNT};
+    struct series series = {.samples = calloc(COUNT, sizeof(struct trace_sample)), .count = COUNT};
     assert_non_null(series.samples);
     for (size_t i = 0; i < COUNT; i++)
         series.samples[i] = sample(i * 10 * MS, 1000 + i % 7, 500 + i % 5, 0);
