@@ -124,7 +124,7 @@ start(nobody).join()
     for name, number in ("itself", 1), ("by prctl", 2), ("job 7", 4), ("\u00e4nother", 5):
         assert len(found[name]) == 1 and 0 <= found[name][0] - number * 100000 < 20000, found
     rows = traced.rows(result.trace, "--thread", "by prctl", key="function")
-    assert [row["size"] >= 200000 for row in rows if row["function"] == "fill"] == [True], rows
+    assert [row["size"] >= 200000 for row in rows if row.get("function") == "fill"] == [True], rows
     text = support.execute([traced.memtrace, "top", "--key", "thread", result.trace]).out.decode()
     assert " itself (" in text and " main (" in text, text
 
