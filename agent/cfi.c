@@ -42,7 +42,7 @@ static void set_place(struct machine *machine, uint64_t number, uint8_t kind, in
 {
     struct cfi_place place = {kind, (int32_t)offset, expression};
     if (offset <= -OFFSET_MAX || offset >= OFFSET_MAX) {
-        place.kind = CFI_NOWHERE;
+        place.kind = CFI_LOST;
     }
     if (number == FRAME_POINTER) {
         machine->row.bp = place;
@@ -124,11 +124,11 @@ static bool run_register(struct machine *machine, struct bytes *code, uint8_t op
     case 0x09: /* register */
     case 0x14: /* val_offset */
         bytes_uleb(code);
-        set_place(machine, number, CFI_NOWHERE, 0, NULL);
+        set_place(machine, number, CFI_LOST, 0, NULL);
         return true;
     case 0x15: /* val_offset_sf */
         bytes_sleb(code);
-        set_place(machine, number, CFI_NOWHERE, 0, NULL);
+        set_place(machine, number, CFI_LOST, 0, NULL);
         return true;
     default:
         return false;
@@ -334,7 +334,8 @@ static void classify(const struct machine *machine, struct cfi *cfi)
     cfi->bp = row->bp.kind == CFI_AT ? row->bp.offset : 0;
     if (row->ip.kind == CFI_NOWHERE) {
         cfi->kind = CFI_END;
-    } else if (base == CFI_NONE || row->offset <= -OFFSET_MAX || row->offset >= OFFSET_MAX) {
+    } else if (base == CFI_NONE || row->ip.kind == CFI_LOST || row->offset <= -OFFSET_MAX ||
+               row->offset >= OFFSET_MAX) {
         cfi->kind = CFI_NONE;
     } else if (plain && base != CFI_OTHER) {
         cfi->kind = base;

@@ -25,7 +25,8 @@ enum cfi_place_kind {
     CFI_AT,         /* memory, offset above the frame's top */
     CFI_EXPRESSION, /* memory, at what the expression says */
     CFI_VALUE,      /* what the expression says */
-    CFI_NOWHERE     /* lost */
+    CFI_NOWHERE,    /* it has no value: there is no caller */
+    CFI_LOST        /* in a register that is not followed */
 };
 
 struct cfi_place {

@@ -21,6 +21,7 @@
 #include "trace/lines.h"
 #include "trace/model.h"
 #include "trace/series.h"
+#include "trace/stacks.h"
 #include "trace/totals.h"
 #include "trace/tree.h"
 #include "trace/view.h"
@@ -175,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_trace(fd, data, size);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (trace_read(&trace, path) == TRACE_OK) {
+        stacks_merge(&trace);
         make_views(&trace, size + data[size - 1]);
         make_leaks(&trace, size + data[size - 1]);
         make_series(&trace, data[size - 1]);
