@@ -26,6 +26,7 @@ static const struct format formats[] = {
     {"pprof", "pb", true, false, export_pprof},
     {"folded", "folded", false, true, export_folded},
     {"pstats", "pstats", true, false, export_pstats},
+    {"events", "csv", false, false, NULL},
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
@@ -39,12 +40,12 @@ enum { OPTION_TO = 1000, BLOCKS_OF_A_SNAPSHOT = 200000000 };
 static const struct argp_option own_options[] = {
     {"to", OPTION_TO, "TOOL", 0,
         "For tracemalloc (Snapshot.load), mprof, speedscope, pprof, folded (stacks for "
-        "flamegraph.pl) or pstats",
+        "flamegraph.pl) or pstats; or all events as CSV, of a trace that has them (run --full)",
         0},
     {0},
 };
 
-#define FORMATS_KNOWN "tracemalloc, mprof, speedscope, pprof, folded, pstats"
+#define FORMATS_KNOWN "tracemalloc, mprof, speedscope, pprof, folded, pstats, events"
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
@@ -87,6 +88,13 @@ static bool write_view(FILE *file, const struct arguments *arguments, const stru
     if (arguments->to->write) {
         arguments->to->write(file, report, view);
         return true;
+    }
+    if (strcmp(arguments->to->name, "events") == 0) {
+        const char *why;
+        bool good = export_events(file, report, view, &why);
+        if (!good)
+            message("%s: %s", report->trace.path, why);
+        return good;
     }
     if (export_mprof(file, report, view))
         return true;
@@ -137,6 +145,8 @@ int cmd_export(int argc, char **argv)
     }
     arguments.report.view.key = arguments.to->by_stack ? VIEW_TRACEBACK : VIEW_LINENO;
     arguments.report.view.limit = 0;
+    if (strcmp(arguments.to->name, "events") == 0 && !arguments.report.view.filter.domains)
+        arguments.report.view.filter.domains = (1u << MT_DOMAINS) - 1; /* maps are events as well */
     report.options = arguments.report;
     if (!report_open(&report))
         return 1;

@@ -201,6 +201,7 @@ int cmd_flame(int argc, char **argv)
     arguments.report.view.key = VIEW_LINENO;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) || !choose_kind(&arguments))
         return 2;
+    arguments.report.view.moment.retained = true; /* cohorts are of boundaries */
     report.options = arguments.report;
     if (!report_open(&report))
         return 1;

@@ -108,6 +108,7 @@ int cmd_leaks(int argc, char **argv)
     arguments.report.frames = 4;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return 2;
+    arguments.report.view.moment.retained = true; /* cohorts are of boundaries */
     report.options = arguments.report;
     if (!report_open(&report))
         return 1;

@@ -27,6 +27,7 @@ struct run {
     const char *output, *python, *module, *code;
     unsigned interval_ms;
     uint64_t sample_bytes; /* 0: every block is recorded */
+    bool full;             /* every event is kept */
     bool quiet, best_effort, probe, off, no_children, symbolize, native;
     char **rest; /* the program, or the arguments of -m and -c */
     int n_rest;
@@ -36,8 +37,18 @@ struct run {
     const char *why_untraced;
 };
 
-enum { OPTION_PYTHON = 256, OPTION_INTERVAL, OPTION_BEST_EFFORT, OPTION_OFF, OPTION_NO_CHILDREN,
-    OPTION_SYMBOLIZE, OPTION_NATIVE, OPTION_SAMPLE, OPTION_PROBE };
+enum {
+    OPTION_PYTHON = 256,
+    OPTION_INTERVAL,
+    OPTION_BEST_EFFORT,
+    OPTION_OFF,
+    OPTION_NO_CHILDREN,
+    OPTION_SYMBOLIZE,
+    OPTION_NATIVE,
+    OPTION_SAMPLE,
+    OPTION_FULL,
+    OPTION_PROBE
+};
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
@@ -64,6 +75,8 @@ static const struct argp_option options[] = {
         "record a sample of the blocks, one in BYTES on average (default: 512KiB): reports give "
         "estimates and their errors, and the program hardly slows down",
         0},
+    {"full", OPTION_FULL, NULL, 0,
+        "keep every event in the trace: reports of any second, export --to events; large files", 0},
     {"probe-agent", OPTION_PROBE, NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -139,6 +152,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_SAMPLE:
         run->sample_bytes = parse_sample(text, state);
+        return 0;
+    case OPTION_FULL:
+        run->full = true;
         return 0;
     case OPTION_PROBE:
         run->probe = true;
@@ -456,6 +472,7 @@ static int trace(struct run *run, struct launch *launch)
     set_seed(collector);
     int signals = supervise_prepare();
     collector->symbolize = run->symbolize;
+    collector->keeps_events = run->full;
     int status = start(run, collector, launch, &path);
     if (status) {
         session_abandon(collector);

@@ -112,6 +112,10 @@ enum mt_chunk {
     MT_CHUNK_SHARES = 26,
     /* process, n, then n samples, each as svarint differences to the sample before (the first of a
        chunk to zero): time, RSS, PSS, USS */
+    MT_CHUNK_LOG = 27,
+    /* process, n, least time, largest time less that, and n events column by column: see
+       docs/format.md.  With --full all events of each process are there, in order; the events of a
+       BOUNDARY's state come before it */
     MT_CHUNK_KINDS /* one more than the last */
 };
 

@@ -18,6 +18,7 @@
  *   boundary KIND PROCESS TIME NAME    then: row SITE BYTES BLOCKS ALLOCATED ALLOCATIONS [BIRTH]
  *   peak PROCESS TIME PYTHON NATIVE BLOCKS    then: row SITE BYTES BLOCKS [BIRTH]
  *   sampling BYTES   rows that follow have SPREAD [ALLOCATED_SPREAD] before BIRTH
+ *   log PROCESS      then: event KIND TIME THREAD ADDRESS SITE SIZE [BIRTH], KIND a number
  *   thin ORDINAL
  *   sizes PROCESS DOMAINS      then for each: TEMPORARY BUCKETS COUNT...
  *   source FILE LINE TEXT
@@ -35,6 +36,7 @@
 
 #include "memtrace/format.h"
 #include "memtrace/ring.h"
+#include "trace/log.h"
 #include "trace/rows.h"
 #include "trace/writer.h"
 
@@ -63,6 +65,9 @@ static int open_kind; /* of the chunk that rows or samples go to, 0 for none */
 static struct buffer open_head;
 enum { MAX_ROWS = 100000 };
 static struct row open_rows[MAX_ROWS];
+static struct log_event open_events[LOG_EVENTS];
+static size_t n_open_events;
+static uint32_t open_process;
 static uint64_t last_site, last_sample[7];
 static const char *input;
 static int line_number;
@@ -195,6 +200,10 @@ static void flush(void)
             write_counted(kind, NULL);
     if (open_kind == MT_CHUNK_TIMELINE || open_kind == MT_CHUNK_SHARES) {
         write_counted(open_kind, &open_head);
+    } else if (open_kind == MT_CHUNK_LOG) {
+        log_put(&open_head, open_process, open_events, n_open_events);
+        writer_chunk(&writer, MT_CHUNK_LOG, &open_head);
+        n_open_events = 0;
     } else if (open_kind) {
         rows_put(&open_head, open_rows, records[open_kind], values_of_row());
         writer_chunk(&writer,
@@ -390,6 +399,26 @@ static void do_sampling(struct word *words, int n)
     sampled = true;
 }
 
+static void do_log(struct word *words, int n)
+{
+    flush();
+    open_process = (uint32_t)id_of(MT_CHUNK_PROCESSES, words[1]);
+    open_kind = MT_CHUNK_LOG;
+}
+
+static void do_event(struct word *words, int n)
+{
+    if (n_open_events == LOG_EVENTS)
+        fail("more events than there is room for", words[1].text);
+    open_events[n_open_events++] = (struct log_event){.kind = (enum log_kind)number_of(words[1]),
+        .time_us = time_of(words[2]),
+        .thread = (uint32_t)id_of(MT_CHUNK_THREADS, words[3]),
+        .address = (uint64_t)number_of(words[4]),
+        .site = (uint32_t)id_of(MT_CHUNK_SITES, words[5]),
+        .size = (uint64_t)number_of(words[6]),
+        .birth = n > 7 ? (uint32_t)number_of(words[7]) : 0};
+}
+
 static void do_row(struct word *words, int n)
 {
     uint64_t site = id_of(MT_CHUNK_SITES, words[1]);
@@ -494,9 +523,10 @@ static const struct {
     {"site", 6, do_site}, {"module", 4, do_module}, {"native", 5, do_native},
     {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor}, {"timeline", 2, do_timeline}, {"shares", 2, do_shares}, {"share", 5, do_share},
     {"sample", 8, do_sample}, {"boundary", 5, do_boundary}, {"peak", 6, do_peak},
-    {"row", 4, do_row}, {"thin", 2, do_thin}, {"sampling", 2, do_sampling}, {"sizes", 3, do_sizes},
-    {"source", 4, do_source}, {"ended", 11, do_ended}, {"chunk", 3, do_chunk},
-    {"region", 9, do_region}, {"flush", 1, do_flush}};
+    {"row", 4, do_row}, {"thin", 2, do_thin}, {"sampling", 2, do_sampling}, {"log", 2, do_log},
+    {"event", 7, do_event}, {"sizes", 3, do_sizes}, {"source", 4, do_source},
+    {"ended", 11, do_ended}, {"chunk", 3, do_chunk}, {"region", 9, do_region},
+    {"flush", 1, do_flush}};
 
 /* Decodes the escape behind a backslash; returns what follows it. */
 static char *unescape(char *at, char *byte)

@@ -159,9 +159,19 @@ static inline void note_forks(
     }
 }
 
+/* Before the accounts: a cell may go with its last block. */
+static inline void log_block(const struct accounts *accounts, const struct ring *ring,
+    enum log_kind kind, const struct block *block)
+{
+    if (__builtin_expect(ring->image->log != NULL, 0)) {
+        eventlog_add(ring->image->log, accounts, kind, block, ring->thread, ring->time_us);
+    }
+}
+
 static inline void add_block(
     struct accounts *accounts, const struct ring *ring, const struct block *block)
 {
+    log_block(accounts, ring, LOG_ALLOC, block);
     if (__builtin_expect(accounts->sample_bytes != 0, 0)) {
         spreads_add(accounts, &ring->image->account, block, ring->time_us);
     } else {
@@ -173,6 +183,7 @@ static inline void add_block(
 static inline void remove_block(
     struct accounts *accounts, const struct ring *ring, const struct block *block)
 {
+    log_block(accounts, ring, LOG_FREE, block);
     if (__builtin_expect(accounts->sample_bytes != 0, 0)) {
         spreads_remove(accounts, &ring->image->account, block);
     } else {
@@ -185,6 +196,8 @@ static void move_block(struct accounts *accounts, const struct ring *ring, const
     const struct block *block)
 {
     struct account *account = &ring->image->account;
+    log_block(accounts, ring, LOG_MOVE_FROM, old);
+    log_block(accounts, ring, LOG_MOVE_TO, block);
     if (accounts->sample_bytes) {
         spreads_move(accounts, account, old, block, ring->time_us);
     } else {
@@ -269,7 +282,7 @@ static inline uint64_t allocate_and_release(struct drain *drain, uint64_t left)
     uint64_t address = w1 >> 19 << 3;
     if (left < 3 || word(ring, 2) != (MT_OP_FREE | address << 16) || !address || ring->again ||
         ring->size_high || ring->forks != image->forks.seen || drain->accounts->sample_bytes ||
-        forks_care(&image->forks, ring->forks)) {
+        image->log || forks_care(&image->forks, ring->forks)) {
         return 0;
     }
     uint64_t size = w0 >> 8 & 0xffffff;
@@ -425,6 +438,9 @@ static void begin_anew(struct drain *drain)
 static void piece_gone(void *context, uint32_t cell, uint64_t bytes, int ranges)
 {
     struct drain *drain = context;
+    enum log_kind kind = ranges > 0 ? LOG_UNMAP : ranges < 0 ? LOG_SPLIT : LOG_CUT;
+    struct block piece = {.size = bytes, .cell = cell};
+    log_block(drain->accounts, drain->ring, kind, &piece);
     accounts_cut(drain->accounts, &drain->ring->image->account, cell, bytes, ranges);
 }
 
@@ -447,8 +463,10 @@ static void map_memory(struct drain *drain, uint32_t node, uint32_t flags)
     if (range.end > range.start) {
         rangemap_remove(&ring->image->maps, range.start, range.end, piece_gone, drain);
         rangemap_add(&ring->image->maps, &range);
-        accounts_add(drain->accounts, &ring->image->account, range.cell, range.end - range.start,
-            ring->time_us);
+        struct block map = {
+            .address = range.start, .size = range.end - range.start, .cell = range.cell};
+        log_block(drain->accounts, ring, LOG_MAP, &map);
+        accounts_add(drain->accounts, &ring->image->account, range.cell, map.size, ring->time_us);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "collect/accounts.h"
+#include "collect/eventlog.h"
 #include "collect/forks.h"
 #include "collect/heapmap.h"
 #include "collect/rangemap.h"
@@ -56,6 +57,7 @@ struct image {
     struct rangemap maps;
     struct forks forks;
     struct counting *counting; /* NULL once it is finished */
+    struct eventlog *log;      /* if every event is kept, while it lives */
     uint64_t expected_map;
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events;
     bool was_paused;        /* not every block was recorded */

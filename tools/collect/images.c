@@ -74,6 +74,7 @@ struct image *images_make(
     image->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     image->statm = sampler_open(pid);
     image->counting = memory_zeroed(1, sizeof(*image->counting));
+    image->log = collector->keeps_events ? memory_zeroed(1, sizeof(*image->log)) : NULL;
     account_init(&image->account);
     collector->images = memory_grow(collector->images, &collector->images_capacity,
         collector->n_images + 1, sizeof(*collector->images));
@@ -385,6 +386,12 @@ void images_finish(struct collector *collector, struct image *image, int status)
     }
     if (status != MT_STATUS_EXEC) {
         release_blocks(collector, image);
+    }
+    if (image->log) {
+        eventlog_over(image->log, image->end_us);
+        record_log(collector, image);
+        eventlog_free(image->log);
+        image->log = NULL;
     }
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         struct ring *ring = collector->rings[slot];

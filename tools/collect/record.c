@@ -80,6 +80,46 @@ static void write_chunk(struct collector *collector, int kind, struct buffer *bo
     buffer_free(body);
 }
 
+/* ---- the log ---- */
+
+void record_log(struct collector *collector, struct image *image)
+{
+    struct eventlog *log = image->log;
+    for (size_t at = 0; log && at < log->count; at += LOG_EVENTS) {
+        size_t left = log->count - at;
+        struct buffer body = {0};
+        log_put(&body, image->process, log->events + at, left < LOG_EVENTS ? left : LOG_EVENTS);
+        definitions_flush(&collector->accounts.definitions, &collector->writer);
+        log->writing = writer_sequence(&collector->writer) + 1;
+        write_chunk(collector, MT_CHUNK_LOG, &body);
+    }
+    if (log) {
+        log->count = 0;
+        log->writing = 0;
+    }
+}
+
+/* Of each process that the boundary is of: the log has what is in the state there, and no more. */
+static void write_logs(struct collector *collector, const struct image *only)
+{
+    for (size_t i = 0; i < collector->n_living; i++) {
+        if (!only || collector->living[i] == only) {
+            record_log(collector, collector->living[i]);
+        }
+    }
+}
+
+/* What a collector had written that was killed then is not written again. */
+static void resume_logs(struct collector *collector)
+{
+    for (size_t i = 0; i < collector->n_living; i++) {
+        struct eventlog *log = collector->living[i]->log;
+        if (log && log->writing && writer_sequence(&collector->writer) >= log->writing) {
+            log->count = 0;
+        }
+    }
+}
+
 /* ---- boundaries ---- */
 
 static void fill_changes(
@@ -166,6 +206,7 @@ static size_t write_boundary(
 {
     struct buffer body = {0};
     struct rows rows = {0};
+    write_logs(collector, only);
     collector->boundary =
         (struct unsettled){.only = only, .sequence = UINT64_MAX, .is_begun = true};
     for (size_t i = 0; i < collector->n_images; i++) {
@@ -242,6 +283,7 @@ static void write_boundary_of_one(
 void record_resume(struct collector *collector)
 {
     struct unsettled *boundary = &collector->boundary;
+    resume_logs(collector);
     if (!boundary->is_begun) {
         return;
     }
@@ -440,7 +482,7 @@ static void end_compaction(struct collector *collector)
 static bool is_worth_compacting(const struct collector *collector, uint32_t least_dropped)
 {
     uint32_t dropped = collector->boundaries.n_dropped - collector->compacted_dropped;
-    return !collector->writer.error && dropped >= least_dropped &&
+    return !collector->keeps_events && !collector->writer.error && dropped >= least_dropped &&
            collector->writer.written >= COMPACT_BYTES;
 }
 

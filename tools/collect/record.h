@@ -19,6 +19,8 @@ void record_image_end(struct collector *collector, struct image *image);
 bool record_has_image_end(const struct collector *collector, const struct image *image);
 /* What is due: once a second, and a boundary ever more rarely. */
 void record_flush(struct collector *collector, uint64_t now_us);
+/* Writes what is in the log of a process that has one. */
+void record_log(struct collector *collector, struct image *image);
 /* After a kill of the collector: what it was about to write, or had just written. */
 void record_resume(struct collector *collector);
 /* Everything, after the last process. */

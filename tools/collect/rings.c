@@ -10,6 +10,7 @@
 
 #include "collect/images.h"
 #include "collect/memory.h"
+#include "collect/record.h"
 
 #define BATCH_WORDS 16384u
 
@@ -130,6 +131,9 @@ uint64_t rings_drain(struct collector *collector, const struct image *only)
             continue;
         }
         ring->now_us = collector->now_us;
+        if (ring->image->log && eventlog_room(ring->image->log) < BATCH_WORDS) {
+            record_log(collector, ring->image);
+        }
         uint64_t taken =
             drain_ring(collector, &collector->accounts, ring, &images_events, BATCH_WORDS);
         if (taken) {

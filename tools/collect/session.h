@@ -62,6 +62,7 @@ struct collector {
     int main_status;
     struct cgroup cgroup;
     bool tight;           /* the memory limit is near: the file was brought up to date */
+    bool keeps_events;    /* every event is written too */
     bool symbolize;       /* native functions get their names whatever it takes */
     bool untraced_python; /* an interpreter of a version that is not known was seen */
     bool has_output;

@@ -29,6 +29,10 @@ void export_speedscope(FILE *file, const struct report *report, const struct vie
 void export_pprof(FILE *file, const struct report *report, const struct view *view);
 void export_pstats(FILE *file, const struct report *report, const struct view *view);
 void export_tracemalloc(FILE *file, const struct report *report, const struct view *view);
+/* Every event of the sites that a view lets through, as CSV; false if the trace does not have them,
+   or they cannot be read again: *why says so. */
+bool export_events(
+    FILE *file, const struct report *report, const struct view *view, const char **why);
 /* This one takes the timelines; false if there are none. */
 bool export_mprof(FILE *file, const struct report *report, const struct view *view);
 

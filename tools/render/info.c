@@ -14,6 +14,16 @@ const char *const info_boundary_names[] = {
     [MT_BOUNDARY_DROPPED] = "dropped",
 };
 
+struct info_log info_log(const struct trace *trace)
+{
+    struct info_log sum = {0};
+    for (size_t i = 0; i < trace->n_logs; i++) {
+        sum.events += trace->logs[i].count;
+        sum.bytes += trace->logs[i].bytes;
+    }
+    return sum;
+}
+
 struct info_counters info_count(const struct trace *trace)
 {
     struct info_counters sum = {0};

@@ -34,6 +34,12 @@ struct info_own {
 };
 struct info_own info_own(const struct report *report);
 
+/* The log of a trace that keeps every event; 0 of others. */
+struct info_log {
+    uint64_t events, bytes; /* in the file */
+};
+struct info_log info_log(const struct trace *trace);
+
 extern const char *const info_boundary_names[];
 
 #endif

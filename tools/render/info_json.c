@@ -162,6 +162,17 @@ static void put_own(struct json *json, const struct report *report)
     json_close(json, '}');
 }
 
+static void put_log(struct json *json, const struct trace *trace)
+{
+    struct info_log log = info_log(trace);
+    if (!log.events)
+        return;
+    json_open(json, "log", '{');
+    json_number(json, "events", (int64_t)log.events);
+    json_number(json, "bytes", (int64_t)log.bytes);
+    json_close(json, '}');
+}
+
 static void put_file(struct json *json, const struct report *report)
 {
     const struct trace *trace = &report->trace;
@@ -201,6 +212,7 @@ void info_json(FILE *file, const struct report *report)
     put_counters(&json, trace);
     put_definitions(&json, trace);
     put_boundaries(&json, trace);
+    put_log(&json, trace);
     json_number(&json, "marks", (int64_t)info_marks(trace));
     put_regions(&json, trace);
     put_peaks(&json, trace);

@@ -67,6 +67,17 @@ static void print_boundaries(FILE *file, const struct trace *trace)
         fprintf(file, "  and %zu more\n", retained - shown);
 }
 
+static void print_log(FILE *file, const struct trace *trace)
+{
+    struct info_log log = info_log(trace);
+    char events[FORMAT_SIZE], bytes[FORMAT_SIZE];
+    if (log.events)
+        fprintf(file, "log: %s events in %s, %.2f B each\n",
+            format_count(events, (int64_t)log.events),
+            format_size(bytes, (int64_t)log.bytes, UNITS_AUTO),
+            (double)log.bytes / (double)log.events);
+}
+
 /* What the program named. */
 static void print_named(FILE *file, const struct trace *trace)
 {
@@ -158,6 +169,7 @@ void info_text(FILE *file, const struct report *report)
     print_counters(file, trace);
     print_definitions(file, trace);
     print_boundaries(file, trace);
+    print_log(file, trace);
     print_named(file, trace);
     print_peaks(file, trace);
     print_own(file, report);

@@ -165,6 +165,9 @@ void explain_moment(const struct trace *trace, const struct moment *moment,
         message("%s: it does not say when it began: give seconds from its start in place of %s",
             trace->path, moment->name);
         break;
+    case MOMENT_NO_LOG:
+        message("%s: the events up to then cannot be read: it is a pipe, or damaged", trace->path);
+        break;
     case MOMENT_NO_PEAK:
         message(
             "%s: it was cut off before its first peak; `--from start` has everything", trace->path);

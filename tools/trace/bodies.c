@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "trace/arena.h"
+#include "trace/log.h"
 #include "trace/rows.h"
 
 #define SAMPLING_MOST (1ull << 40) /* bytes between samples, as `run` takes them */
@@ -457,6 +458,27 @@ static void parse_thin(struct reader *reader, struct cursor *body)
     }
 }
 
+/* Its events are read when somebody wants them (logs.c). */
+static void parse_log(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    struct log_head head;
+    log_get_head(body, &head);
+    if (!head.process || head.process >= trace->n_processes)
+        body->bad = true;
+    if (body->bad || !EXTEND(reader, trace->logs, trace->n_logs, 1))
+        return;
+    trace->logs[trace->n_logs++] = (struct trace_log){.at = reader->at,
+        .sequence = reader->sequence,
+        .process = head.process,
+        .after = trace->n_boundaries,
+        .count = head.count,
+        .bytes = reader->chunk,
+        .first_us = head.first_us,
+        .last_us = head.last_us};
+    cursor_bytes(body, cursor_left(body));
+}
+
 static void parse_lines(struct reader *reader, struct cursor *body)
 {
     struct trace *trace = reader->trace;
@@ -570,6 +592,7 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_NATIVES] = parse_natives,
     [MT_CHUNK_SYMBOLS] = parse_symbols,
     [MT_CHUNK_SAMPLING] = parse_sampling,
+    [MT_CHUNK_LOG] = parse_log,
     [MT_CHUNK_SAMPLED_BOUNDARY] = parse_sampled_boundary,
     [MT_CHUNK_SAMPLED_PEAK] = parse_sampled_peak,
     [MT_CHUNK_ANCHORS] = parse_anchors,
@@ -612,7 +635,7 @@ void bodies_settle(struct reader *reader)
             row->birth = before[row->birth];
         }
     }
-    free(before);
+    trace->retained_before = before;
 }
 
 bool bodies_parse(struct reader *reader, int kind, struct cursor *body)

@@ -13,6 +13,8 @@ struct reader {
     struct trace *trace;
     bool no_memory;
     uint64_t room; /* bytes that the model may still take; a trace that wants more is damaged */
+    uint64_t at, sequence; /* of the chunk in the file */
+    size_t chunk;          /* its bytes there */
     bool no_room; /* once set, the trace is of no use */
 };
 

@@ -165,6 +165,17 @@ enum chunk_status chunk_next(struct chunk_file *file, int *kind, struct cursor *
     return body->bad || sequence != file->sequence ? CHUNK_DAMAGED : CHUNK_GOOD;
 }
 
+bool chunk_seek(struct chunk_file *file, uint64_t at, uint64_t sequence)
+{
+    if (lseek(file->fd, (off_t)at, SEEK_SET) != (off_t)at)
+        return false;
+    file->start = file->end = 0;
+    file->at = at;
+    file->sequence = sequence;
+    file->unpacked = 0; /* it has been read before */
+    return true;
+}
+
 void chunk_accept(struct chunk_file *file)
 {
     file->at += file->chunk;

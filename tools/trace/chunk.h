@@ -31,6 +31,9 @@ enum chunk_status { CHUNK_GOOD, CHUNK_EOF, CHUNK_CUT, CHUNK_DAMAGED, CHUNK_MEMOR
 
 /* Opens the file and checks its header. */
 enum trace_error chunk_open(struct chunk_file *file, const char *path);
+/* Goes to where a chunk of that number begins, which was `at` when it was read; false if the file
+   cannot be read twice. */
+bool chunk_seek(struct chunk_file *file, uint64_t at, uint64_t sequence);
 /* Unpacks the next chunk: kind and body, valid until the next call. */
 enum chunk_status chunk_next(struct chunk_file *file, int *kind, struct cursor *body);
 /* Says that the chunk was good to the last byte: `at` moves behind it. */

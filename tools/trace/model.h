@@ -104,6 +104,13 @@ struct trace_peak {
 struct trace_source {
     uint32_t file, line, text;
 };
+struct trace_log { /* a chunk of the log: where in the file, and what is in it */
+    uint64_t at, sequence;
+    uint32_t process;
+    size_t after; /* number of boundaries before it */
+    size_t count, bytes;
+    uint64_t first_us, last_us;
+};
 struct trace_sizes { /* of a process, by domain; a reallocation is an allocation */
     struct trace_counts {
         uint64_t temporary; /* freed before its thread allocated anything else */
@@ -136,11 +143,12 @@ struct trace {
     struct trace_boundary *boundaries;
     struct trace_peak *peaks;     /* by process id; 0 is the sum of all */
     struct trace_sizes **sizes;   /* by process id; NULL: not written (yet) */
+    struct trace_log *logs;       /* in the order of the file; none unless every event was kept */
+    uint32_t *retained_before;    /* by boundary, and one more: the retained one of all processes */
     struct trace_source *sources; /* sorted by file, line */
     struct trace_region *regions; /* in the order of their ends */
-    size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_modules, n_natives, n_sites, n_boundaries,
-        n_sources,
-        n_regions;
+    size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_modules, n_natives, n_sites,
+        n_boundaries, n_sources, n_logs, n_regions;
     size_t n_merged_strings, n_merged_functions, n_merged_nodes; /* those of stacks_merge */
     void *arena; /* owns the memory */
 };

@@ -73,6 +73,7 @@ struct search {
     const struct trace *trace;
     uint32_t process; /* whose own boundaries count as well, 0: nobody's */
     uint64_t wanted_us;
+    bool exact; /* events count, if there are any */
 };
 
 /* A boundary of all, or of the only process that is asked for.  What was left at the very last of
@@ -99,10 +100,32 @@ static enum moment_error take(struct instant *instant, const struct search *sear
     return MOMENT_OK;
 }
 
+/* The time itself, if the log goes as far. */
+static bool take_from_log(struct instant *instant, const struct search *search)
+{
+    const struct trace *trace = search->trace;
+    size_t limit = 0;
+    if (!search->exact || !trace->n_logs || !trace->n_boundaries ||
+        trace->boundaries[trace->n_boundaries - 1].time_us < search->wanted_us)
+        return false;
+    while (limit < trace->n_boundaries && trace->boundaries[limit].time_us <= search->wanted_us)
+        limit++;
+    *instant = (struct instant){.kind = MOMENT_NOW,
+        .limit = limit,
+        .time_us = search->wanted_us,
+        .wanted_us = search->wanted_us,
+        .from_log = true,
+        .mark = instant->mark,
+        .marks = instant->marks};
+    return true;
+}
+
 static enum moment_error take_nearest(struct instant *instant, const struct search *search)
 {
     const struct trace *trace = search->trace;
     size_t best = trace->n_boundaries;
+    if (take_from_log(instant, search))
+        return MOMENT_OK;
     for (size_t i = 0; i < trace->n_boundaries; i++) {
         const struct trace_boundary *boundary = &trace->boundaries[i];
         if (is_moment(search, boundary) &&
@@ -250,7 +273,8 @@ static enum moment_error find(struct instant *instant, struct search *search,
 enum moment_error moment_find(struct instant *instant, const struct trace *trace,
     const struct moment *moment, const bool *selected)
 {
-    struct search search = {.trace = trace, .process = only_one(trace, selected)};
+    struct search search = {
+        .trace = trace, .process = only_one(trace, selected), .exact = !moment->retained};
     *instant = (struct instant){0};
     return find(instant, &search, moment, selected);
 }

@@ -1,7 +1,8 @@
 /*
  * Moments: what --at, --from and --to take, and where they are in a trace.  A
  * moment is a retained boundary, the peak, or each process's own end; what was
- * asked for by time is the retained boundary nearest to it.
+ * asked for by time is the retained boundary nearest to it or, in a trace that has
+ * every event, that very time.
  */
 #ifndef TRACE_MOMENT_H
 #define TRACE_MOMENT_H
@@ -27,6 +28,7 @@ struct moment {
     const char *name; /* as it was given */
     double seconds; /* SECONDS: from the start, or before the end; CLOCK: since 1970 or of a day */
     bool from_end, of_day;
+    bool retained; /* a retained boundary, even if every event was kept */
 };
 
 /* Reads what --at was given, which must outlive it; false if it is no moment. */
@@ -40,6 +42,7 @@ struct instant {
     size_t limit;          /* START, NOW: the boundaries up to it */
     uint64_t time_us;      /* of PEAK and END: 0, the state has it */
     uint64_t wanted_us;
+    bool from_log;        /* NOW: and then the events up to time_us (logs.h) */
     bool nearest;         /* what was asked for is not retained: time_us is not wanted_us */
     unsigned mark, marks; /* of the marks of that name: which, of how many; from 1 */
 };
@@ -50,7 +53,8 @@ enum moment_error {
     MOMENT_FEW_MARKS = -2,   /* not that many of that name */
     MOMENT_NO_CLOCK = -3,    /* the trace does not say when it began */
     MOMENT_NO_BOUNDARY = -4, /* nothing was retained yet */
-    MOMENT_NO_PEAK = -5      /* the trace was cut off before its first peak */
+    MOMENT_NO_PEAK = -5,     /* the trace was cut off before its first peak */
+    MOMENT_NO_LOG = -6       /* the events cannot be read (again) */
 };
 
 /* Finds a moment of the processes selected (by id). */

@@ -24,6 +24,9 @@ static void parse_file(struct reader *reader, struct chunk_file *file)
     int kind;
     while (!reader->no_memory && (status = chunk_next(file, &kind, &body)) == CHUNK_GOOD) {
         reader->room += ROOM_RATIO * file->chunk;
+        reader->at = file->at;
+        reader->sequence = file->sequence;
+        reader->chunk = file->chunk;
         if (!bodies_parse(reader, kind, &body)) {
             status = CHUNK_DAMAGED;
             break;
@@ -98,6 +101,8 @@ void trace_free(struct trace *trace)
     free(trace->sites);
     free(trace->boundaries);
     free(trace->sources);
+    free(trace->logs);
+    free(trace->retained_before);
     free(trace->regions);
     if (trace->arena)
         arena_free(trace->arena);

@@ -4,6 +4,8 @@
  */
 #include "trace/state.h"
 
+#include "trace/logs.h"
+
 bool domain_is_python(int domain)
 {
     return domain == MT_DOMAIN_RAW || domain == MT_DOMAIN_MEM || domain == MT_DOMAIN_OBJ;
@@ -130,6 +132,8 @@ void state_at(struct state *state, const struct trace *trace, const struct insta
         set_limits(&adder, instant->limit);
         sum_up(&adder);
         state->time_us = instant->time_us;
+        state->no_log = instant->from_log &&
+                        !logs_add(state, trace, instant->limit, instant->time_us, since, selected);
         break;
     }
 }

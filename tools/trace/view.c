@@ -430,6 +430,10 @@ static enum view_error find_state(struct view *view)
         since = view->from.limit ? (uint32_t)view->from.limit - 1 : 0;
     }
     state_at(&view->state, trace, &view->at, since, view->processes, &view->arena);
+    if (view->state.no_log) {
+        view->error = MOMENT_NO_LOG;
+        return VIEW_NO_MOMENT;
+    }
     if (options->interval && view->from.time_us > view->state.time_us)
         return VIEW_BACKWARDS;
     return VIEW_OK;

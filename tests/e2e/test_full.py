@@ -1,0 +1,190 @@
+"""`memtrace run --full`: every event is in the trace, and reports are of any second."""
+import collections
+import csv
+import io
+import signal
+
+import pytest
+import support
+
+PROGRAM = """
+import sys, time, memtrace
+held = []
+def wait():
+    end = time.monotonic() + 0.03
+    while time.monotonic() < end:
+        pass
+for n in range(12):
+    held.append(bytearray(100_000 + n))  # grows
+    if n % 3 == 2:
+        held.pop(0)
+    for block in held:
+        block.append(1)  # moves
+    other = [bytes(3000) for _ in range(50)]  # other
+    wait()
+    memtrace.mark("m%d" % n)
+    wait()
+    print(n, len(held), sum(block.__sizeof__() for block in held))
+"""
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """(Traced, trace, {step: (number of blocks held, their bytes)})"""
+    traced = support.Traced(tmp_path_factory.mktemp("full"), None)
+    one = [i for i in support.known_interpreters() if i.path == support.os.path.realpath(
+        support.sys.executable)] or support.known_interpreters()[-1:]
+    traced.python = one[0]
+    result = traced.script(PROGRAM, options=["--full"])
+    said = {int(n): (int(count), int(size))
+            for n, count, size in map(str.split, result.out.decode().splitlines())}
+    return traced, result.trace, said
+
+
+def events_of(traced, trace, *options):
+    result = support.execute([traced.memtrace, "export", "--to", "events", *options, trace])
+    assert result.status == 0, result
+    return list(csv.DictReader(io.StringIO(result.out.decode())))
+
+
+def marks_of(traced, trace):
+    info = traced.report("info", trace)
+    return {b["name"]: b["seconds"] for b in info["boundaries"] if b["kind"] == "mark"}
+
+
+def test_any_second(full):
+    """Between two moments: what the program said that it held then, and what the next moment, of which
+    nothing is known but its own rows, has."""
+    traced, trace, said = full
+    marks = marks_of(traced, trace)
+    for n, (count, size) in said.items():
+        at = marks["m%d" % n]
+        before = traced.report("top", trace, "--at", "%.6f" % (at - 0.01), "--key", "lineno",
+                               "--limit", "0", "--domain", "python")
+        assert before["at"]["seconds"] == pytest.approx(at - 0.01, abs=1e-6)
+        assert "nearest" not in before["at"]
+        then = traced.report("top", trace, "--at", "mark:m%d" % n, "--key", "lineno", "--limit",
+                             "0", "--domain", "python")
+        for line in (9, 13, 14):
+            rows = [[(r["size"], r["count"]) for r in report["rows"] if r.get("lineno") == line
+                     and r["filename"].endswith("script1.py")] for report in (before, then)]
+            assert rows[0] == rows[1], (n, line)
+        moved = next(r for r in before["rows"] if r.get("lineno") == 13)
+        # Each block has a header of its own, and the buffer that grew.
+        assert moved["count"] == count
+        assert abs(moved["size"] - size) <= 100 * count
+
+
+def test_events_add_up(full):
+    """Every block that is freed was allocated, and what is left is what the trace says in the end."""
+    traced, trace, _ = full
+    live, sums = {}, collections.Counter()
+    for event in events_of(traced, trace, "--domain", "python", "--domain", "native"):
+        kind, key = event["event"], event["address"]
+        if kind in ("alloc", "realloc"):
+            assert key not in live, event
+            live[key] = int(event["size"])
+            sums[event["domain"]] += 1
+        elif kind in ("free", "realloc-from"):
+            assert live.pop(key) == int(event["size"]), event
+    total = traced.report("top", trace, "--at", "9999")["total"]
+    assert len(sums) >= 3 and sum(sums.values()) > 5000
+    stats = traced.report("stats", trace)
+    assert sum(sums.values()) >= stats["allocations"]
+    assert total["count"] > 0
+
+
+def test_info_and_size(full):
+    traced, trace, _ = full
+    log = traced.report("info", trace)["log"]
+    events = len(events_of(traced, trace))
+    assert log["events"] == events
+    assert log["bytes"] / events < 3
+
+
+def test_without_it_nothing_is_kept(full, tmp_path):
+    traced, _, _ = full
+    trace = traced.script("pass\n").trace
+    assert "log" not in traced.report("info", trace)
+    result = support.execute([traced.memtrace, "export", "--to", "events", trace])
+    assert result.status == 1 and b"--full" in result.err
+
+
+def test_children_and_threads(traced_once):
+    trace = traced_once.script("""
+import os, threading
+held = [bytes(1000) for _ in range(300)]
+def work():
+    for _ in range(2000):
+        bytes(5000)  # thread
+threads = [threading.Thread(target=work) for _ in range(3)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+pid = os.fork()
+if not pid:
+    more = [bytes(7000) for _ in range(100)]  # child
+    os._exit(0)
+os.waitpid(pid, 0)
+""", options=["--full"]).trace
+    info = traced_once.assert_sound(trace)
+    events = events_of(traced_once, trace)
+    by_thread = collections.Counter(e["tid"] for e in events if e["lineno"] == "6"
+                                    and e["event"] == "free" and int(e["size"]) > 5000)
+    assert sorted(by_thread.values())[-3:] == [2000] * 3
+    child = next(str(p["pid"]) for p in info["processes"] if p["origin"] == "fork")
+    mine = [e for e in events if e["pid"] == child]
+    assert sum(e["event"] == "alloc" and e["lineno"] == "12" for e in mine) >= 100
+    assert mine[-1]["event"] == "end"
+
+
+def test_sampled_as_well(traced_once):
+    """A log of samples: estimates at any second, the sizes of the samples themselves in the events."""
+    trace = traced_once.script(PROGRAM, options=["--full", "--sample=4KiB"]).trace
+    marks = marks_of(traced_once, trace)
+    for n in range(12):
+        before, then = (
+            {r["lineno"]: (r["size"], r["size_error"]) for r in traced_once.rows(trace, "--at", at)
+             if r.get("lineno") in (9, 13, 14) and r["filename"].endswith("script1.py")}
+            for at in ("%.6f" % (marks["m%d" % n] - 0.01), "mark:m%d" % n))
+        assert before == then
+    sizes = collections.Counter(
+        e["size"] for e in events_of(traced_once, trace) if e["lineno"] == "14")
+    assert sizes.most_common(1)[0][0] == "3033"
+
+
+def test_killed(traced_once):
+    """What was written before a kill can be read."""
+    command, trace = traced_once.command("-c", """
+import os, signal, time
+held = [bytes(1000) for _ in range(1000)]
+for n in range(20000):
+    held[0] = bytes(2000)
+end = time.monotonic() + 1.2  # longer than the file may be behind
+while time.monotonic() < end:
+    pass
+os.kill(os.getpid(), signal.SIGKILL)
+""", options=["--full"])
+    result = support.execute(command)
+    assert result.status == -signal.SIGKILL, result
+    events = events_of(traced_once, trace)
+    assert sum(e["size"] == "1033" for e in events) >= 1000
+    data = trace.read_bytes()
+    for cut in (len(data) - 100, len(data) * 3 // 4):
+        short = traced_once.directory / "cut.mtrace"
+        short.write_bytes(data[:cut])
+        found = events_of(traced_once, short)
+        assert found == events[:len(found)] and found
+
+
+def test_pipe(full):
+    """A pipe cannot be read twice: its moments are there, its events are not."""
+    traced, trace, _ = full
+    for arguments, good in ((["top"], True), (["top", "--at", "0.4"], False),
+                            (["export", "--to", "events"], False)):
+        with open(trace, "rb") as file:
+            piped = support.subprocess.run(
+                "cat | %s %s /dev/stdin" % (traced.memtrace, " ".join(arguments)), shell=True,
+                stdin=file, stdout=support.subprocess.PIPE, stderr=support.subprocess.PIPE,
+                timeout=support.TIMEOUT)
+        assert (piped.returncode == 0) == good, piped
+        assert good or b"pipe" in piped.stderr, piped

@@ -1,0 +1,30 @@
+/*
+ * The events of a trace that keeps them all: one after the other, or what they add
+ * up to between a boundary and a time.
+ */
+#ifndef TRACE_LOGS_H
+#define TRACE_LOGS_H
+
+#include "trace/chunk.h"
+#include "trace/log.h"
+#include "trace/model.h"
+#include "trace/state.h"
+
+struct logs { /* zeroed but for the trace */
+    const struct trace *trace;
+    struct chunk_file file;
+    bool is_open,
+        failed; /* the file is not what it was when it was read, or cannot be read again */
+    struct log_event *events;
+};
+
+/* The events of one chunk of the log, births settled; NULL once it has failed. */
+const struct log_event *logs_read(struct logs *logs, const struct trace_log *chunk);
+void logs_close(struct logs *logs);
+
+/* Adds to a state, which is of the boundaries below `limit`, what the selected processes did up to
+   a time: only of what was born at or after the boundary `since`.  False if it failed. */
+bool logs_add(struct state *state, const struct trace *trace, size_t limit, uint64_t until_us,
+    uint32_t since, const bool *selected);
+
+#endif
