@@ -109,11 +109,12 @@ static uint32_t child_of(struct merger *merger, uint32_t parent, struct step ste
     uint64_t frame = (uint64_t)step.frame << 1 | step.is_native;
     uint64_t key = frame * 0x9e3779b97f4a7c15ull + ((uint64_t)parent << 32 | parent);
     uint32_t *child = table_at(&merger->children, key ? key : 1);
+    uint32_t known = *child;
     struct trace_node node = frame_of(merger, step, parent);
-    if (*child && trace->nodes[*child].parent == parent &&
-        trace->nodes[*child].native == node.native &&
-        trace->nodes[*child].function == node.function && trace->nodes[*child].line == node.line)
-        return *child;
+    if (known && trace->nodes[known].parent == parent &&
+        trace->nodes[known].native == node.native &&
+        trace->nodes[known].function == node.function && trace->nodes[known].line == node.line)
+        return known;
     *child = (uint32_t)trace->n_nodes;
     trace->nodes =
         grow(trace->nodes, &merger->nodes_capacity, trace->n_nodes, sizeof *trace->nodes);
