@@ -118,7 +118,7 @@ static void parse_nodes(struct reader *reader, struct cursor *body)
     if (!EXTEND(reader, trace->nodes, trace->n_nodes, n))
         return;
     while (n--) {
-        struct trace_node node;
+        struct trace_node node = {0};
         node.parent = cursor_id(body, trace->n_nodes);
         node.function = cursor_id(body, trace->n_functions);
         node.line = cursor_id(body, UINT32_MAX);
