@@ -17,8 +17,8 @@ import sys
 import suites
 import support  # suites.py says where it is
 
-# Test files, packages of them, or some classes of a file.  What is a file in one version is a package
-# in a later one.
+# Test files, packages of them, or some classes of a file.  What is a file in one version is a
+# package in a later one.
 PROCESSES = "WithProcessesTestProcess,WithProcessesTestQueue,WithProcessesTestPool"
 QUICK = """test_thread test_threadsignals test_fork1 test_gc test_atexit test_faulthandler
     test_tracemalloc test_capi test_mmap test_sys_settrace test_weakref test_posix test_pty
@@ -46,11 +46,9 @@ OTHERS = """test_threading test_threading_local test_thread_local_bytecode test_
     test_concurrent_futures test_asyncio""".split()
 BROAD = [name for name in QUICK if "test_asyncio" not in name and ":" not in name] + OTHERS
 # These take minutes.
-SLOW = ["test_multiprocessing_spawn", "test_multiprocessing_forkserver", "test_regrtest",
-        "test_multiprocessing_main_handling", "test_multiprocessing_fork", "test_concurrent_futures"]
+SLOW = """test_multiprocessing_spawn test_multiprocessing_forkserver test_multiprocessing_fork
+    test_multiprocessing_main_handling test_concurrent_futures test_regrtest""".split()
 
-# They replace, break or exhaust the interpreter's allocators, or die in the middle of them.
-BREAK_ALLOCATORS = {"test_capi", "test_embed", "test_faulthandler", "test_tracemalloc"}
 # CPython tells its allocators by the functions that are on top of them: whoever wraps them, as
 # tracemalloc does, leaves it without a name for them and without pymalloc's statistics.
 EXPECTED = {"test_sys.SysModuleTest.test_debugmallocstats", "test_cmd_line.CmdLineTest.test_xdev",
@@ -64,8 +62,7 @@ def part(python, name, timeout=suites.TIMEOUT):
              "--junit-xml", "REPORT", "-v", file]
     for pattern in filter(None, classes.split(",")):
         words += ["-m", pattern]
-    breaks = any(is_of(file, word) for word in BREAK_ALLOCATORS)
-    return suites.Part(python.name, name, words, timeout, 4, EXPECTED, breaks)
+    return suites.Part(python.name, name, words, timeout, 4, EXPECTED)
 
 
 # ---- which tests ----

@@ -67,7 +67,7 @@ def plan(options):
               "--junit-xml", "REPORT", "--pyargs"]
     for name in modules if options.quick else dict.fromkeys(map(group, modules)):
         files = [name] if name in modules else [m for m in modules if group(m) == name]
-        yield suites.Part(suite, name, common + files, options.timeout, 5, (), False)
+        yield suites.Part(suite, name, common + files, options.timeout, 5, ())
 
 
 def take_options():

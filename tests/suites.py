@@ -29,10 +29,8 @@ GOOD = ("passed", "skipped")
 
 # One run of it is `words`, with the path of a report in JUnit's format for "REPORT"; it has
 # `timeout` seconds and then GRACE to say where it hangs, and ends with the status `none_ran` where
-# there is nothing to do.  `expected` are cases that have to differ; of a part that
-# `breaks_allocators` the trace need not be sound.
-Part = collections.namedtuple(
-    "Part", "suite name words timeout none_ran expected breaks_allocators")
+# there is nothing to do.  `expected` are cases that have to differ.
+Part = collections.namedtuple("Part", "suite name words timeout none_ran expected")
 Run = collections.namedtuple("Run", "cases status output unsound seconds")
 
 
@@ -132,7 +130,7 @@ def differences(part, bare, traced):
         old, new = bare.cases.get(case), traced.cases.get(case)
         if is_worse(old, new) and case.partition("test.")[2] not in part.expected:
             found[case] = "%s, bare %s" % (new or "missing", old or "missing")
-    if traced.unsound and not part.breaks_allocators:
+    if traced.unsound:
         found[part.name + " (trace)"] = "; ".join(traced.unsound)
     return found
 
@@ -231,8 +229,9 @@ def compare_all(parts, options):
 
 def show_table(rows):
     """A line for each suite, and what was bad in it by name."""
-    print("| suite | parts | cases | skipped | bad under memtrace | bad bare | different | minutes |")
-    print("|---|---|---|---|---|---|---|---|")
+    columns = ("suite", "parts", "cases", "skipped", "bad under memtrace", "bad bare", "different",
+               "minutes")
+    print("| %s |\n%s|" % (" | ".join(columns), "|---" * len(columns)))
     for suite in dict.fromkeys(row["suite"] for row in rows):
         own = [row for row in rows if row["suite"] == suite]
         counts = [sum(row[key] for row in own) for key in ("cases", "skipped")]
