@@ -18,7 +18,11 @@
 #include <sys/mman.h>
 
 #define STORE_MAGIC 0x31524f54534d454dull /* "MEMSTOR1" */
+#ifdef __SANITIZE_THREAD__
+#define STORE_ADDRESS 0x7e9000000000ull /* the other one is ThreadSanitizer's */
+#else
 #define STORE_ADDRESS 0x200000000000ull
+#endif
 #define STORE_SIZE (1ull << 37)
 #define STORE_STEP (1ull << 20) /* reserved at least at a time */
 #define LARGE (1ull << 16)      /* from here on a block's pages are reserved for itself */

@@ -105,7 +105,8 @@ static void what_is_needed_stays(void **state)
     world.definitions.processes[held].is_over = true;
     for (uint32_t i = 2; i < PROCESSES; i++) {
         definitions_flush(&world.definitions, &world.writer);
-        world.definitions.processes[process(&world)].is_over = true;
+        uint32_t id = process(&world);
+        world.definitions.processes[id].is_over = true;
     }
     definitions_flush(&world.definitions, &world.writer);
     for (uint32_t i = 0; i < SITES; i++) {
