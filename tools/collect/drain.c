@@ -9,8 +9,8 @@
 
 #include "collect/memory.h"
 #include "collect/natives.h"
+#include "collect/ringdefs.h"
 #include "collect/spreads.h"
-#include "collect/text.h"
 
 #define AHEAD_WORDS 24       /* that the map's part of the work is known ahead */
 #define TEXT_MAX (16u << 20) /* of scratch text; beyond, the record that uses it has none */
@@ -23,115 +23,17 @@ struct drain {
     const struct drain_events *events;
 };
 
-static uint64_t word(const struct ring *ring, uint64_t ahead)
-{
-    return ring->words[(ring->tail + ahead) & ring->mask];
-}
-
-/* ---- definitions ---- */
-
-static void reset(struct ring *ring)
-{
-    for (size_t i = 0; i < ring->codes_capacity; i++) {
-        pylines_free(&ring->codes[i].lines);
-    }
-    if (ring->codes) {
-        memset(ring->codes, 0, ring->codes_capacity * sizeof(*ring->codes));
-    }
-    if (ring->sites) {
-        memset(ring->sites, 0, ring->sites_capacity * sizeof(*ring->sites));
-    }
-    if (ring->modules) {
-        memset(ring->modules, 0, ring->modules_capacity * sizeof(*ring->modules));
-    }
-}
-
-static void define_code(struct drain *drain, uint32_t code)
-{
-    struct ring *ring = drain->ring;
-    struct definitions *definitions = &drain->accounts->definitions;
-    uint64_t w0 = word(ring, 1), w1 = word(ring, 2);
-    uint64_t file = (uint32_t)w1, name = w1 >> 32, table = word(ring, 3);
-    ring->codes = memory_grow(ring->codes, &ring->codes_capacity, code + 1, sizeof(*ring->codes));
-    struct ring_code *entry = &ring->codes[code];
-    pylines_free(&entry->lines);
-    if (table <= ring->text.size && file + name + table == ring->text.size) {
-        const uint8_t *text = ring->text.size ? ring->text.data : (const uint8_t *)"";
-        struct function_record function = {
-            text_define(definitions, text, (uint32_t)file, w0 >> 40 & 0xff),
-            text_define(definitions, text + file, (uint32_t)name, w0 >> 48 & 0xff),
-            (uint32_t)w0 & INT32_MAX,
-        };
-        entry->function = definitions_function(definitions, &function);
-        pylines_decode(&entry->lines, (enum mt_lines)(w0 >> 32 & 0xff), text + file + name, table,
-            (int)(uint32_t)w0);
-    }
-    ring->text.size = 0;
-}
-
-static void define_python_node(
-    struct drain *drain, uint32_t id, struct node_record *node, uint64_t word)
-{
-    struct ring *ring = drain->ring;
-    uint32_t code = (uint32_t)word;
-    if (code < ring->codes_capacity) {
-        int line = pylines_line(&ring->codes[code].lines, (int32_t)(word >> 32));
-        node->function = ring->codes[code].function;
-        node->line = line > 0 ? (uint32_t)line : 0;
-    }
-    ring->nodes[id] = definitions_node(&drain->accounts->definitions, node);
-}
-
-static void define_node(struct drain *drain)
-{
-    struct ring *ring = drain->ring;
-    uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
-    uint32_t id = w0 >> 4 & 0xfffff, parent = w0 >> 24 & 0xfffff, code = (uint32_t)w1;
-    struct node_record node = {0};
-    ring->nodes = memory_grow(ring->nodes, &ring->nodes_capacity, id + 1, sizeof(*ring->nodes));
-    ring->sites =
-        memory_grow(ring->sites, &ring->sites_capacity, 4 * (id + 1), sizeof(*ring->sites));
-    if (parent < ring->nodes_capacity) {
-        node.parent = ring->nodes[parent];
-    }
-    ring->natives =
-        memory_grow(ring->natives, &ring->natives_capacity, id + 1, sizeof(*ring->natives));
-    struct definitions *definitions = &drain->accounts->definitions;
-    uint32_t below = parent < ring->natives_capacity && parent != id ? ring->natives[parent] : 0;
-    ring->natives[id] = 0;
-    if (code & MT_NATIVE) {
-        ring->nodes[id] = node.parent;
-        ring->natives[id] = natives_define(ring, definitions, below, w1);
-    } else {
-        ring->natives[id] = below ? natives_define_anchor(definitions, below, node.parent) : 0;
-        define_python_node(drain, id, &node, w1);
-    }
-    memset(&ring->sites[4 * id], 0, 4 * sizeof(*ring->sites));
-}
-
-static uint32_t site_of(struct drain *drain, uint32_t node, uint32_t domain)
-{
-    struct ring *ring = drain->ring;
-    struct site_record site = {.process = ring->image->process,
-        .thread = ring->thread,
-        .domain = domain,
-        .node = ring->own                     ? ring->own
-                : node < ring->nodes_capacity ? ring->nodes[node]
-                                              : 0,
-        .native = node < ring->natives_capacity && !ring->own ? ring->natives[node] : 0};
-    return definitions_site(&drain->accounts->definitions, &site);
-}
-
 static inline uint32_t cell_of(struct drain *drain, uint32_t node, uint32_t domain)
 {
     struct ring *ring = drain->ring;
     size_t at = 4 * (size_t)node + domain;
     if (domain > MT_DOMAIN_MALLOC || at >= ring->sites_capacity || ring->own) {
-        return accounts_cell(drain->accounts, site_of(drain, node, domain));
+        return accounts_cell(
+            drain->accounts, ringdefs_site(ring, &drain->accounts->definitions, node, domain));
     }
     struct ring_site *site = &ring->sites[at];
     if (!site->site) {
-        site->site = site_of(drain, node, domain);
+        site->site = ringdefs_site(ring, &drain->accounts->definitions, node, domain);
     }
     if (!accounts_is_now(drain->accounts, site->cell, site->site)) {
         site->cell = accounts_cell(drain->accounts, site->site);
@@ -246,7 +148,7 @@ static inline uint32_t domain_of(uint64_t w0)
 static inline __attribute__((always_inline)) struct block read_block(struct drain *drain)
 {
     struct ring *ring = drain->ring;
-    uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
+    uint64_t w0 = ring_word(ring, 0), w1 = ring_word(ring, 1);
     struct block block = {
         .address = w1 >> 19 << 3,
         .size = (w0 >> 8 & 0xffffff) | ring->size_high << 24,
@@ -267,7 +169,7 @@ static inline void allocate(struct drain *drain)
     if (!heapmap_put(&image->blocks, &block, &old)) {
         count_duplicate(drain, &old);
     }
-    count_size(drain, domain_of(word(drain->ring, 0)), &block);
+    count_size(drain, domain_of(ring_word(drain->ring, 0)), &block);
     add_block(drain->accounts, drain->ring, &block);
 }
 
@@ -278,9 +180,9 @@ static inline uint64_t allocate_and_release(struct drain *drain, uint64_t left)
 {
     struct ring *ring = drain->ring;
     struct image *image = ring->image;
-    uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
+    uint64_t w0 = ring_word(ring, 0), w1 = ring_word(ring, 1);
     uint64_t address = w1 >> 19 << 3;
-    if (left < 3 || word(ring, 2) != (MT_OP_FREE | address << 16) || !address || ring->again ||
+    if (left < 3 || ring_word(ring, 2) != (MT_OP_FREE | address << 16) || !address || ring->again ||
         ring->size_high || ring->forks != image->forks.seen || drain->accounts->sample_bytes ||
         image->log || forks_care(&image->forks, ring->forks)) {
         return 0;
@@ -328,7 +230,7 @@ static inline void release(struct drain *drain)
 {
     struct ring *ring = drain->ring;
     struct block block;
-    if (take_block(drain, word(ring, 0) >> 19 << 3, &block)) {
+    if (take_block(drain, ring_word(ring, 0) >> 19 << 3, &block)) {
         count_temporary(ring, block.address);
         remove_block(drain->accounts, ring, &block);
     }
@@ -341,7 +243,7 @@ static void begin_move(struct drain *drain)
     if (ring->n_moves == PENDING_MOVES) {
         return; /* deeper than signal handlers nest; the ends without a begin are allocations */
     }
-    if (!take_block(drain, word(ring, 0) >> 19 << 3, &block)) {
+    if (!take_block(drain, ring_word(ring, 0) >> 19 << 3, &block)) {
         block = (struct block){0};
     }
     ring->moves[ring->n_moves++] = block;
@@ -351,7 +253,7 @@ static void end_move(struct drain *drain)
 {
     struct ring *ring = drain->ring;
     struct image *image = ring->image;
-    bool paused = word(ring, 0) >> 4 & MT_DOMAIN_PAUSED;
+    bool paused = ring_word(ring, 0) >> 4 & MT_DOMAIN_PAUSED;
     struct block block = read_block(drain), replaced;
     struct block old = ring->n_moves ? ring->moves[--ring->n_moves] : (struct block){0};
     if (paused && !old.cell) {
@@ -361,7 +263,7 @@ static void end_move(struct drain *drain)
     if (!heapmap_put(&image->blocks, &block, &replaced)) {
         count_duplicate(drain, &replaced);
     }
-    count_size(drain, domain_of(word(ring, 0)), &block);
+    count_size(drain, domain_of(ring_word(ring, 0)), &block);
     if (old.cell) {
         move_block(drain->accounts, ring, &old, &block);
     } else {
@@ -427,10 +329,10 @@ static void begin_anew(struct drain *drain)
     }
     ring->text.size = 0;
     ring->size_high = 0;
-    ring->gap_events += word(ring, 1);
-    image->gap_events += word(ring, 1);
-    image->gap_bytes += word(ring, 2);
-    ring->gap_bytes += word(ring, 2);
+    ring->gap_events += ring_word(ring, 1);
+    image->gap_events += ring_word(ring, 1);
+    image->gap_bytes += ring_word(ring, 2);
+    ring->gap_bytes += ring_word(ring, 2);
 }
 
 /* ---- maps ---- */
@@ -449,7 +351,7 @@ static void piece_gone(void *context, uint32_t cell, uint64_t bytes, int ranges)
 /* The pages that a record is about; empty where no address space has such. */
 static struct range read_range(const struct ring *ring)
 {
-    uint64_t start = word(ring, 1), size = word(ring, 2);
+    uint64_t start = ring_word(ring, 1), size = ring_word(ring, 2);
     bool is_sane = start < SPACE && size < SPACE - start;
     return (struct range){start, start + (is_sane ? (size + PAGE - 1) & ~(PAGE - 1) : 0), 0};
 }
@@ -504,7 +406,7 @@ static bool in_map_turn(struct image *image, uint64_t sequence)
 /* The counter that the first event waits for, and the number that it has. */
 static bool waits_for(const struct ring *ring, uint32_t *counter, uint64_t *number)
 {
-    uint64_t w0 = word(ring, 0), w1 = word(ring, 1);
+    uint64_t w0 = ring_word(ring, 0), w1 = ring_word(ring, 1);
     switch (w0 & 15) {
     case MT_OP_ALLOC_SEQ:
     case MT_OP_REALLOC_END_SEQ:
@@ -518,7 +420,7 @@ static bool waits_for(const struct ring *ring, uint32_t *counter, uint64_t *numb
         return true;
     case MT_OP_META:
         *counter = MT_MAP_COUNTER;
-        *number = word(ring, 3);
+        *number = ring_word(ring, 3);
         return (w0 >> 4 & 0xff) != MT_META_DEPEND;
     default:
         return false;
@@ -538,8 +440,8 @@ static bool is_empty(const struct ring *ring)
 
 bool drain_waits_for_ring(const struct ring *ring, uint32_t *slot)
 {
-    *slot = is_empty(ring) ? 0 : (uint32_t)word(ring, 1);
-    return !is_empty(ring) && (word(ring, 0) & 0xfff) == (MT_OP_META | MT_META_DEPEND << 4);
+    *slot = is_empty(ring) ? 0 : (uint32_t)ring_word(ring, 1);
+    return !is_empty(ring) && (ring_word(ring, 0) & 0xfff) == (MT_OP_META | MT_META_DEPEND << 4);
 }
 
 uint64_t drain_hole(const struct ring *ring)
@@ -609,16 +511,16 @@ static uint64_t take_text(struct ring *ring, uint32_t size)
 static uint64_t take_meta(struct drain *drain)
 {
     struct ring *ring = drain->ring;
-    uint64_t w = word(ring, 0);
+    uint64_t w = ring_word(ring, 0);
     uint32_t a = w >> 12 & 0xfffff, b = (uint32_t)(w >> 32);
     switch ((enum mt_meta)(w >> 4 & 0xff)) {
     case MT_META_BYTES:
         return take_text(ring, a);
     case MT_META_CODE:
-        define_code(drain, a);
+        ringdefs_code(ring, &drain->accounts->definitions, a);
         return 4;
     case MT_META_RESET:
-        reset(ring);
+        ringdefs_reset(ring);
         return 1;
     case MT_META_THREAD: {
         uint32_t thread = drain->events->thread(drain->collector, ring, (int)b);
@@ -637,11 +539,12 @@ static uint64_t take_meta(struct drain *drain)
         drain->events->python(drain->collector, ring, (int)a, b);
         return 1;
     case MT_META_DEPEND:
-        return drain->events->reached(drain->collector, (uint32_t)word(ring, 1), word(ring, 2))
+        return drain->events->reached(
+                   drain->collector, (uint32_t)ring_word(ring, 1), ring_word(ring, 2))
                    ? 3
                    : WAITS;
     case MT_META_PROCESS:
-        drain->events->process(drain->collector, ring, word(ring, 1), word(ring, 2));
+        drain->events->process(drain->collector, ring, ring_word(ring, 1), ring_word(ring, 2));
         ring->text.size = 0;
         return 3;
     case MT_META_END:
@@ -651,13 +554,13 @@ static uint64_t take_meta(struct drain *drain)
         begin_anew(drain);
         return 3;
     case MT_META_MAP:
-        if (!in_map_turn(ring->image, word(ring, 3))) {
+        if (!in_map_turn(ring->image, ring_word(ring, 3))) {
             return WAITS;
         }
         map_memory(drain, a, b);
         return 4;
     case MT_META_UNMAP:
-        if (!in_map_turn(ring->image, word(ring, 3))) {
+        if (!in_map_turn(ring->image, ring_word(ring, 3))) {
             return WAITS;
         }
         unmap_memory(drain);
@@ -669,7 +572,7 @@ static uint64_t take_meta(struct drain *drain)
         drain->events->region_begin(drain->collector, ring, b, take_name(drain));
         return 1;
     case MT_META_REGION_END:
-        drain->events->region_end(drain->collector, ring, b, (uint32_t)word(ring, 1));
+        drain->events->region_end(drain->collector, ring, b, (uint32_t)ring_word(ring, 1));
         return 2;
     case MT_META_PAUSE:
         ring->image->was_paused = true;
@@ -681,8 +584,8 @@ static uint64_t take_meta(struct drain *drain)
         drain->events->ask(drain->collector, ring, b);
         return 1;
     case MT_META_MODULE:
-        natives_define_module(
-            ring, &drain->accounts->definitions, a, word(ring, 1), (uint32_t)word(ring, 3), b);
+        natives_define_module(ring, &drain->accounts->definitions, a, ring_word(ring, 1),
+            (uint32_t)ring_word(ring, 3), b);
         return 4;
     case MT_META_OWN:
         ring->own = a ? own_node(&drain->accounts->definitions) : 0;
@@ -703,10 +606,10 @@ static inline uint64_t take_event(struct drain *drain, uint64_t left)
 {
     struct ring *ring = drain->ring;
     struct image *image = ring->image;
-    uint64_t w0 = word(ring, 0);
+    uint64_t w0 = ring_word(ring, 0);
     uint32_t op = w0 & 15;
     if (op == MT_OP_FREE || op == MT_OP_FREE_SEQ) { /* most are this, or ALLOC */
-        if (op != MT_OP_FREE && !in_turn(image, w0 >> 19 << 3, (uint32_t)word(ring, 1))) {
+        if (op != MT_OP_FREE && !in_turn(image, w0 >> 19 << 3, (uint32_t)ring_word(ring, 1))) {
             return WAITS;
         }
         image->events++;
@@ -716,12 +619,12 @@ static inline uint64_t take_event(struct drain *drain, uint64_t left)
     switch (op) {
     case MT_OP_ALLOC_SEQ:
     case MT_OP_REALLOC_END_SEQ:
-        if (!in_turn(image, word(ring, 1) >> 19 << 3, (uint32_t)(w0 >> 32))) {
+        if (!in_turn(image, ring_word(ring, 1) >> 19 << 3, (uint32_t)(w0 >> 32))) {
             return WAITS;
         }
         break;
     case MT_OP_REALLOC_BEGIN_SEQ:
-        if (!in_turn(image, w0 >> 19 << 3, (uint32_t)word(ring, 1))) {
+        if (!in_turn(image, w0 >> 19 << 3, (uint32_t)ring_word(ring, 1))) {
             return WAITS;
         }
         break;
@@ -761,7 +664,7 @@ static inline uint64_t take_event(struct drain *drain, uint64_t left)
         ring->time_us = w0 >> 4 < ring->now_us ? w0 >> 4 : ring->now_us;
         return 1;
     case MT_OP_NODE:
-        define_node(drain);
+        ringdefs_node(ring, &drain->accounts->definitions);
         return 2;
     case MT_OP_META:
         return take_meta(drain);
@@ -773,7 +676,7 @@ static inline uint64_t take_event(struct drain *drain, uint64_t left)
 /* A process whose first record is not what it is: a hostile or a damaged one. */
 static void introduce(struct drain *drain)
 {
-    uint64_t w = word(drain->ring, 0);
+    uint64_t w = ring_word(drain->ring, 0);
     uint32_t meta = w >> 4 & 0xff;
     bool is_introduced =
         (w & 15) == MT_OP_META &&
@@ -854,11 +757,6 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
 
 void drain_free(struct ring *ring)
 {
-    reset(ring);
-    memory_free(ring->nodes);
-    memory_free(ring->natives);
-    memory_free(ring->modules);
-    memory_free(ring->sites);
-    memory_free(ring->codes);
+    ringdefs_free(ring);
     buffer_free(&ring->text);
 }

@@ -36,7 +36,7 @@ struct ring {
     bool again; /* the collector was killed while it took the next event: it may have done so */
     struct image *image;
     int tid;
-    uint32_t thread; /* id in the trace */
+    uint32_t thread;     /* id in the trace */
     uint32_t called;     /* what the kernel calls the thread, a string */
     uint64_t asked_tail; /* where it stood when the kernel was asked that */
     uint64_t time_us;
@@ -62,6 +62,12 @@ struct ring {
     uint32_t last_domain;
     uint64_t gap_events, gap_bytes; /* that GAP records told of */
 };
+
+/* A word of the first event, or `ahead` of it. */
+static inline uint64_t ring_word(const struct ring *ring, uint64_t ahead)
+{
+    return ring->words[(ring->tail + ahead) & ring->mask];
+}
 
 struct collector; /* session.h */
 
