@@ -30,7 +30,7 @@ PROGRAMS = collections.OrderedDict([
     ("ast", (None, """
 import ast, glob, os
 folder = os.path.dirname(os.__file__)
-for path in sorted(glob.glob(folder + "/*.py"))[:110]:
+for path in 2 * sorted(glob.glob(folder + "/*.py"))[:110]:
     with open(path, encoding="utf-8", errors="replace") as file:
         tree = ast.parse(file.read())
     sum(1 for _ in ast.walk(tree))
@@ -56,14 +56,14 @@ solve(x**4 - 5*x**2 + 4 - y, x)
     ("jinja2", ("jinja2", """
 import jinja2
 source = "{% for row in rows %}<tr>{% for c in row %}<td>{{ c|e }}</td>{% endfor %}</tr>{% endfor %}"
-for n in range(120):
+for n in range(700):
     template = jinja2.Environment().from_string(source + "<!-- %d -->" % n)
     template.render(rows=[["<%d>" % (r * c) for c in range(12)] for r in range(150)])
 """)),
     ("pygments", ("pygments", """
 import glob, os, pygments, pygments.lexers, pygments.formatters
 folder = os.path.dirname(os.__file__)
-for path in sorted(glob.glob(folder + "/*.py"))[:18]:
+for path in sorted(glob.glob(folder + "/*.py"))[:50]:
     with open(path, encoding="utf-8", errors="replace") as file:
         pygments.highlight(file.read(), pygments.lexers.PythonLexer(),
                            pygments.formatters.HtmlFormatter())
@@ -71,7 +71,7 @@ for path in sorted(glob.glob(folder + "/*.py"))[:18]:
     ("networkx", ("networkx", """
 import networkx
 graph = networkx.gnm_random_graph(700, 3500, seed=1)
-networkx.betweenness_centrality(graph, k=120, seed=1)
+networkx.betweenness_centrality(graph, k=300, seed=1)
 list(networkx.connected_components(graph))
 networkx.clustering(graph)
 dict(networkx.all_pairs_shortest_path_length(graph))

@@ -1,4 +1,5 @@
 """Fixtures of the end-to-end tests; what they are made of is in support.py."""
+import signal
 import sys
 
 import pytest
@@ -6,6 +7,10 @@ import support
 
 
 def pytest_configure(config):
+    for number in (signal.SIGHUP, signal.SIGQUIT):  # nohup and a shell's & ignore them: inherited
+        signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not support.os.access(str(support.MEMTRACE), support.os.X_OK):
         pytest.exit("no memtrace at %s: build it, or set MEMTRACE" % support.MEMTRACE, 1)
 

@@ -106,9 +106,9 @@ def test_operator_new(traced_plain, name, binding):
     """Allocators have their own, which does not call malloc: each block counts, and once."""
     flags = ["-std=c++17", "-Wl,-z," + binding, "-ldl"]
     plugin = compiled(traced_plain.directory, *flags, "-DLATE", "-shared", "-fPIC",
-                      compiler="g++", source="doors.cc")
+                      compiler="g++", source="operators.cc")
     plugin = plugin.rename(traced_plain.directory / "liblate.so")
-    program = compiled(traced_plain.directory, *flags, compiler="g++", source="doors.cc")
+    program = compiled(traced_plain.directory, *flags, compiler="g++", source="operators.cc")
     variables = {"LD_PRELOAD": of_allocator(name)} if name else {}
     letters = {None: "fr", "mimalloc": ""}.get(name, "f")  # mimalloc, built as C, aborts
     (size, count, wrong), result = same(traced_plain, program, plugin, letters, **variables)

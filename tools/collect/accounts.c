@@ -145,18 +145,17 @@ static bool is_live(const struct cell *cell)
 
 static uint64_t *total_of(struct totals *totals, const struct cell *cell)
 {
-    switch (cell->domain) {
-    case MT_DOMAIN_MALLOC:
-        return &totals->native;
-    case MT_DOMAIN_MMAP:
-        return &totals->mapped;
-    case MT_DOMAIN_ARENA:
-        return &totals->arenas;
-    case MT_DOMAIN_INHERITED:
-        return &totals->inherited;
-    default:
-        return &totals->python;
-    }
+    static const uint8_t places[8] = {
+        [MT_DOMAIN_RAW] = offsetof(struct totals, python),
+        [MT_DOMAIN_MEM] = offsetof(struct totals, python),
+        [MT_DOMAIN_OBJ] = offsetof(struct totals, python),
+        [MT_DOMAIN_MALLOC] = offsetof(struct totals, native),
+        [MT_DOMAIN_MMAP] = offsetof(struct totals, mapped),
+        [MT_DOMAIN_ARENA] = offsetof(struct totals, arenas),
+        [MT_DOMAIN_INHERITED] = offsetof(struct totals, inherited),
+        [7] = offsetof(struct totals, python),
+    };
+    return (uint64_t *)((char *)totals + places[cell->domain]);
 }
 
 static void note_change(struct account *account, struct cell *cell, uint32_t id)

@@ -743,7 +743,9 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
         if (__builtin_expect(!ring->image->announced, 0)) {
             introduce(&drain);
         }
-        ahead = look_ahead(ring, ahead, head);
+        if (ahead < ring->tail + AHEAD_WORDS / 2) {
+            ahead = look_ahead(ring, ahead, head);
+        }
         uint64_t taken = take_event(&drain, head - ring->tail);
         if (taken == WAITS) {
             break;
