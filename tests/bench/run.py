@@ -120,12 +120,12 @@ def events_of(trace):
     return sum(process["events"] for process in json.loads(answer.stdout)["processes"])
 
 
-def rss_of(command):
-    """The largest resident set of what the command starts, bytes; the collector's is smaller."""
+def rss_of(command, under=()):
+    """The largest resident set of the program itself, bytes; `under` starts what looks at it."""
     code = ("import resource, subprocess, sys\nsubprocess.run(sys.argv[1:], check=True, "
             "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)")
-    answer = subprocess.run([sys.executable, "-c", code, *command], check=True,
+    answer = subprocess.run([*under, sys.executable, "-c", code, *command], check=True,
                             stdout=subprocess.PIPE, env=environment())
     return int(answer.stdout)
 
@@ -148,7 +148,7 @@ def measure(python, script, rounds, directory, more):
         "bare": statistics.median(b[0] for b, _ in pairs),
         "ratio": statistics.median(elapsed), "least": elapsed[0], "most": elapsed[-1],
         "cpu": statistics.median(t[1] / b[1] for b, t in pairs),
-        "rss": rss_of(traced) / rss_of(bare),
+        "rss": rss_of(bare, traced[:traced.index("--python")] + ["--"]) / rss_of(bare),
         "events": events_of(trace), "bytes": os.path.getsize(trace),
     }
 
@@ -252,4 +252,5 @@ def print_comparison(python, chosen, rounds, directory):
 
 if sys.version_info < (3, 8):
     sys.exit("run.py needs Python 3.8")
-main()
+if __name__ == "__main__":
+    main()
