@@ -15,6 +15,8 @@
 
 #define OWNER_THREAD 0u
 
+#define FAST static inline __attribute__((always_inline)) /* of the hot path */
+
 static inline uintptr_t activation_innermost(uintptr_t state)
 {
     const struct pyoffsets *py = &python.offsets;
@@ -27,8 +29,7 @@ static inline uintptr_t activation_innermost(uintptr_t state)
 
 /* False while a trace function is set: a debugger's jump moves a frame in the middle of the stack.
  */
-static inline __attribute__((always_inline)) bool activation_may_mark(
-    const struct thread *thread, uintptr_t state, enum py_mark_kind kind)
+FAST bool activation_may_mark(const struct thread *thread, uintptr_t state, enum py_mark_kind kind)
 {
     return (kind == PY_MARK_STACK || thread->mark_byte) &&
            peek64(state + python.offsets.tstate_tracefunc) == 0;
@@ -60,7 +61,7 @@ static inline bool activation_is_marked(
 
 /* Node of the stack whose innermost frame this is, if it is the activation that was last seen, at
    an instruction whose node is at hand.  Marks must be allowed, and of this kind. */
-static inline __attribute__((always_inline)) bool activation_step(
+FAST bool activation_step(
     struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
 {
     const struct pyoffsets *py = &python.offsets;

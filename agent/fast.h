@@ -23,8 +23,6 @@
 #include "thread.h"
 #include "trace.h"
 
-#define FAST static inline __attribute__((always_inline))
-
 /* ---- guard ---- */
 
 FAST void fast_guard(uint32_t depth, enum below below)

@@ -74,8 +74,6 @@ static uint32_t hint_of(uintptr_t frame)
     return (uint32_t)(frame >> 4 ^ frame >> 13) % THREAD_HINTS;
 }
 
-#define FAST static inline __attribute__((always_inline))
-
 /* What a check goes by, and what it found. */
 struct checked {
     struct thread *thread;

@@ -152,6 +152,19 @@ def test_sampled_as_well(traced_once):
     assert sizes.most_common(1)[0][0] == "3033"
 
 
+def test_three_bytes_an_event(traced_once):
+    """What the log adds to a trace."""
+    sizes = {}
+    for options in ((), ("--full",)):
+        result = traced_once.run(
+            traced_once.python.path, support.ROOT / "tests" / "bench" / "churn.py", "6",
+            options=["-q", *options])
+        info = traced_once.assert_sound(result.trace)
+        sizes[options] = support.os.path.getsize(result.trace)
+    events = sum(process["events"] for process in info["processes"])
+    assert events > 100_000 and 0 < sizes["--full",] - sizes[()] <= 3 * events
+
+
 def test_killed(traced_once):
     """What was written before a kill can be read."""
     command, trace = traced_once.command("-c", """
