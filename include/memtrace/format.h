@@ -17,7 +17,7 @@
 #define MT_TRACE_MAGIC_SIZE 8
 #define MT_TRACE_HEADER_SIZE 16
 #define MT_TRACE_MAJOR 1
-#define MT_TRACE_MINOR 3
+#define MT_TRACE_MINOR 4
 
 /* Chunk: mark u32, stored size u32, raw size u32, then `stored` bytes: one zstd frame with a
    content checksum.  Uncompressed: kind (1 byte), sequence number of the chunk from 0 (varint),
@@ -116,6 +116,10 @@ enum mt_chunk {
     /* process, n, least time, largest time less that, and n events column by column: see
        docs/format.md.  With --full all events of each process are there, in order; the events of a
        BOUNDARY's state come before it */
+    MT_CHUNK_INLINED = 28,
+    /* n, then n of: native, function string, file string, line (none and 0 if not known): functions
+       that were inlined at the native's place, of one native the outermost first.  A line is where the
+       next one was inlined, of the last one the place itself; that of SYMBOLS, where the first was */
     MT_CHUNK_KINDS /* one more than the last */
 };
 

@@ -38,7 +38,7 @@ static void write_trace(int fd, const uint8_t *data, size_t size)
         size_t length = data[1] | (size_t)data[2] << 8;
         length = length < size - CHUNK_HEAD ? length : size - CHUNK_HEAD;
         body = (struct buffer){.data = (uint8_t *)data + CHUNK_HEAD, .size = length};
-        writer_chunk(&writer, data[0] % (MT_CHUNK_THIN + 5), &body);
+        writer_chunk(&writer, data[0] % MT_CHUNK_KINDS, &body);
         data += CHUNK_HEAD + length;
         size -= CHUNK_HEAD + length;
     }

@@ -12,6 +12,7 @@
  *   stack NAME PARENT FILE LINE FUNCTION
  *   module NAME PATH BUILD_ID         native NAME PARENT MODULE ADDRESS
  *   symbol NATIVE FUNCTION OFFSET FILE LINE    anchor NATIVE PARENT NODE
+ *   inlined NATIVE FUNCTION FILE LINE
  *   site NAME PROCESS THREAD DOMAIN STACK [NATIVE]
  *   timeline PROCESS           then: sample TIME RSS PYTHON NATIVE MAPPED ARENAS HIGH
  *   shares PROCESS             then: share TIME RSS PSS USS
@@ -330,6 +331,15 @@ static void do_symbol(struct word *words, int n)
     records[MT_CHUNK_SYMBOLS]++;
 }
 
+static void do_inlined(struct word *words, int n)
+{
+    put(MT_CHUNK_INLINED, id_of(MT_CHUNK_NATIVES, words[1]));
+    put(MT_CHUNK_INLINED, string_of(words[2]));
+    put(MT_CHUNK_INLINED, string_of(words[3]));
+    put(MT_CHUNK_INLINED, (uint64_t)number_of(words[4]));
+    records[MT_CHUNK_INLINED]++;
+}
+
 static void do_timeline(struct word *words, int n)
 {
     flush();
@@ -521,7 +531,8 @@ static const struct {
 } records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread},
     {"rename", 3, do_rename}, {"python", 4, do_python}, {"stack", 6, do_stack},
     {"site", 6, do_site}, {"module", 4, do_module}, {"native", 5, do_native},
-    {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor}, {"timeline", 2, do_timeline}, {"shares", 2, do_shares}, {"share", 5, do_share},
+    {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor},
+    {"inlined", 5, do_inlined}, {"timeline", 2, do_timeline}, {"shares", 2, do_shares}, {"share", 5, do_share},
     {"sample", 8, do_sample}, {"boundary", 5, do_boundary}, {"peak", 6, do_peak},
     {"row", 4, do_row}, {"thin", 2, do_thin}, {"sampling", 2, do_sampling}, {"log", 2, do_log},
     {"event", 7, do_event}, {"sizes", 3, do_sizes}, {"source", 4, do_source},

@@ -22,8 +22,8 @@
 struct lookup {
     struct definitions *definitions;
     struct elfnames *names;
-    struct buffer body;
-    uint32_t count;
+    struct buffer body, inlined;
+    uint32_t count, n_inlined;
     time_t started;
 };
 
@@ -41,6 +41,15 @@ static uint32_t define_text(struct definitions *definitions, const char *text)
     return text ? definitions_string(definitions, text, (uint32_t)strlen(text)) : 0;
 }
 
+static void add_inlined(struct lookup *lookup, uint32_t id, const struct elfname_inlined *inlined)
+{
+    buffer_varint(&lookup->inlined, id);
+    buffer_varint(&lookup->inlined, define_text(lookup->definitions, inlined->function));
+    buffer_varint(&lookup->inlined, define_text(lookup->definitions, inlined->file));
+    buffer_varint(&lookup->inlined, (uint64_t)inlined->line);
+    lookup->n_inlined++;
+}
+
 static void look_up(struct lookup *lookup, uint32_t id, uint64_t address)
 {
     struct elfname name;
@@ -53,7 +62,10 @@ static void look_up(struct lookup *lookup, uint32_t id, uint64_t address)
     buffer_varint(&lookup->body, define_text(lookup->definitions, name.file));
     buffer_varint(&lookup->body, (uint64_t)name.line);
     lookup->count++;
-    free(name.function);
+    for (size_t i = 0; i < name.n_inlined; i++) {
+        add_inlined(lookup, id, &name.inlined[i]);
+    }
+    elfname_free(&name);
 }
 
 static bool is_unchanged(const char *path, time_t since)
@@ -82,17 +94,16 @@ static void look_up_module(struct lookup *lookup, uint32_t module)
     }
 }
 
-static void write_symbols(struct lookup *lookup, struct writer *writer)
+static void write_counted(struct writer *writer, int kind, uint32_t count, struct buffer *records)
 {
     struct buffer body = {0};
-    if (lookup->count) {
-        definitions_flush(lookup->definitions, writer);
-        buffer_varint(&body, lookup->count);
-        buffer_append(&body, lookup->body.data, lookup->body.size);
-        writer_chunk(writer, MT_CHUNK_SYMBOLS, &body);
+    if (count) {
+        buffer_varint(&body, count);
+        buffer_append(&body, records->data, records->size);
+        writer_chunk(writer, kind, &body);
     }
     buffer_free(&body);
-    buffer_free(&lookup->body);
+    buffer_free(records);
 }
 
 void symbols_write(struct collector *collector)
@@ -105,5 +116,7 @@ void symbols_write(struct collector *collector)
         look_up_module(&lookup, id);
     }
     elfnames_free(lookup.names);
-    write_symbols(&lookup, &collector->writer);
+    definitions_flush(lookup.definitions, &collector->writer);
+    write_counted(&collector->writer, MT_CHUNK_SYMBOLS, lookup.count, &lookup.body);
+    write_counted(&collector->writer, MT_CHUNK_INLINED, lookup.n_inlined, &lookup.inlined);
 }

@@ -57,7 +57,9 @@ void json_place(struct json *json, const struct report *report, uint32_t node)
 /* What is of one call only. */
 static void put_call(struct json *json, const struct trace *trace, const struct trace_native *at)
 {
-    if (at->function)
+    if (at->is_inlined)
+        json_flag(json, "inlined", true);
+    else if (at->function)
         json_number(json, "offset", (int64_t)at->offset);
     if (at->line) {
         json_name(json, "filename", trace->strings[at->file].data);

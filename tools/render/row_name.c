@@ -59,12 +59,14 @@ void print_native_frame(FILE *file, const struct report *report, uint32_t node, 
         fputs(" (", file);
         print_place(file, report, node);
         fputc(')', file);
-    } else if (with_offset && at->function)
+    } else if (with_offset && at->function && !at->is_inlined)
         fprintf(file, "+0x%" PRIx64, at->offset);
     if (library && at->function) {
         fputs(" in ", file);
         print_name(file, library);
     }
+    if (with_offset && at->is_inlined)
+        fputs(" (inlined)", file);
 }
 
 void print_node_name(FILE *file, const struct report *report, uint32_t node)

@@ -152,16 +152,25 @@ static void print_left_out(
     fputc('\n', file);
 }
 
+/* What was inlined somewhere is one frame with the function around it. */
+static bool is_inlined(const struct report *report, uint32_t node)
+{
+    return report->trace.natives[report->trace.nodes[node].native].is_inlined;
+}
+
 /* Of Python frames and of native ones as many as --frames says, the most recent of each. */
 static void print_frames(
     FILE *file, const struct report *report, const uint32_t *stack, size_t depth)
 {
     const struct trace_node *nodes = report->trace.nodes;
     size_t limit = report->options.frames, left[2] = {0}, end = depth;
+    bool shown = true;
     for (size_t i = 0; i < depth; i++)
-        left[nodes[stack[i]].native != 0]++;
+        left[nodes[stack[i]].native != 0] += !is_inlined(report, stack[i]);
     for (size_t i = depth; i-- > 0;) {
-        if (limit && left[nodes[stack[i]].native != 0]-- > limit)
+        if (!is_inlined(report, stack[i]))
+            shown = left[nodes[stack[i]].native != 0]-- <= limit || !limit;
+        if (!shown)
             continue;
         if (i + 1 < end)
             print_left_out(file, report, stack + i + 1, end - i - 1);

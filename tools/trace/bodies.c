@@ -267,6 +267,25 @@ static void parse_symbols(struct reader *reader, struct cursor *body)
     }
 }
 
+static void parse_inlined(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 4);
+    if (!EXTEND(reader, trace->inlined, trace->n_inlined, n))
+        return;
+    while (n--) {
+        struct trace_inlined inlined;
+        inlined.native = cursor_id(body, trace->n_natives);
+        inlined.function = cursor_id(body, trace->n_strings);
+        inlined.file = cursor_id(body, trace->n_strings);
+        inlined.line = cursor_id(body, UINT32_MAX);
+        body->bad |= !inlined.native || !inlined.function;
+        if (body->bad)
+            return;
+        trace->inlined[trace->n_inlined++] = inlined;
+    }
+}
+
 static void parse_anchors(struct reader *reader, struct cursor *body)
 {
     struct trace *trace = reader->trace;
@@ -599,6 +618,7 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_THREAD_NAMES] = parse_thread_names,
     [MT_CHUNK_PYTHONS] = parse_pythons,
     [MT_CHUNK_SHARES] = parse_shares,
+    [MT_CHUNK_INLINED] = parse_inlined,
 };
 
 /* The retained boundary of all processes at or before each one. */

@@ -4,21 +4,40 @@
  */
 #include "trace/elfnames.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+void elfname_free(struct elfname *name)
+{
+    free(name->function);
+    for (size_t i = 0; i < name->n_inlined; i++) {
+        free(name->inlined[i].function);
+    }
+}
+
+bool elfnames_debug_path(char path[ELFNAMES_PATH], const char *build_id)
+{
+    int size = snprintf(path, ELFNAMES_PATH, "/usr/lib/debug/.build-id/%.2s/%s.debug", build_id,
+        strlen(build_id) > 2 ? build_id + 2 : "");
+    return strlen(build_id) > 2 && !strchr(build_id, '/') && size < ELFNAMES_PATH;
+}
+
 #if MEMTRACE_LIBDW
 
-#include <dwarf.h>
 #include <elfutils/libdwfl.h>
 #if MEMTRACE_LIBIBERTY
 #include <libiberty/demangle.h>
 #endif
 
-#define DEPTH_MAX 64       /* of what contains an address */
+#include "trace/elflines.h"
+
+#define ANYWHERE 0x10000000u /* where a module is said to be that nothing is known of yet */
+#define ROOMY (UINT64_C(1) << 36)
+#define BUILD_ID_MAX 64
 #define MS_OF_MEGABYTE 30u /* of a file with line tables, about: they are read as a whole */
 
 struct elfnames {
@@ -110,24 +129,68 @@ static bool has_build_id(Dwfl_Module *module, const char *wanted)
     return true;
 }
 
-bool elfnames_open(struct elfnames *names, const char *path, const char *build_id)
+static bool is_file(const char *path, struct stat *status)
+{
+    return path[0] == '/' && stat(path, status) == 0 && S_ISREG(status->st_mode);
+}
+
+static bool use(struct elfnames *names, Dwfl_Module *module, const char *build_id)
+{
+    void **data;
+    names->module = module;
+    if (!module) {
+        return false;
+    }
+    dwfl_module_info(module, &data, NULL, NULL, NULL, NULL, NULL, NULL);
+    *data = names;
+    return dwfl_module_getelf(module, &names->bias) &&
+           (!*build_id || has_build_id(module, build_id));
+}
+
+static bool open_file(struct elfnames *names, const char *path, const char *build_id)
 {
     struct stat status;
-    void **data;
-    if (path[0] != '/' || stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
+    if (!is_file(path, &status)) {
         return false;
     }
     names->has_lines = is_cheap(names, status.st_size);
     dwfl_report_begin(names->dwfl);
-    names->module = dwfl_report_offline(names->dwfl, path, path, -1);
+    Dwfl_Module *module = dwfl_report_offline(names->dwfl, path, path, -1);
     dwfl_report_end(names->dwfl, NULL, NULL);
-    if (!names->module) {
+    return use(names, module, build_id);
+}
+
+static int value_of(char digit)
+{
+    return digit <= '9' ? digit - '0' : digit - 'a' + 10;
+}
+
+/* From where libdwfl looks for files by build id, debuginfod among them. */
+static bool open_by_id(struct elfnames *names, const char *path, const char *build_id)
+{
+    unsigned char bits[BUILD_ID_MAX];
+    size_t size = strlen(build_id) / 2;
+    if (size == 0 || size > sizeof(bits) ||
+        strspn(build_id, "0123456789abcdef") != strlen(build_id)) {
         return false;
     }
-    dwfl_module_info(names->module, &data, NULL, NULL, NULL, NULL, NULL, NULL);
-    *data = names;
-    return dwfl_module_getelf(names->module, &names->bias) &&
-           (!*build_id || has_build_id(names->module, build_id));
+    for (size_t i = 0; i < size; i++) {
+        bits[i] = (unsigned char)(value_of(build_id[2 * i]) << 4 | value_of(build_id[2 * i + 1]));
+    }
+    names->has_lines = true;
+    dwfl_report_begin(names->dwfl);
+    Dwfl_Module *module = dwfl_report_module(names->dwfl, path, ANYWHERE, ANYWHERE + ROOMY);
+    bool set = module && dwfl_module_report_build_id(module, bits, size, 0) == 0;
+    dwfl_report_end(names->dwfl, NULL, NULL);
+    return set && use(names, module, build_id);
+}
+
+bool elfnames_open(struct elfnames *names, const char *path, const char *build_id)
+{
+    char separate[ELFNAMES_PATH];
+    return open_file(names, path, build_id) ||
+           (elfnames_debug_path(separate, build_id) && open_file(names, separate, build_id)) ||
+           open_by_id(names, path, build_id);
 }
 
 /* ---- names ---- */
@@ -156,8 +219,7 @@ static size_t without_suffix(const char *name, size_t size)
     return end;
 }
 
-/* Without the symbol's version, and demangled. */
-static char *plain_name(const char *name)
+char *elfnames_plain(const char *name)
 {
     size_t size = strcspn(name, "@");
     size_t shorter = without_suffix(name, size);
@@ -169,71 +231,6 @@ static char *plain_name(const char *name)
     return plain ? plain : copy;
 }
 
-/* ---- lines ---- */
-
-static bool number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *number)
-{
-    Dwarf_Attribute attribute;
-    return dwarf_formudata(dwarf_attr(die, name, &attribute), number) == 0;
-}
-
-/* What may contain functions and has no addresses itself. */
-static bool is_container(int tag)
-{
-    return tag == DW_TAG_namespace || tag == DW_TAG_structure_type || tag == DW_TAG_class_type ||
-           tag == DW_TAG_union_type || tag == DW_TAG_enumeration_type || tag == DW_TAG_module;
-}
-
-/* The outermost of the functions that were inlined there into the one that has a symbol. */
-static bool find_inlined(Dwarf_Die *parent, Dwarf_Addr at, Dwarf_Die *inlined, int depth)
-{
-    Dwarf_Die child;
-    int more = depth < DEPTH_MAX ? dwarf_child(parent, &child) : -1;
-    for (; more == 0; more = dwarf_siblingof(&child, &child)) {
-        int tag = dwarf_tag(&child);
-        bool is_here = !is_container(tag) && dwarf_haspc(&child, at) > 0;
-        if (is_here && tag == DW_TAG_inlined_subroutine) {
-            *inlined = child;
-            return true;
-        }
-        if ((is_here || is_container(tag)) && find_inlined(&child, at, inlined, depth + 1)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The place in the function itself of what was inlined there; false if nothing was. */
-static bool find_inlining(const struct elfnames *names, GElf_Addr at, struct elfname *name)
-{
-    Dwarf_Addr bias;
-    Dwarf_Files *files;
-    Dwarf_Word file, line;
-    Dwarf_Die inlined, *unit = dwfl_module_addrdie(names->module, at, &bias);
-    bool found = unit && find_inlined(unit, at - bias, &inlined, 0) &&
-                 number_of(&inlined, DW_AT_call_file, &file) &&
-                 number_of(&inlined, DW_AT_call_line, &line) &&
-                 dwarf_getsrcfiles(unit, &files, NULL) == 0;
-    if (found) {
-        name->file = dwarf_filesrc(files, file, NULL, NULL);
-        name->line = (int)line;
-    }
-    return found && name->file;
-}
-
-static void find_line(const struct elfnames *names, GElf_Addr at, struct elfname *name)
-{
-    name->file = NULL;
-    name->line = 0;
-    if (!names->has_lines || find_inlining(names, at, name)) {
-        return;
-    }
-    Dwfl_Line *line = dwfl_module_getsrc(names->module, at);
-    name->line = 0;
-    name->file = line ? dwfl_lineinfo(line, NULL, &name->line, NULL, NULL, NULL) : NULL;
-    name->line = name->file && name->line > 0 ? name->line : 0;
-}
-
 bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name)
 {
     GElf_Addr at = address + names->bias - 1; /* the return address stands behind the call */
@@ -243,14 +240,19 @@ bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *nam
     if (!found || offset >= symbol.st_size) {
         return false;
     }
-    name->function = plain_name(found);
-    name->offset = offset + 1;
-    find_line(names, at, name);
+    *name = (struct elfname){.function = elfnames_plain(found), .offset = offset + 1};
+    if (name->function && names->has_lines) {
+        elflines_find(names->module, at, name);
+    }
     return name->function != NULL;
 }
 
 #else
 
+char *elfnames_plain(const char *name)
+{
+    return NULL;
+}
 struct elfnames *elfnames_new(uint64_t patience_ms)
 {
     return NULL;

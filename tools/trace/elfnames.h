@@ -6,13 +6,25 @@
 #define TRACE_ELFNAMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct elfname {
-    char *function;   /* demangled; the caller frees it */
-    uint64_t offset;  /* in the function */
-    const char *file; /* of the function's own line, not of one that was inlined there; or NULL */
+#define ELFNAME_INLINED 64
+#define ELFNAMES_PATH 192
+
+struct elfname_inlined {
+    char *function;
+    const char *file; /* of its own line, not of one that was inlined into it; or NULL */
     int line;         /* 0: not known */
+};
+
+struct elfname {
+    char *function;  /* demangled */
+    uint64_t offset; /* in the function */
+    const char *file;
+    int line;
+    struct elfname_inlined inlined[ELFNAME_INLINED]; /* at that place, the outermost first */
+    size_t n_inlined;
 };
 
 struct elfnames;
@@ -21,11 +33,18 @@ struct elfnames;
 struct elfnames *elfnames_new(uint64_t patience_ms);
 void elfnames_free(struct elfnames *names);
 /* The object of the look-ups that follow.  False unless the file at this absolute path, or one that
-   holds what is known of it, has this build id (hexadecimal). */
+   is found by it, has this build id (hexadecimal): a separate debug file, or what a server has that
+   DEBUGINFOD_URLS names. */
 bool elfnames_open(struct elfnames *names, const char *path, const char *build_id);
 /* What contains the call that is returned from to `address`, as the object's file counts.  False if
-   no symbol spans it: in a stripped library the nearest one is a wrong one. */
+   no symbol spans it: in a stripped library the nearest one is a wrong one.  The names are freed by
+   elfname_free, the files belong to the object. */
 bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name);
+void elfname_free(struct elfname *name);
 bool elfnames_in_time(const struct elfnames *names);
+/* Where distributions put the debugging information of an object; false if it has no build id. */
+bool elfnames_debug_path(char path[ELFNAMES_PATH], const char *build_id);
+/* A symbol's name without its version and compilers' suffixes, demangled; the caller frees it. */
+char *elfnames_plain(const char *name);
 
 #endif

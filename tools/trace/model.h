@@ -58,6 +58,11 @@ struct trace_native { /* where native code is returned to */
     uint32_t function;            /* 0: its name is not known */
     uint64_t offset;              /* in the function */
     uint32_t file, line;          /* 0: not known */
+    bool is_inlined;    /* of stacks_merge: a function that was inlined at its parent's place */
+    uint32_t innermost; /* of stacks_merge: of what was inlined there; 0: nothing was */
+};
+struct trace_inlined { /* a function at the place of a native; of one native the outermost first */
+    uint32_t native, function, file, line;
 };
 struct trace_site {
     uint32_t process, thread;
@@ -138,6 +143,7 @@ struct trace {
     struct trace_thread *threads;
     struct trace_module *modules;
     struct trace_native *natives;
+    struct trace_inlined *inlined;
     struct trace_site *sites;
     struct trace_timeline *timelines; /* one for each process, by its id */
     struct trace_boundary *boundaries;
@@ -147,8 +153,8 @@ struct trace {
     uint32_t *retained_before;    /* by boundary, and one more: the retained one of all processes */
     struct trace_source *sources; /* sorted by file, line */
     struct trace_region *regions; /* in the order of their ends */
-    size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_modules, n_natives, n_sites,
-        n_boundaries, n_sources, n_logs, n_regions;
+    size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_modules, n_natives,
+        n_inlined, n_sites, n_boundaries, n_sources, n_logs, n_regions;
     size_t n_merged_strings, n_merged_functions, n_merged_nodes; /* those of stacks_merge */
     void *arena; /* owns the memory */
 };

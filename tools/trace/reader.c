@@ -98,6 +98,7 @@ void trace_free(struct trace *trace)
     free(trace->threads);
     free(trace->modules);
     free(trace->natives);
+    free(trace->inlined);
     free(trace->sites);
     free(trace->boundaries);
     free(trace->sources);

@@ -136,6 +136,17 @@ static bool add_step(struct merger *merger, uint32_t frame, bool is_native)
     return true;
 }
 
+/* A native frame, and before it what was inlined there. */
+static bool add_native(struct merger *merger, uint32_t native)
+{
+    const struct trace_native *natives = merger->trace->natives;
+    uint32_t inlined = natives[native].innermost;
+    for (; inlined && inlined != native; inlined = natives[inlined].parent)
+        if (!add_step(merger, inlined, true))
+            return false;
+    return add_step(merger, native, true);
+}
+
 /* The Python frames above the one that called the native frames; false if that is not below. */
 static bool add_python(struct merger *merger, uint32_t *node, uint32_t caller)
 {
@@ -158,7 +169,7 @@ static uint32_t merge(struct merger *merger, uint32_t node, uint32_t native)
         if (known)
             break;
         bool added = natives[native].is_anchor ? add_python(merger, &node, natives[native].node)
-                                               : add_step(merger, native, true);
+                                               : add_native(merger, native);
         if (!added)
             return 0;
     }
@@ -168,8 +179,34 @@ static uint32_t merge(struct merger *merger, uint32_t node, uint32_t native)
     return stack;
 }
 
+/* Inlined functions become frames: natives behind the others, each called by the one around it. */
+static void define_inlined(struct trace *trace)
+{
+    size_t count = trace->n_natives;
+    if (!trace->n_inlined)
+        return;
+    trace->natives =
+        reallocarray(trace->natives, count + trace->n_inlined, sizeof *trace->natives);
+    if (!trace->natives)
+        abort();
+    for (size_t i = 0; i < trace->n_inlined; i++) {
+        const struct trace_inlined *inlined = &trace->inlined[i];
+        struct trace_native *at = &trace->natives[inlined->native];
+        trace->natives[count] = (struct trace_native){.is_inlined = true,
+            .parent = at->innermost ? at->innermost : inlined->native,
+            .module = at->module,
+            .address = at->address,
+            .function = inlined->function,
+            .file = inlined->file,
+            .line = inlined->line};
+        at->innermost = (uint32_t)count++;
+    }
+    trace->n_natives = count;
+}
+
 void stacks_merge(struct trace *trace)
 {
+    define_inlined(trace);
     uint64_t room = NODES_BASE + NODES_RATIO * (uint64_t)trace->file_bytes;
     struct merger merger = {.trace = trace, .nodes_left = room, .steps_left = STEPS_RATIO * room};
     size_t nodes = trace->n_nodes, functions = trace->n_functions, strings = trace->n_strings;

@@ -1,0 +1,196 @@
+"""Names and lines of native frames: inlined functions, separate debugging information, servers of it,
+and what is left where there is none."""
+import contextlib
+import functools
+import http.server
+import json
+import pathlib
+import re
+import shutil
+import threading
+
+import pytest
+import support
+from test_native import build, has_symbols
+
+pytestmark = pytest.mark.skipif(not has_symbols(), reason="memtrace was built without libdw")
+
+SOURCE = support.PROGRAMS / "inlined.cc"
+MAIN = ("main", "main1", False), ("main", "main2", False)
+STACKS = {
+    100000: [MAIN[0], ("shop::open(unsigned long)", "open", False),
+             ("shop::fill", "fill", True),
+             ("shop::Shelf<double>::reserve(unsigned long)", "reserve", True)],
+    200000: [MAIN[1], ("outermost(unsigned long)", "outermost", False),
+             ("between", "between", True),
+             ("shop::plain(unsigned long)", "plain", False)],
+}
+
+
+def build_program(directory, *options):
+    return build(directory, "inlined", SOURCE, "-O2", *options, compiler="c++")
+
+
+def place(frame):
+    """(function, what the comment of its line says, inlined?)"""
+    comment = ""
+    if frame.get("filename", "").endswith(SOURCE.name):
+        comment = SOURCE.read_text().splitlines()[frame["lineno"] - 1].rpartition("// ")[2]
+    return frame.get("function"), comment, frame.get("inlined", False)
+
+
+def stacks(traced, trace, **more):
+    """{size: what the frames of the program are}"""
+    rows = traced.rows(trace, "--domain", "malloc", key="traceback", **more)
+    return {row["size"]: [place(frame["native_frame"]) for frame in row["stack"]
+                          if frame.get("native_frame", {}).get("library") == "inlined"
+                          and frame["native_frame"].get("function") != "_start"]
+            for row in rows if row["size"] in STACKS}
+
+
+@pytest.mark.parametrize("options", [[], ["-gdwarf-4"], ["-fPIC", "-pie"], ["-no-pie"]], ids=str)
+def test_inlined(traced_plain, tmp_path, options):
+    trace = traced_plain.run(build_program(tmp_path, *options),
+                             options=["--native", "--symbolize"]).trace
+    assert stacks(traced_plain, trace) == STACKS
+
+
+def test_inlined_in_every_report(traced_plain, tmp_path):
+    """A tree, folded stacks and a flame graph have them as frames between the others."""
+    trace = traced_plain.run(build_program(tmp_path), options=["--native", "--symbolize"]).trace
+    folded = support.execute([support.MEMTRACE, "export", "--to", "folded", "-o", "/dev/stdout",
+                              trace]).out.decode()
+    line, = [line for line in folded.splitlines() if line.endswith(" 100000")]
+    assert re.search(r"main .*;shop::open\(unsigned long\) .*;shop::fill .*;"
+                     r"shop::Shelf<double>::reserve\(unsigned long\) .* in inlined 100000$", line)
+    tree = support.execute([support.MEMTRACE, "tree", "--all", trace]).out.decode()
+    assert "shop::fill " in tree
+    text = support.execute([support.MEMTRACE, "top", "--key", "traceback", trace]).out.decode()
+    assert re.search(r"Native shop::fill \(.*inlined\.cc:\d+\) in inlined \(inlined\)\n", text)
+    flame = tmp_path / "flame.svg"
+    support.execute([support.MEMTRACE, "flame", "--format", "svg", "-o", flame, trace])
+    assert "shop::fill " in flame.read_text()
+
+
+def test_by_caller_alone(traced_plain, tmp_path):
+    """Without --native the one frame that is known is shown with what was inlined there."""
+    trace = traced_plain.run(build_program(tmp_path), options=["--symbolize"]).trace
+    assert stacks(traced_plain, trace) == {100000: STACKS[100000][1:], 200000: STACKS[200000][-1:]}
+    rows = traced_plain.rows(trace, key="native-frame")
+    named = {row["size"]: row["native_frame"].get("function") for row in rows}
+    assert named[100000] == "shop::open(unsigned long)"
+
+
+def separate(program, debug):
+    """Takes the debugging information out of a program, into a file of its own."""
+    if not shutil.which("objcopy"):
+        pytest.skip("no objcopy here")
+    for words in (["--only-keep-debug", program, debug], ["--strip-all", program],
+                  ["--add-gnu-debuglink=%s" % debug, program]):
+        made = support.execute(["objcopy"] + words)
+        assert made.status == 0, made
+
+
+def test_debug_link(traced_plain, tmp_path):
+    program = build_program(tmp_path)
+    (tmp_path / ".debug").mkdir()
+    separate(program, tmp_path / ".debug" / "inlined.debug")
+    trace = traced_plain.run(program, options=["--native", "--symbolize"]).trace
+    assert stacks(traced_plain, trace) == STACKS
+
+
+def test_without_any(traced_plain, tmp_path):
+    """What exported symbols there are span no static function: its frame is an address."""
+    program = build_program(tmp_path, "-s")
+    trace = traced_plain.run(program, options=["--native", "--symbolize"]).trace
+    found = stacks(traced_plain, trace)
+    assert set(found) == set(STACKS)
+    assert all(frame == (None, "", False) for stack in found.values() for frame in stack)
+    text = support.execute([support.MEMTRACE, "top", "--key", "traceback", trace]).out.decode()
+    assert re.search(r"Native inlined\+0x[0-9a-f]+\n", text)
+
+
+def build_id(program):
+    notes = support.execute(["readelf", "-n", program]).out.decode()
+    return re.search(r"Build ID: ([0-9a-f]+)", notes)[1]
+
+
+@contextlib.contextmanager
+def debug_server(directory):
+    """What debuginfod servers do, for one directory; yields its URL and what it was asked for."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(directory)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield "http://127.0.0.1:%d/" % server.server_port, asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def has_debuginfod():
+    return any(pathlib.Path(directory).glob("libdebuginfod.so.1")
+               for directory in ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"))
+
+
+@pytest.fixture
+def served(traced_plain, tmp_path, monkeypatch):
+    """(trace of a stripped program, its path, URL of a server that has the rest, what it was asked)"""
+    if not has_debuginfod() or not shutil.which("readelf"):
+        pytest.skip("no libdebuginfod or no readelf here")
+    program = build_program(tmp_path)
+    store = tmp_path / "store" / "buildid" / build_id(program)
+    store.mkdir(parents=True)
+    separate(program, store / "debuginfo")
+    shutil.copy(program, store / "executable")
+    with debug_server(tmp_path / "store") as (url, asked):
+        monkeypatch.setenv("DEBUGINFOD_URLS", url)
+        trace = traced_plain.run(program, options=["--native"], env=support.clean_environment(
+            DEBUGINFOD_URLS=url, HOME=str(tmp_path))).trace
+        assert not asked, "the end of a run waits for no server"
+        yield trace, program, url, asked
+
+
+def at_report(trace, directory, url=None):
+    """Stacks, with servers or without."""
+    more = {"DEBUGINFOD_URLS": url} if url else {}
+    result = support.execute(
+        [support.MEMTRACE, "top", "--format", "json", "--key", "traceback", "--domain", "malloc",
+         "--limit", "0", trace], env=support.clean_environment(HOME=str(directory), **more))
+    assert result.status == 0, result
+    return result
+
+
+def rows_of(result):
+    return {row["size"]: [place(frame["native_frame"]) for frame in row["stack"]
+                          if frame["native_frame"].get("library") == "inlined"
+                          and frame["native_frame"].get("function") != "_start"]
+            for row in json.loads(result.out)["rows"] if row["size"] in STACKS}
+
+
+def test_debuginfod(served, tmp_path):
+    """A report asks the servers that the environment names, and none else."""
+    trace, program, url, asked = served
+    bare = rows_of(at_report(trace, tmp_path))
+    assert not asked and all(name is None for stack in bare.values() for name, _, _ in stack)
+    assert rows_of(at_report(trace, tmp_path, url)) == STACKS
+    assert asked
+
+
+def test_debuginfod_without_the_program(served, tmp_path):
+    """The trace was brought here from another machine."""
+    trace, program, url, asked = served
+    program.unlink()
+    assert rows_of(at_report(trace, tmp_path, url)) == STACKS
