@@ -120,6 +120,9 @@ enum mt_chunk {
     /* n, then n of: native, function string, file string, line (none and 0 if not known): functions
        that were inlined at the native's place, of one native the outermost first.  A line is where the
        next one was inlined, of the last one the place itself; that of SYMBOLS, where the first was */
+    MT_CHUNK_ALLOCATORS = 29,
+    /* n, then n of: module, name string: it has an allocator of its own inside, whose blocks are not
+       in the trace; what that maps is */
     MT_CHUNK_KINDS /* one more than the last */
 };
 

@@ -175,6 +175,55 @@ def test_python(traced, name, debug):
     assert python[marked["bytes"]] == (expected["bytes"], 50)
 
 
+# ---- an allocator inside of an extension ----
+
+INSIDE = r"""
+import ctypes, sys
+library = ctypes.CDLL(sys.argv[1])
+library.give.restype = ctypes.c_void_p
+held = [library.give(100000) for n in range(100)]  # kept
+print(len(held))
+"""
+HIDDEN = ["-l:libjemalloc_pic.a", "-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic", "-lm"]
+
+
+@pytest.mark.parametrize("stripped", [False, True], ids=["symbols", "stripped"])
+def test_an_allocator_that_nobody_sees(traced_once, stripped):
+    """What it serves is not traced, what it maps is, and each report says so."""
+    source = traced_once.directory / "inside.c"
+    source.write_text("#include <stdlib.h>\nvoid *give(int n) { return malloc(n); }\n")
+    extension = traced_once.directory / "libinside.so"
+    made = support.execute(["gcc", "-shared", "-fPIC", source, "-o", extension, *HIDDEN]
+                           + ["-s"] * stripped)
+    if made.status and "libjemalloc_pic" in made.message:
+        pytest.skip("no libjemalloc_pic.a here: Debian's package libjemalloc-dev")
+    assert made.status == 0, made
+    # Loaded at the start, since jemalloc's thread-locals may be too large for dlopen.
+    result = traced_once.script(INSIDE, extension, options=["-q"], env=support.clean_environment(
+        LD_PRELOAD=str(extension)))
+    traced_once.assert_sound(result.trace)
+    assert result.out == b"100\n"
+    line = INSIDE.split("\n").index([x for x in INSIDE.split("\n") if "# kept" in x][0]) + 1
+    path = traced_once.directory / "script1.py"
+    mapped = {row["lineno"]: row["size"] for row in traced_once.rows(
+        result.trace, "--at", "end", "--domain", "mmap", "--include", path)}
+    assert mapped[line] > 10**7
+    information = traced_once.report("info", result.trace)
+    assert information.get("allocators") == [{"module": str(extension), "name": "jemalloc"}]
+    said = "libinside.so has its own jemalloc: its blocks are not traced, what it maps is"
+    for command in (["top"], ["tree"], ["stats"], ["leaks"], ["lines"], ["info"]):
+        shown = support.execute([support.MEMTRACE] + command + [result.trace])
+        assert shown.out.decode().count(said) == 1, shown
+
+
+def test_an_allocator_that_everybody_sees(traced_plain):
+    """It is traced: there is nothing to say."""
+    program = compiled(traced_plain.directory)
+    result = traced_plain.run(program, options=["-q"], status=5, env=support.clean_environment(
+        LD_PRELOAD=of_allocator("jemalloc")))
+    assert "allocators" not in traced_plain.report("info", result.trace)
+
+
 # ---- libraries that are preloaded already ----
 
 FILES = r"""

@@ -13,6 +13,7 @@
  *   module NAME PATH BUILD_ID         native NAME PARENT MODULE ADDRESS
  *   symbol NATIVE FUNCTION OFFSET FILE LINE    anchor NATIVE PARENT NODE
  *   inlined NATIVE FUNCTION FILE LINE
+ *   allocator MODULE NAME
  *   site NAME PROCESS THREAD DOMAIN STACK [NATIVE]
  *   timeline PROCESS           then: sample TIME RSS PYTHON NATIVE MAPPED ARENAS HIGH
  *   shares PROCESS             then: share TIME RSS PSS USS
@@ -301,6 +302,13 @@ static void do_module(struct word *words, int n)
     define(MT_CHUNK_MODULES, words[1].text, words[1].size);
 }
 
+static void do_allocator(struct word *words, int n)
+{
+    put(MT_CHUNK_ALLOCATORS, id_of(MT_CHUNK_MODULES, words[1]));
+    put(MT_CHUNK_ALLOCATORS, string_of(words[2]));
+    records[MT_CHUNK_ALLOCATORS]++;
+}
+
 static void do_native(struct word *words, int n)
 {
     put(MT_CHUNK_NATIVES, id_of(MT_CHUNK_NATIVES, words[2]));
@@ -535,6 +543,7 @@ static const struct {
     {"inlined", 5, do_inlined}, {"timeline", 2, do_timeline}, {"shares", 2, do_shares}, {"share", 5, do_share},
     {"sample", 8, do_sample}, {"boundary", 5, do_boundary}, {"peak", 6, do_peak},
     {"row", 4, do_row}, {"thin", 2, do_thin}, {"sampling", 2, do_sampling}, {"log", 2, do_log},
+    {"allocator", 3, do_allocator},
     {"event", 7, do_event}, {"sizes", 3, do_sizes}, {"source", 4, do_source},
     {"ended", 11, do_ended}, {"chunk", 3, do_chunk}, {"region", 9, do_region},
     {"flush", 1, do_flush}};

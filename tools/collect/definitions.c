@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "collect/memory.h"
+#include "memtrace/ring.h"
 #include "memtrace/format.h"
 
 void definitions_init(struct definitions *d)
@@ -244,6 +245,9 @@ uint32_t definitions_site(struct definitions *d, const struct site_record *site)
     d->new_sites =
         memory_grow(d->new_sites, &d->new_sites_capacity, n_new + 1, sizeof(*d->new_sites));
     d->new_sites[n_new] = place;
+    if (site->domain == MT_DOMAIN_MMAP) {
+        d->modules[d->natives[site->native].module].maps = true;
+    }
     commit(&d->next_site);
     index_add(&d->site_index, hash, place);
     return place;

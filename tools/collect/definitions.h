@@ -30,6 +30,7 @@ struct node_record {
 };
 struct module_record {
     uint32_t path, build_id;
+    bool maps; /* it called mmap */
 };
 struct native_record {
     uint32_t parent, module;

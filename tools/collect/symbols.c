@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "collect/allocators.h"
 #include "memtrace/format.h"
 #include "trace/elfnames.h"
 
@@ -22,8 +23,8 @@
 struct lookup {
     struct definitions *definitions;
     struct elfnames *names;
-    struct buffer body, inlined;
-    uint32_t count, n_inlined;
+    struct buffer body, inlined, allocators;
+    uint32_t count, n_inlined, n_allocators;
     time_t started;
 };
 
@@ -81,11 +82,26 @@ static bool open_module(struct lookup *lookup, const struct module_record *modul
     return (*id || is_unchanged(path, lookup->started)) && elfnames_open(lookup->names, path, id);
 }
 
+static void look_for_allocator(struct lookup *lookup, uint32_t module)
+{
+    struct definitions *definitions = lookup->definitions;
+    const char *path = definitions->strings[definitions->modules[module].path].bytes;
+    char name[ALLOCATORS_SIZE];
+    if (allocators_find(name, lookup->names, path)) {
+        buffer_varint(&lookup->allocators, module);
+        buffer_varint(&lookup->allocators, define_text(definitions, name));
+        lookup->n_allocators++;
+    }
+}
+
 static void look_up_module(struct lookup *lookup, uint32_t module)
 {
     const struct definitions *definitions = lookup->definitions;
     if (!open_module(lookup, &definitions->modules[module])) {
         return;
+    }
+    if (definitions->modules[module].maps) {
+        look_for_allocator(lookup, module);
     }
     for (uint32_t id = 1; id < definitions->n_natives && elfnames_in_time(lookup->names); id++) {
         if (definitions->natives[id].module == module) {
@@ -119,4 +135,6 @@ void symbols_write(struct collector *collector)
     definitions_flush(lookup.definitions, &collector->writer);
     write_counted(&collector->writer, MT_CHUNK_SYMBOLS, lookup.count, &lookup.body);
     write_counted(&collector->writer, MT_CHUNK_INLINED, lookup.n_inlined, &lookup.inlined);
+    write_counted(
+        &collector->writer, MT_CHUNK_ALLOCATORS, lookup.n_allocators, &lookup.allocators);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "render/allocators.h"
 #include "render/json.h"
 #include "render/running.h"
 #include "trace/processes.h"
@@ -210,6 +211,7 @@ void info_json(FILE *file, const struct report *report)
     free(inherited);
     json_close(&json, ']');
     put_counters(&json, trace);
+    allocators_json(&json, trace);
     put_definitions(&json, trace);
     put_boundaries(&json, trace);
     put_log(&json, trace);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "render/allocators.h"
 #include "render/escape.h"
 #include "render/running.h"
 #include "trace/processes.h"
@@ -167,6 +168,7 @@ void info_text(FILE *file, const struct report *report)
             format_size(bytes, (int64_t)trace->sample_bytes, UNITS_AUTO));
     info_processes(file, report);
     print_counters(file, trace);
+    print_allocators(file, trace);
     print_definitions(file, trace);
     print_boundaries(file, trace);
     print_log(file, trace);

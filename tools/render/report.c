@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "render/allocators.h"
 #include "render/escape.h"
 #include "render/gap.h"
 #include "render/input.h"
@@ -186,4 +187,5 @@ void print_cautions(FILE *file, const struct report *report)
     if (duplicate)
         fprintf(file, "duplicate allocations: %s (blocks freed where memtrace did not look)\n",
             format_count(events, (int64_t)duplicate));
+    print_allocators(file, &report->trace);
 }

@@ -224,12 +224,23 @@ static void parse_modules(struct reader *reader, struct cursor *body)
     if (!EXTEND(reader, trace->modules, trace->n_modules, n))
         return;
     while (n--) {
-        struct trace_module module;
+        struct trace_module module = {0};
         module.path = cursor_id(body, trace->n_strings);
         module.build_id = cursor_id(body, trace->n_strings);
         if (body->bad)
             return;
         trace->modules[trace->n_modules++] = module;
+    }
+}
+
+static void parse_allocators(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    for (size_t n = cursor_count(body, 2); n && !body->bad; n--) {
+        uint32_t id = cursor_id(body, trace->n_modules), name = cursor_id(body, trace->n_strings);
+        body->bad |= !id;
+        if (!body->bad)
+            trace->modules[id].allocator = name;
     }
 }
 
@@ -619,6 +630,7 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_PYTHONS] = parse_pythons,
     [MT_CHUNK_SHARES] = parse_shares,
     [MT_CHUNK_INLINED] = parse_inlined,
+    [MT_CHUNK_ALLOCATORS] = parse_allocators,
 };
 
 /* The retained boundary of all processes at or before each one. */

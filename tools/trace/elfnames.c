@@ -247,6 +247,27 @@ bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *nam
     return name->function != NULL;
 }
 
+static bool is_export(const GElf_Sym *symbol)
+{
+    return GELF_ST_BIND(symbol->st_info) != STB_LOCAL && symbol->st_shndx != SHN_UNDEF &&
+           GELF_ST_VISIBILITY(symbol->st_other) == STV_DEFAULT;
+}
+
+bool elfnames_exports(struct elfnames *names, const char *name)
+{
+    size_t size = strlen(name);
+    int n = dwfl_module_getsymtab(names->module);
+    for (int i = 0; i < n; i++) {
+        GElf_Sym symbol;
+        const char *found = dwfl_module_getsym(names->module, i, &symbol, NULL);
+        if (found && strncmp(found, name, size) == 0 && (!found[size] || found[size] == '@') &&
+            is_export(&symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 #else
 
 char *elfnames_plain(const char *name)
@@ -265,6 +286,10 @@ bool elfnames_open(struct elfnames *names, const char *path, const char *build_i
     return false;
 }
 bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name)
+{
+    return false;
+}
+bool elfnames_exports(struct elfnames *names, const char *name)
 {
     return false;
 }

@@ -41,6 +41,8 @@ bool elfnames_open(struct elfnames *names, const char *path, const char *build_i
    elfname_free, the files belong to the object. */
 bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name);
 void elfname_free(struct elfname *name);
+/* Whether the object has that name for others to bind to. */
+bool elfnames_exports(struct elfnames *names, const char *name);
 bool elfnames_in_time(const struct elfnames *names);
 /* Where distributions put the debugging information of an object; false if it has no build id. */
 bool elfnames_debug_path(char path[ELFNAMES_PATH], const char *build_id);

@@ -49,6 +49,7 @@ struct trace_thread {
 };
 struct trace_module {
     uint32_t path, build_id;
+    uint32_t allocator; /* string: the name of one inside of it, whose blocks are not traced; or 0 */
 };
 struct trace_native { /* where native code is returned to */
     bool is_anchor; /* no frame: Python frames lie between it and its parent, */
