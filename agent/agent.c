@@ -30,6 +30,7 @@ void hooks_start(void)
     thread_self.depth++;
     hooks_map_resolve();
     hooks_exec_resolve();
+    hooks_shell_resolve();
     threadname_resolve();
     hooks_malloc_resolve();
     native_setup();

@@ -13,6 +13,7 @@ void hooks_start(void);
 void hooks_malloc_resolve(void);
 void hooks_map_resolve(void);
 void hooks_exec_resolve(void);
+void hooks_shell_resolve(void);
 /* Of an allocator with doors of its own: operator new, mallocx. */
 void hooks_doors_resolve(void);
 /* From now on the sampling hooks (sampled_malloc.h) stand in for those of the malloc family. */

@@ -16,6 +16,7 @@
 #include "elfsym.h"
 #include "follow.h"
 #include "hooks.h"
+#include "sys.h"
 #include "target.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -28,6 +29,7 @@ EXPORT int execl(const char *, const char *, ...);
 EXPORT int execle(const char *, const char *, ...);
 EXPORT int execlp(const char *, const char *, ...);
 EXPORT int fexecve(int, char *const[], char *const[]);
+EXPORT int execveat(int, const char *, char *const[], char *const[], int);
 EXPORT int posix_spawn(pid_t *, const char *, const posix_spawn_file_actions_t *,
     const posix_spawnattr_t *, char *const[], char *const[]);
 EXPORT int posix_spawnp(pid_t *, const char *, const posix_spawn_file_actions_t *,
@@ -42,6 +44,7 @@ static struct {
     int (*execvp)(const char *, char *const[]);
     int (*execvpe)(const char *, char *const[], char *const[]);
     int (*fexecve)(int, char *const[], char *const[]);
+    int (*execveat)(int, const char *, char *const[], char *const[], int);
     spawner *posix_spawn, *posix_spawnp;
 } next;
 
@@ -51,6 +54,8 @@ void hooks_exec_resolve(void)
     next.execvp = (int (*)(const char *, char *const[]))elfsym_next("execvp");
     next.execvpe = (int (*)(const char *, char *const[], char *const[]))elfsym_next("execvpe");
     next.fexecve = (int (*)(int, char *const[], char *const[]))elfsym_next("fexecve");
+    next.execveat = (int (*)(int, const char *, char *const[], char *const[], int))elfsym_next(
+        "execveat");
     next.posix_spawn = (spawner *)elfsym_next("posix_spawn");
     next.posix_spawnp = (spawner *)elfsym_next("posix_spawnp");
     next.execve = (int (*)(const char *, char *const[], char *const[]))elfsym_next("execve");
@@ -106,6 +111,28 @@ int fexecve(int fd, char *const argv[], char *const variables[])
     }
     next.fexecve(fd, argv, follow_put(&follow, __builtin_alloca(follow.room)));
     return errno == E2BIG ? next.fexecve(fd, argv, variables) : -1;
+}
+
+/* Without one of the C library's, which is of 2.34, there is the kernel's. */
+static int exec_at(
+    int directory, const char *path, char *const argv[], char *const variables[], int flags)
+{
+    if (next.execveat) {
+        return next.execveat(directory, path, argv, variables, flags);
+    }
+    errno = (int)-sys_exec_at(directory, path, argv, variables, flags);
+    return -1;
+}
+
+int execveat(int directory, const char *path, char *const argv[], char *const variables[], int flags)
+{
+    struct follow follow;
+    set_up();
+    if (!follow_wants(&follow, variables, true) || !target_at_loads(directory, path)) {
+        return exec_at(directory, path, argv, variables, flags);
+    }
+    exec_at(directory, path, argv, follow_put(&follow, __builtin_alloca(follow.room)), flags);
+    return errno == E2BIG ? exec_at(directory, path, argv, variables, flags) : -1;
 }
 
 /* With the environment of this program, which mostly has all that is needed. */

@@ -99,6 +99,12 @@ long sys_current_directory(char *buffer, size_t size)
     return call6(SYS_getcwd, (long)buffer, (long)size, 0, 0, 0, 0);
 }
 
+long sys_exec_at(
+    int directory, const char *path, char *const argv[], char *const variables[], int flags)
+{
+    return call6(SYS_execveat, directory, (long)path, (long)argv, (long)variables, flags, 0);
+}
+
 long sys_close(int fd)
 {
     return call6(SYS_close, fd, 0, 0, 0, 0, 0);

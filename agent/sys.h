@@ -22,6 +22,7 @@ long sys_write(int fd, const void *bytes, size_t size);
 long sys_readlink(const char *path, char *buffer, size_t size);
 long sys_current_directory(char *buffer, size_t size); /* bytes with the NUL */
 long sys_close(int fd);
+long sys_exec_at(int directory, const char *path, char *const argv[], char *const variables[], int flags);
 long sys_allocate_file(int fd, size_t size);
 uint64_t sys_free_space(int fd); /* bytes of its file system that we may have */
 bool sys_file_is_ours(int fd, size_t size); /* regular, this user's, and has so many bytes */

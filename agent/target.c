@@ -158,10 +158,23 @@ bool target_of_path_loads(const char *file)
 
 bool target_of_descriptor_loads(int fd)
 {
-    char path[40] = "/proc/self/fd/";
-    if (fd < 0) {
+    return fd >= 0 && target_at_loads(fd, "");
+}
+
+bool target_at_loads(int directory, const char *path)
+{
+    char whole[SESSION_PATH_MAX] = "/proc/self/fd/";
+    if (path[0] == '/' || directory == AT_FDCWD) {
+        return target_loads(path);
+    }
+    size_t used = strlen(whole), length = strlen(path);
+    used += directory >= 0 ? sys_decimal(whole + used, (uint64_t)directory) : 0;
+    if (directory < 0 || used + length + 2 > sizeof(whole)) {
         return false;
     }
-    sys_decimal(path + strlen(path), (uint64_t)fd);
-    return target_loads(path);
+    if (length) {
+        whole[used++] = '/';
+        memcpy(whole + used, path, length + 1);
+    }
+    return target_loads(whole);
 }

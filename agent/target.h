@@ -13,5 +13,7 @@ bool target_loads(const char *path);
 /* The same of what execvp would find. */
 bool target_of_path_loads(const char *file);
 bool target_of_descriptor_loads(int fd);
+/* Of what execveat would; an empty path is the descriptor itself. */
+bool target_at_loads(int directory, const char *path);
 
 #endif

@@ -22,6 +22,9 @@ DOORS = {
     "posix_spawn": "wait(os.posix_spawn(words[0], words, env))",
     "posix_spawnp": "os.environ['PATH'] = os.path.dirname(words[0]);"
                     " wait(os.posix_spawnp(os.path.basename(words[0]), words, env))",
+    "system": "os.environ.clear(); os.environ.update(env); before = dict(os.environ);"
+              " assert os.system(' '.join(words)) == 0;"
+              " assert dict(os.environ) == before",
     "cleared": "os.environ.clear(); os.environ.update(env); fork(lambda: os.execv(words[0], words))",
 }
 
@@ -142,11 +145,11 @@ def test_doors_of_c(traced_plain):
     program = compiled(traced_plain.directory)
     bare = support.execute([program], cwd=str(traced_plain.directory))
     result = traced_plain.run(program, options=["-q"])
-    assert bare.out.count(b"A=1") == 11 and b"failed" not in bare.out, bare
+    assert bare.out.count(b"A=1") == 14 and b"failed" not in bare.out, bare
     assert (result.out, result.err) == (bare.out, bare.err), (result, bare)
     info = traced_plain.assert_sound(result.trace)
     shown = [p for p in info["processes"] if "show" in p["command"]]
-    assert len(shown) == 12, info["processes"]
+    assert len(shown) == 15, info["processes"]
     held = sorted(traced_plain.report("top", result.trace, "--domain", "malloc", "--process",
                                       str(p["pid"]))["total"]["size"] for p in shown)
     for number, size in enumerate(held):

@@ -10,7 +10,8 @@ EXPORTS = set("""
 aligned_alloc calloc cfree free free_aligned_sized free_sized malloc memalign mmap mmap64 mremap
 munmap posix_memalign pvalloc realloc reallocarray valloc memtrace_agent_version
 
-execl execle execlp execv execve execvp execvpe fexecve posix_spawn posix_spawnp pthread_setname_np
+execl execle execlp execv execve execveat execvp execvpe fexecve popen posix_spawn posix_spawnp
+pthread_setname_np system
 
 memtrace_agent_get_traced_memory memtrace_agent_is_tracing memtrace_agent_mark
 memtrace_agent_region_begin memtrace_agent_region_end memtrace_agent_start memtrace_agent_stop

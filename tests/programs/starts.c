@@ -33,6 +33,16 @@ static int show(const char *size)
     return 0;
 }
 
+static int copy(FILE *in)
+{
+    char line[5000];
+    while (fgets(line, sizeof(line), in)) {
+        fputs(line, stdout);
+    }
+    fflush(stdout);
+    return pclose(in);
+}
+
 static int start(int how, char *size)
 {
     char *const argv[] = {"starts", "show", size, NULL};
@@ -56,7 +66,12 @@ static int start(int how, char *size)
     case 7:
         return execve(SELF, argv, NULL);
     }
+    if (how == 14) {
+        return execveat(open("/proc/self", O_RDONLY), "exe", argv, variables, 0);
+    }
     environ = (char **)variables;
+    char command[5000];
+    snprintf(command, sizeof(command), "%s show %s", self, size);
     switch (how) {
     case 8:
         return execv(SELF, argv);
@@ -66,6 +81,10 @@ static int start(int how, char *size)
         return execl(SELF, "starts", "show", size, (char *)NULL);
     case 11:
         return execlp("starts", "starts", "show", size, (char *)NULL);
+    case 12:
+        return system(command);
+    case 13:
+        return copy(popen(command, "r"));
     }
     return -1;
 }
@@ -74,7 +93,7 @@ static void all(void)
 {
     setenv("PATH", "/bin:/usr/bin:.", 1);
     setenv("LEFT_OUT", "1", 1);
-    for (int how = 0; how < 12; how++) {
+    for (int how = 0; how < 15; how++) {
         char size[16];
         sprintf(size, "%d", 100000 + how);
         printf("%d", how);

@@ -1,0 +1,76 @@
+/*
+ * system and popen, interposed: the shell that they start is followed also where
+ * this program's environment has nothing of ours (follow.h).  In the host.
+ *
+ * The C library starts it without asking anybody, with `environ`: that is another
+ * one for so long.  Only while there is one thread, so that no other can see it or
+ * change it; what a signal handler sees has our variables as well.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "elfsym.h"
+#include "follow.h"
+#include "hooks.h"
+#include "order.h"
+#include "target.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define SHELL "/bin/sh"
+
+EXPORT int system(const char *command);
+EXPORT FILE *popen(const char *command, const char *mode);
+
+static struct {
+    int (*system)(const char *);
+    FILE *(*popen)(const char *, const char *);
+} next;
+
+/* Not on the stack: a signal handler may jump out of system. */
+static _Alignas(16) char room[16384];
+
+void hooks_shell_resolve(void)
+{
+    next.system = (int (*)(const char *))elfsym_next("system");
+    next.popen = (FILE * (*)(const char *, const char *)) elfsym_next("popen");
+}
+
+/* Returns what `environ` was; NULL if it stays. */
+static char **lend(void)
+{
+    struct follow follow;
+    char **own = environ;
+    if (!next.system) {
+        hooks_start();
+    }
+    if (!own || !session.single || order_needed() || !follow_wants(&follow, own, false) ||
+        follow.room > sizeof(room) || !target_loads(SHELL)) {
+        return NULL;
+    }
+    environ = follow_put(&follow, room);
+    return own;
+}
+
+static void give_back(char **own)
+{
+    if (own) {
+        environ = own;
+    }
+}
+
+int system(const char *command)
+{
+    char **own = lend();
+    int status = next.system(command);
+    give_back(own);
+    return status;
+}
+
+FILE *popen(const char *command, const char *mode)
+{
+    char **own = lend();
+    FILE *file = next.popen(command, mode);
+    give_back(own);
+    return file;
+}
