@@ -46,14 +46,13 @@ static int rank_and_print(const struct report *report, const struct totals *tota
     struct view_options options[STATS_RANKINGS];
     struct view views[STATS_RANKINGS];
     struct stats stats = {.report = report, .totals = totals};
-    bool good = true;
     for (int i = 0; i < STATS_RANKINGS; i++) {
         options[i] = report->options.view;
         options[i].sort = sorts[i];
-        good &= view_make(&views[i], &report->trace, &options[i]) == VIEW_OK;
+        view_again(&views[i], &totals->view, &options[i]);
         stats.rankings[i] = &views[i];
     }
-    int status = good ? print(&stats) : 1;
+    int status = print(&stats);
     for (int i = 0; i < STATS_RANKINGS; i++)
         view_free(&views[i]);
     return status;

@@ -17,7 +17,8 @@ TIMES = 15  # of reading; what is measured is below 6
 BYTES = 1000  # for each site, beside what a trace with none needs
 BASE = 60 << 20
 REPORTS = ["top", "top --key traceback", "top --cumulative", "top --key process", "tree",
-           "tree --inverted", "stats", "lines", "diff --old-at 5", "plot --format csv"]
+           "tree --inverted", "stats --key lineno", "lines", "leaks", "diff --old-at 5",
+           "plot --format csv"]
 
 
 def measure(memtrace, trace, report):

@@ -2,7 +2,7 @@
  * The data of the page (flame.h): the stacks as a trie of frames, and what each
  * site holds at some moments; the page makes the trees.  Runs in the tools.
  */
-#include "render/flame.h"
+#include "render/flame_parts.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,53 +10,11 @@
 
 #include "render/gap.h"
 #include "render/gnuplot.h"
-#include "render/json.h"
 #include "render/moments.h"
 #include "render/top.h"
 #include "trace/callers.h"
-#include "trace/cohorts.h"
 #include "trace/group.h"
 #include "trace/processes.h"
-#include "trace/table.h"
-
-enum { MOMENTS = 12, STACKS = 20000, NO_FRAMES = -1 };
-
-/* What the page counts: a stack in a thread, of Python or native. */
-struct row {
-    int32_t node; /* its number in the page */
-    uint32_t thread;
-    bool is_native;
-};
-
-struct moment_data {
-    char *name;
-    struct view_amount *amounts; /* by site */
-};
-
-struct data {
-    struct json json;
-    const struct flame *flame;
-    const struct report *report;
-    const struct trace *trace;
-    const struct view *view;
-    struct group *group;
-    const uint32_t *callers;
-    struct moment_data moments[MOMENTS];
-    size_t n_moments;
-    uint32_t *sites; /* that have anything, the biggest first */
-    size_t n_sites;
-    struct row *rows;
-    uint32_t *row_of_site; /* from 0 */
-    size_t n_rows;
-    int64_t *rank;   /* by site: the most that it had */
-    int32_t *number; /* by node: its number in the page, from 0; -1 if it is not there */
-    uint32_t *nodes; /* by number */
-    size_t n_nodes;
-    uint32_t *frames; /* by number of the frame: a node */
-    size_t n_frames;
-    struct table numbers; /* 1 + index of a row, by what it is */
-    struct arena arena;
-};
 
 /* ---- moments ---- */
 
@@ -150,28 +108,29 @@ static void choose_sites(struct data *data)
     qsort_r(data->sites, data->n_sites, sizeof *data->sites, by_rank, data->rank);
 }
 
-static void number_node(struct data *data, uint32_t node)
+static void mark_node(const struct data *data, bool *wanted, uint32_t node)
 {
-    for (; node && data->number[node] == NO_FRAMES; node = data->trace->nodes[node].parent)
-        data->number[node] = 0; /* to be numbered */
+    for (; node && !wanted[node]; node = data->trace->nodes[node].parent)
+        wanted[node] = true;
 }
 
-/* Parents come before their children, as they do in the trace. */
+/* Parents come before their children, as they do in the trace.  What is too small for a place of
+   its own counts for the frame that led there. */
 static void number_nodes(struct data *data)
 {
     size_t n = data->trace->n_nodes;
+    bool *wanted = arena_need(&data->arena, n);
     data->number = arena_need(&data->arena, n * sizeof *data->number);
     data->nodes = arena_need(&data->arena, n * sizeof *data->nodes);
     data->frames = arena_need(&data->arena, n * sizeof *data->frames);
-    for (size_t i = 0; i < n; i++)
-        data->number[i] = NO_FRAMES;
+    data->number[0] = NO_FRAMES;
     for (size_t i = 0; i < data->n_sites && i < STACKS; i++)
-        number_node(data, data->trace->sites[data->sites[i]].stack);
+        mark_node(data, wanted, data->trace->sites[data->sites[i]].stack);
     for (uint32_t i = 1; i < n; i++) {
-        if (data->number[i] == NO_FRAMES)
-            continue;
-        data->number[i] = (int32_t)data->n_nodes;
-        data->nodes[data->n_nodes++] = i;
+        data->number[i] =
+            wanted[i] ? (int32_t)data->n_nodes : data->number[data->trace->nodes[i].parent];
+        if (wanted[i])
+            data->nodes[data->n_nodes++] = i;
     }
 }
 
@@ -180,29 +139,31 @@ static bool is_native(const struct data *data, uint32_t site)
     return !domain_is_python(data->trace->sites[site].domain);
 }
 
-/* What is too small for a place of its own counts for the frame that led there. */
-static int32_t place_of(const struct data *data, uint32_t site)
+uint32_t flame_row(struct data *data, struct row row)
 {
-    uint32_t node = data->trace->sites[site].stack;
-    while (node && data->number[node] == NO_FRAMES)
-        node = data->trace->nodes[node].parent;
-    return node ? data->number[node] : NO_FRAMES;
+    uint64_t key = (uint64_t)(uint32_t)(row.node + 1) << 32 | row.thread << 1 | row.is_native;
+    uint32_t *number = table_at(&data->numbers, key);
+    if (!*number) {
+        if (data->n_rows == data->capacity) {
+            data->capacity = data->capacity ? data->capacity * 2 : 1024;
+            data->rows = reallocarray(data->rows, data->capacity, sizeof *data->rows);
+            if (!data->rows)
+                abort();
+        }
+        data->rows[data->n_rows] = row;
+        *number = (uint32_t)++data->n_rows;
+    }
+    return *number - 1;
 }
 
 static void make_rows(struct data *data)
 {
-    data->rows = arena_need(&data->arena, (data->n_sites + 1) * sizeof *data->rows);
     data->row_of_site = arena_need(&data->arena, data->trace->n_sites * sizeof *data->row_of_site);
     for (size_t i = 0; i < data->n_sites; i++) {
-        uint32_t site = data->sites[i], thread = data->trace->sites[site].thread;
-        struct row row = {place_of(data, site), thread, is_native(data, site)};
-        uint64_t key = (uint64_t)(uint32_t)(row.node + 1) << 32 | thread << 1 | row.is_native;
-        uint32_t *number = table_at(&data->numbers, key);
-        if (!*number) {
-            data->rows[data->n_rows] = row;
-            *number = (uint32_t)++data->n_rows;
-        }
-        data->row_of_site[site] = *number - 1;
+        uint32_t site = data->sites[i];
+        const struct trace_site *at = &data->trace->sites[site];
+        data->row_of_site[site] = flame_row(
+            data, (struct row){data->number[at->stack], at->thread, is_native(data, site)});
     }
 }
 
@@ -369,23 +330,20 @@ static void put_moments(struct data *data)
     json_close(json, ']');
 }
 
-/* What is live at the moment that was asked for, in the order of its births. */
 static void put_births(struct data *data)
 {
     struct json *json = &data->json;
-    struct borns borns = {0};
-    if (!data->report->options.view.interval)
-        borns = borns_make(data->view, &data->arena);
+    struct page_births births = flame_births(data);
     static const char *const columns[] = {"node", "thread", "native", "birth", "size", "count"};
     json_open(json, "births", '{');
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
         json_open(json, columns[c], '[');
-        for (size_t i = 0; i < borns.count; i++) {
-            const struct born *born = &borns.all[i];
-            const struct trace_site *site = &data->trace->sites[born->site];
-            const int64_t values[] = {place_of(data, born->site), site->thread,
-                is_native(data, born->site), born->birth, born->size, born->count};
-            if (born->size > 0 || born->count > 0)
+        for (size_t i = 0; i < births.count; i++) {
+            const struct page_birth *birth = &births.all[i];
+            const struct row *row = &data->rows[birth->row];
+            const int64_t values[] = {
+                row->node, row->thread, row->is_native, birth->birth, birth->size, birth->count};
+            if (birth->size > 0 || birth->count > 0)
                 json_number(json, NULL, values[c]);
         }
         json_close(json, ']');
@@ -465,6 +423,7 @@ static void make_data(FILE *file, const struct flame *flame, const struct view *
         free(data.moments[i].name);
     group_free(data.group);
     table_free(&data.numbers);
+    free(data.rows);
     arena_free(&data.arena);
 }
 

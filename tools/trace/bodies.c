@@ -44,7 +44,8 @@ static void *extend(struct reader *reader, void *array, size_t count, size_t mor
 }
 
 #define EXTEND(reader, array, count, more)                                                         \
-    ((array) = extend((reader), (array), (count), (more), sizeof *(array)), !(reader)->no_memory && !(reader)->no_room)
+    ((array) = extend((reader), (array), (count), (more), sizeof *(array)),                        \
+        !(reader)->no_memory && !(reader)->no_room)
 
 static void *allocate(struct reader *reader, size_t size)
 {
@@ -378,6 +379,22 @@ static void parse_shares(struct reader *reader, struct cursor *body)
     }
 }
 
+/* Room for `count` rows as they are in the file, which the next chunk takes again. */
+static struct row *encoded_rows(struct reader *reader, size_t count)
+{
+    if (count >= reader->n_encoded) {
+        free(reader->encoded);
+        reader->n_encoded = count + count / 2 + 1024;
+        reader->encoded = calloc(reader->n_encoded, sizeof *reader->encoded);
+    }
+    if (!reader->encoded) {
+        reader->n_encoded = 0;
+        reader->no_memory = true;
+    }
+    return reader->encoded;
+}
+
+/* Of values that a row has not, what the last chunk left there is not looked at. */
 static struct trace_row row_of(const struct row *row, int values)
 {
     const int64_t *value = row->values;
@@ -387,30 +404,39 @@ static struct trace_row row_of(const struct row *row, int values)
         .bytes = value[0],
         .blocks = value[1],
         .allocated_bytes = of_peak ? 0 : value[2],
-        .allocations = value[3],
-        .spread = of_peak ? value[2] : value[4],
-        .allocated_spread = value[5]};
+        .allocations = of_peak ? 0 : value[3]};
+}
+
+static struct trace_spread *spreads_of(
+    struct reader *reader, const struct row *rows, size_t count, int values)
+{
+    bool of_peak = values == ROWS_OF_SAMPLED_PEAK;
+    if (!of_peak && values != ROWS_OF_SAMPLED_BOUNDARY)
+        return NULL;
+    struct trace_spread *spreads = allocate(reader, count * sizeof *spreads);
+    for (size_t i = 0; i < count && spreads; i++)
+        spreads[i] =
+            (struct trace_spread){rows[i].values[of_peak ? 2 : 4], of_peak ? 0 : rows[i].values[5]};
+    return spreads;
 }
 
 /* Rows of a boundary or, with fewer changes each, of a peak. */
-static struct trace_row *parse_rows(
-    struct reader *reader, struct cursor *body, size_t *count, int values)
+static struct trace_row *parse_rows(struct reader *reader, struct cursor *body, size_t *count,
+    int values, struct trace_spread **spreads)
 {
     struct trace *trace = reader->trace;
     size_t n = cursor_count(body, 2 + (size_t)values);
     struct trace_row *rows = allocate(reader, n * sizeof *rows);
-    struct row *encoded = rows ? calloc(n ? n : 1, sizeof *encoded) : NULL;
+    struct row *encoded = rows ? encoded_rows(reader, n) : NULL;
     *count = n;
-    if (!encoded || !rows) {
-        reader->no_memory |= rows && !encoded;
-        free(encoded);
+    if (!encoded)
         return rows;
-    }
     rows_get(body, encoded, n, values, trace->n_sites, trace->n_boundaries + 1);
-    for (size_t i = 0; i < n; i++) {
+    if (body->bad)
+        return rows;
+    for (size_t i = 0; i < n; i++)
         rows[i] = row_of(&encoded[i], values);
-    }
-    free(encoded);
+    *spreads = spreads_of(reader, encoded, n, values);
     return rows;
 }
 
@@ -423,7 +449,7 @@ static void parse_boundary_of(struct reader *reader, struct cursor *body, int va
     boundary.process = cursor_id(body, trace->n_processes);
     boundary.time_us = cursor_varint(body);
     boundary.name = cursor_id(body, trace->n_strings);
-    boundary.rows = parse_rows(reader, body, &boundary.count, values);
+    boundary.rows = parse_rows(reader, body, &boundary.count, values, &boundary.spreads);
     if (body->bad || !EXTEND(reader, trace->boundaries, trace->n_boundaries, 1))
         return;
     trace->boundaries[trace->n_boundaries++] = boundary;
@@ -457,8 +483,8 @@ static void parse_peak_of(struct reader *reader, struct cursor *body, int values
     peak.python = cursor_varint(body);
     peak.native = cursor_varint(body);
     peak.blocks = cursor_varint(body);
-    peak.rows = parse_rows(reader, body, &peak.count, values);
-    if (!body->bad)
+    peak.rows = parse_rows(reader, body, &peak.count, values, &peak.spreads);
+    if (!body->bad && !reader->no_memory && !reader->no_room)
         trace->peaks[process] = peak;
 }
 
@@ -685,9 +711,9 @@ void bodies_begin(struct reader *reader)
     if (!trace->arena || !EXTEND(reader, trace->strings, 0, 1) ||
         !EXTEND(reader, trace->functions, 0, 1) || !EXTEND(reader, trace->nodes, 0, 1) ||
         !EXTEND(reader, trace->processes, 0, 1) || !EXTEND(reader, trace->timelines, 0, 1) ||
-        !EXTEND(reader, trace->peaks, 0, 1) || !EXTEND(reader, trace->sizes, 0, 1) || !EXTEND(reader, trace->threads, 0, 1) ||
-        !EXTEND(reader, trace->modules, 0, 1) || !EXTEND(reader, trace->natives, 0, 1) ||
-        !EXTEND(reader, trace->sites, 0, 1)) {
+        !EXTEND(reader, trace->peaks, 0, 1) || !EXTEND(reader, trace->sizes, 0, 1) ||
+        !EXTEND(reader, trace->threads, 0, 1) || !EXTEND(reader, trace->modules, 0, 1) ||
+        !EXTEND(reader, trace->natives, 0, 1) || !EXTEND(reader, trace->sites, 0, 1)) {
         reader->no_memory = true;
         return;
     }
@@ -695,4 +721,9 @@ void bodies_begin(struct reader *reader)
     trace->n_strings = trace->n_functions = trace->n_nodes = 1;
     trace->n_modules = trace->n_natives = 1;
     trace->n_processes = trace->n_threads = trace->n_sites = 1;
+}
+
+void bodies_end(struct reader *reader)
+{
+    free(reader->encoded);
 }

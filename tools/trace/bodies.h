@@ -8,6 +8,7 @@
 
 #include "trace/cursor.h"
 #include "trace/model.h"
+#include "trace/rows.h"
 
 struct reader {
     struct trace *trace;
@@ -15,7 +16,9 @@ struct reader {
     uint64_t room; /* bytes that the model may still take; a trace that wants more is damaged */
     uint64_t at, sequence; /* of the chunk in the file */
     size_t chunk;          /* its bytes there */
-    bool no_room; /* once set, the trace is of no use */
+    bool no_room;          /* once set, the trace is of no use */
+    struct row *encoded;   /* room for rows, used again and again */
+    size_t n_encoded;
 };
 
 /* Puts the entries for "none" into an empty trace. */
@@ -26,5 +29,7 @@ bool bodies_parse(struct reader *reader, int kind, struct cursor *body);
 /* After the last chunk: what was born after a boundary that was dropped since was born after the
    retained one before it. */
 void bodies_settle(struct reader *reader);
+/* Gives back what only reading needs. */
+void bodies_end(struct reader *reader);
 
 #endif

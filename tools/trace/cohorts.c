@@ -52,10 +52,13 @@ static void find_limits(struct walk *walk)
     const struct trace *trace = walk->trace;
     const struct instant *at = &walk->view->at;
     walk->limits = arena_need(&walk->cohorts->arena, trace->n_processes * sizeof *walk->limits);
+    moment_ends(trace, walk->limits);
+    walk->limits[0] = 0;
     for (uint32_t p = 1; p < trace->n_processes; p++) {
-        if (!walk->view->processes[p])
+        if (!walk->view->processes[p]) {
+            walk->limits[p] = 0;
             continue;
-        walk->limits[p] = moment_end_of(trace, p);
+        }
         if (at->kind != MOMENT_END && at->limit < walk->limits[p])
             walk->limits[p] = at->limit;
         if (walk->limits[p] > walk->n_boundaries)
@@ -133,6 +136,26 @@ static void add_points(struct walk *walk, size_t i)
     }
 }
 
+/* Room for the points that each row can have: processes that ended are many, of each there are few.
+ */
+static void prepare_rows(struct walk *walk)
+{
+    struct cohorts *cohorts = walk->cohorts;
+    size_t *boundaries = calloc(walk->trace->n_processes, sizeof *boundaries);
+    if (!boundaries)
+        abort();
+    for (size_t i = 0; i < walk->n_boundaries; i++)
+        boundaries[walk->trace->boundaries[i].process]++;
+    for (size_t r = 0; r < cohorts->n_rows; r++) {
+        struct cohort_row *row = &cohorts->rows[r];
+        uint32_t owner = walk->owner[r];
+        size_t own = owner && owner != SEVERAL ? boundaries[owner] : 0;
+        row->births = arena_need(&cohorts->arena, cohorts->n_births * sizeof *row->births);
+        row->points = arena_need(&cohorts->arena, (boundaries[0] + own) * sizeof *row->points);
+    }
+    free(boundaries);
+}
+
 void cohorts_make(struct cohorts *cohorts, const struct view *view, size_t limit, uint64_t age_us)
 {
     struct walk walk = {.cohorts = cohorts, .view = view, .trace = view->trace, .age_us = age_us};
@@ -140,11 +163,7 @@ void cohorts_make(struct cohorts *cohorts, const struct view *view, size_t limit
     number_births(&walk);
     find_limits(&walk);
     map_sites(&walk, limit);
-    for (size_t r = 0; r < cohorts->n_rows; r++) {
-        struct cohort_row *row = &cohorts->rows[r];
-        row->births = arena_need(&cohorts->arena, cohorts->n_births * sizeof *row->births);
-        row->points = arena_need(&cohorts->arena, (walk.n_boundaries + 1) * sizeof *row->points);
-    }
+    prepare_rows(&walk);
     for (size_t i = 0; i < walk.n_boundaries; i++) {
         add_rows(&walk, i);
         if (!walk.trace->boundaries[i].dropped)

@@ -10,7 +10,7 @@ static uint64_t fail(struct cursor *cursor)
     return 0;
 }
 
-uint64_t cursor_varint(struct cursor *cursor)
+static inline uint64_t decode(struct cursor *cursor)
 {
     uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
@@ -26,15 +26,30 @@ uint64_t cursor_varint(struct cursor *cursor)
     return fail(cursor);
 }
 
+uint64_t cursor_varint(struct cursor *cursor)
+{
+    return decode(cursor);
+}
+
+static int64_t with_sign(uint64_t value)
+{
+    return (int64_t)((value >> 1) ^ -(value & 1));
+}
+
 int64_t cursor_svarint(struct cursor *cursor)
 {
-    uint64_t value = cursor_varint(cursor);
-    return (int64_t)((value >> 1) ^ -(value & 1));
+    return with_sign(decode(cursor));
+}
+
+void cursor_svarints(struct cursor *cursor, void *first, size_t stride, size_t count)
+{
+    for (char *at = first; count && !cursor->bad; count--, at += stride)
+        *(int64_t *)(void *)at = with_sign(decode(cursor));
 }
 
 uint32_t cursor_id(struct cursor *cursor, size_t limit)
 {
-    uint64_t value = cursor_varint(cursor);
+    uint64_t value = decode(cursor);
     if (value >= limit || value > UINT32_MAX)
         return (uint32_t)fail(cursor);
     return (uint32_t)value;

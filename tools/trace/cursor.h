@@ -17,6 +17,8 @@ struct cursor {
 
 uint64_t cursor_varint(struct cursor *cursor);
 int64_t cursor_svarint(struct cursor *cursor);
+/* `count` of them into int64_t that are `stride` bytes apart. */
+void cursor_svarints(struct cursor *cursor, void *first, size_t stride, size_t count);
 /* A varint below `limit`. */
 uint32_t cursor_id(struct cursor *cursor, size_t limit);
 /* A varint that counts records of at least `least` bytes each, which must be there. */

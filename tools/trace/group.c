@@ -30,7 +30,8 @@ struct group {
     struct modules *modules; /* of the keys module and package */
     struct table native_numbers, pair_numbers, stack_numbers, frame_numbers, line_numbers, rows;
     uint32_t n_natives, n_pairs, n_stacks, n_frames, n_lines;
-    size_t n_rows;
+    uint32_t *row_of_key; /* 1 + the row of a small key, as most are */
+    size_t n_small, n_rows;
 };
 
 struct group *group_new(const struct trace *trace, enum view_key key)
@@ -42,6 +43,8 @@ struct group *group_new(const struct trace *trace, enum view_key key)
     group->key = key;
     group->canonical = arena_need(&group->arena, trace->n_strings * sizeof(uint32_t));
     group->lines = arena_need(&group->arena, trace->n_nodes * sizeof(uint32_t));
+    group->n_small = trace->n_nodes + trace->n_strings;
+    group->row_of_key = arena_need(&group->arena, group->n_small * sizeof(uint32_t));
     if (key == VIEW_MODULE || key == VIEW_PACKAGE)
         group->modules = modules_new(trace);
     if (key == VIEW_TRACEBACK)
@@ -111,8 +114,8 @@ static uint32_t line_frame_number(struct group *group, uint32_t node)
     return number_of(&group->frame_numbers, key, &group->n_frames);
 }
 
-/* A stack is of one call, a row of native frames of a function with all the calls in it.  Addresses in
-   a module have fewer than 40 bits, and code of no module is a row of its own. */
+/* A stack is of one call, a row of native frames of a function with all the calls in it.  Addresses
+   in a module have fewer than 40 bits, and code of no module is a row of its own. */
 static uint32_t native_number(struct group *group, uint32_t native)
 {
     const struct trace_native *at = &group->trace->natives[native];
@@ -140,8 +143,8 @@ static uint32_t stack_number(struct group *group, uint32_t node)
     uint64_t number = group->stacks[known];
     for (uint32_t i = 0; i < depth; i++) {
         uint32_t native = nodes[path[i]].native;
-        uint32_t frame = native ? native_number(group, native) | 1u << 31
-                                : line_frame_number(group, path[i]);
+        uint32_t frame =
+            native ? native_number(group, native) | 1u << 31 : line_frame_number(group, path[i]);
         uint64_t key = number << 32 | frame;
         number = number_of(&group->stack_numbers, key, &group->n_stacks);
         group->stacks[path[i]] = (uint32_t)number;
@@ -205,7 +208,7 @@ uint64_t group_key_of_native(struct group *group, uint64_t stack, uint32_t nativ
 
 size_t group_row(struct group *group, uint64_t key, bool *added)
 {
-    uint32_t *row = table_at(&group->rows, key);
+    uint32_t *row = key < group->n_small ? &group->row_of_key[key] : table_at(&group->rows, key);
     *added = *row == 0;
     if (*added)
         *row = (uint32_t)++group->n_rows;

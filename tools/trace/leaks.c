@@ -126,10 +126,41 @@ static bool keeps_rising(const struct lows *lows, int64_t least_growth)
     return rises * 2 > last && falls < growth / 5 && recent > growth * 2 / 5;
 }
 
-static int compare_doubles(const void *a, const void *b)
+/* Moves the value of a rank to its place, with smaller ones before it and larger ones behind
+   (Hoare's selection): there are thousands for each row, and only the middle is wanted. */
+static double value_of_rank(double *values, size_t count, size_t rank)
 {
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
+    size_t low = 0, high = count - 1;
+    while (low < high) {
+        double pivot = values[low + (high - low) / 2];
+        ptrdiff_t i = (ptrdiff_t)low, k = (ptrdiff_t)high;
+        while (i <= k) {
+            while (values[i] < pivot)
+                i++;
+            while (values[k] > pivot)
+                k--;
+            if (i > k)
+                break;
+            double value = values[i];
+            values[i++] = values[k];
+            values[k--] = value;
+        }
+        if ((ptrdiff_t)rank <= k)
+            high = (size_t)k;
+        else if ((ptrdiff_t)rank >= i)
+            low = (size_t)i;
+        else
+            break;
+    }
+    return values[rank];
+}
+
+static double median(double *values, size_t count)
+{
+    if (!count)
+        return 0;
+    double upper = value_of_rank(values, count, count / 2);
+    return count % 2 ? upper : (upper + value_of_rank(values, count, count / 2 - 1)) / 2;
 }
 
 /* The median of the slopes between any two points: what comes in bursts does not bend it. */
@@ -148,10 +179,9 @@ static double slope(const struct cohort_row *row, uint64_t from_us, enum metric 
                                   time;
         }
     }
-    qsort(slopes, count, sizeof *slopes, compare_doubles);
-    double median = count ? (slopes[count / 2] + slopes[(count - 1) / 2]) / 2 : 0;
+    double middle = median(slopes, count);
     free(slopes);
-    return median;
+    return middle;
 }
 
 struct finder {

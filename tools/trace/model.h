@@ -89,7 +89,9 @@ struct trace_timeline { /* of one process, in order of time */
 struct trace_row { /* one (site, birth) of a state; zero rows are left out */
     uint32_t site, birth;
     int64_t bytes, blocks, allocated_bytes, allocations;
-    int64_t spread, allocated_spread; /* of a trace of samples: see weight.h */
+};
+struct trace_spread { /* of a row's bytes and allocated bytes: see weight.h */
+    int64_t live, allocated;
 };
 struct trace_boundary {
     int kind;
@@ -98,6 +100,7 @@ struct trace_boundary {
     uint64_t time_us;
     uint32_t name;
     struct trace_row *rows; /* the changes, as in the file */
+    struct trace_spread *spreads; /* of the rows; NULL: all blocks are there */
     size_t count;
 };
 struct trace_peak {
@@ -105,6 +108,7 @@ struct trace_peak {
     uint64_t time_us, python, native, blocks;
     size_t after; /* number of boundaries before it */
     struct trace_row *rows;
+    struct trace_spread *spreads; /* as in a boundary */
     size_t count;
 };
 struct trace_source {

@@ -203,11 +203,16 @@ static enum moment_error find_mark(struct instant *instant, struct search *searc
 static uint64_t end_of_selected(const struct trace *trace, const bool *selected)
 {
     uint64_t end = 0;
+    size_t *ends = calloc(trace->n_processes, sizeof *ends);
+    if (!ends)
+        abort();
+    moment_ends(trace, ends);
     for (uint32_t p = 1; p < trace->n_processes; p++) {
-        size_t limit = selected[p] ? moment_end_of(trace, p) : 0;
+        size_t limit = selected[p] ? ends[p] : 0;
         if (limit && trace->boundaries[limit - 1].time_us > end)
             end = trace->boundaries[limit - 1].time_us;
     }
+    free(ends);
     return end;
 }
 

@@ -62,30 +62,20 @@ size_t processes_fold(const struct trace *trace, const bool *selected, bool *fol
     return 0;
 }
 
-/* By process, the boundaries up to its own end. */
-static size_t *ends_of(const struct trace *trace)
-{
-    size_t *ends = calloc(trace->n_processes, sizeof *ends);
-    if (!ends)
-        abort();
-    for (uint32_t p = 1; p < trace->n_processes; p++)
-        if (trace->processes[p].origin == MT_ORIGIN_FORK)
-            ends[p] = moment_end_of(trace, p);
-    return ends;
-}
-
 struct inheritance *processes_inherited(const struct trace *trace)
 {
     struct inheritance *all = calloc(trace->n_processes, sizeof *all);
-    size_t *ends = ends_of(trace);
-    if (!all)
+    size_t *ends = calloc(trace->n_processes, sizeof *ends);
+    if (!all || !ends)
         abort();
+    moment_ends(trace, ends);
     for (size_t i = 0; i < trace->n_boundaries; i++) {
         const struct trace_boundary *boundary = &trace->boundaries[i];
         for (size_t k = 0; k < boundary->count; k++) {
             const struct trace_row *row = &boundary->rows[k];
             const struct trace_site *site = &trace->sites[row->site];
-            if (site->domain != MT_DOMAIN_INHERITED || i >= ends[site->process])
+            if (site->domain != MT_DOMAIN_INHERITED || i >= ends[site->process] ||
+                trace->processes[site->process].origin != MT_ORIGIN_FORK)
                 continue;
             struct inheritance *one = &all[site->process];
             one->bytes += row->allocated_bytes;

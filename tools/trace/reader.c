@@ -62,6 +62,7 @@ enum trace_error trace_read(struct trace *trace, const char *path)
             parse_file(&reader, &file);
         if (!reader.no_memory)
             bodies_settle(&reader);
+        bodies_end(&reader);
         if (trace->n_sources)
             qsort(trace->sources, trace->n_sources, sizeof *trace->sources, compare_sources);
         trace->good_bytes = file.at;

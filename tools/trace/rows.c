@@ -24,12 +24,10 @@ void rows_get(struct cursor *body, struct row *rows, size_t count, int values, s
         rows[i].site = site += cursor_id(body, n_sites - site);
     for (size_t i = 0; i < count && !body->bad; i++) {
         rows[i].birth = cursor_id(body, n_births);
-        if (rows[i].site == 0
-            || (i && rows[i].site == rows[i - 1].site && rows[i].birth <= rows[i - 1].birth))
+        if (rows[i].site == 0 ||
+            (i && rows[i].site == rows[i - 1].site && rows[i].birth <= rows[i - 1].birth))
             body->bad = true;
     }
-    for (int value = 0; value < values; value++) {
-        for (size_t i = 0; i < count && !body->bad; i++)
-            rows[i].values[value] = cursor_svarint(body);
-    }
+    for (int value = 0; value < values; value++)
+        cursor_svarints(body, &rows->values[value], sizeof *rows, count);
 }

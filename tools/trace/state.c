@@ -31,7 +31,8 @@ static void add(int64_t *sum, int64_t change)
     *sum = (int64_t)((uint64_t)*sum + (uint64_t)change);
 }
 
-static void add_row(struct adder *adder, const struct trace_row *row)
+static void add_row(
+    struct adder *adder, const struct trace_row *row, const struct trace_spread *spread)
 {
     struct cell *cell = &adder->state->cells[row->site];
     if (row->birth < adder->since)
@@ -40,8 +41,10 @@ static void add_row(struct adder *adder, const struct trace_row *row)
     add(&cell->blocks, row->blocks);
     add(&cell->allocated_bytes, row->allocated_bytes);
     add(&cell->allocations, row->allocations);
-    add(&cell->spread, row->spread);
-    add(&cell->allocated_spread, row->allocated_spread);
+    if (!spread)
+        return;
+    add(&cell->spread, spread->live);
+    add(&cell->allocated_spread, spread->allocated);
 }
 
 /* Adds the rows of the processes for which boundary `i` is before their limit. */
@@ -51,7 +54,7 @@ static void add_boundary(struct adder *adder, size_t i)
     for (size_t k = 0; k < boundary->count; k++) {
         const struct trace_row *row = &boundary->rows[k];
         if (i < adder->limits[adder->trace->sites[row->site].process])
-            add_row(adder, row);
+            add_row(adder, row, boundary->spreads ? &boundary->spreads[k] : NULL);
     }
 }
 
@@ -106,7 +109,7 @@ static void add_peak(struct adder *adder)
         return;
     for (size_t k = 0; k < peak->count; k++)
         if (adder->selected[trace->sites[peak->rows[k].site].process])
-            add_row(adder, &peak->rows[k]);
+            add_row(adder, &peak->rows[k], peak->spreads ? &peak->spreads[k] : NULL);
     adder->state->time_us = peak->time_us;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "trace/tree.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,8 +225,24 @@ static int compare_children(const void *a, const void *b, void *context)
     return order ? order : x < y ? -1 : 1;
 }
 
-static void sort_children(struct tree *tree)
+/* Those that are too small to be shown come last, as they are: there may be a million. */
+static void sort_siblings(struct tree *tree, uint32_t *children, size_t count, double least)
 {
+    size_t large = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t child = children[i];
+        if ((double)tree->nodes[child].metric < least)
+            continue;
+        children[i] = children[large];
+        children[large++] = child;
+    }
+    if (large > 1)
+        qsort_r(children, large, sizeof *children, compare_children, tree);
+}
+
+static void sort_children(struct tree *tree, const struct tree_options *shape)
+{
+    double least = shape->smallest * (double)tree->nodes[0].metric;
     uint32_t at = 0;
     tree->children = arena_need(&tree->view.arena, tree->n_nodes * sizeof *tree->children);
     for (size_t i = 1; i < tree->n_nodes; i++)
@@ -241,8 +258,8 @@ static void sort_children(struct tree *tree)
     }
     for (size_t i = 0; i < tree->n_nodes; i++)
         if (tree->nodes[i].n_children > 1)
-            qsort_r(&tree->children[tree->nodes[i].first], tree->nodes[i].n_children,
-                sizeof *tree->children, compare_children, tree);
+            sort_siblings(tree, &tree->children[tree->nodes[i].first], tree->nodes[i].n_children,
+                shape->smallest > 0 ? least : -INFINITY);
 }
 
 static void invert(struct tree *tree, struct tree_maker *down)
@@ -280,7 +297,7 @@ enum view_error tree_make(struct tree *tree, const struct trace *trace,
     set_metrics(tree);
     if (!shape->inverted)
         prune(tree, shape);
-    sort_children(tree);
+    sort_children(tree, shape);
     return VIEW_OK;
 }
 

@@ -29,7 +29,8 @@ struct tree_node {
     uint32_t node;              /* of the trace: a stack with this frame innermost; 0: no frame */
     uint32_t parent;            /* in the tree; the root is 0 and its own parent */
     uint32_t depth;             /* 0: the root; with a split frames begin at 2 */
-    uint32_t first, n_children; /* tree->children[first], the biggest first */
+    uint32_t first, n_children; /* tree->children[first], the biggest first; those that are smaller
+                                   than `smallest` are last, in no order */
     uint32_t process, thread;   /* of a split, for what is below too; else 0 */
     bool cut;                   /* frames below were not made */
 };

@@ -505,6 +505,14 @@ enum view_error view_make(
     return error;
 }
 
+void view_again(struct view *view, const struct view *first, const struct view_options *options)
+{
+    *view = *first;
+    view->options = options;
+    view->arena = (struct arena){0};
+    make_rows(view);
+}
+
 void view_free(struct view *view)
 {
     free(view->rows);

@@ -112,6 +112,10 @@ void view_free(struct view *view);
 enum view_error view_open(
     struct view *view, const struct trace *trace, const struct view_options *options);
 
+/* Makes rows of another key or in another order out of a view that has none, of the same moment
+   and filter.  `first` must outlive it.  view_free it. */
+void view_again(struct view *view, const struct view *first, const struct view_options *options);
+
 /* What a site has at the moment; what of an amount counts, by the sort. */
 struct view_amount view_amount_of_site(const struct view *view, size_t site);
 int64_t view_metric(const struct view *view, const struct view_amount *amount);

@@ -64,7 +64,7 @@ static void make_trace(void)
         uint32_t node, domain = below(4);
         node = below(NODES + 1);
         sites[i] = (struct trace_site){process, thread, (int)domain, node, 0, node};
-        rows[i - 1] = (struct trace_row){i, 0, below(1000), below(9), 1000 + below(50), below(70), 0, 0};
+        rows[i - 1] = (struct trace_row){i, 0, below(1000), below(9), 1000 + below(50), below(70)};
     }
 }
 

@@ -1,0 +1,65 @@
+/*
+ * What the files that make the page's data share.  Only for flame_data.c and
+ * flame_births.c.
+ */
+#ifndef RENDER_FLAME_PARTS_H
+#define RENDER_FLAME_PARTS_H
+
+#include "render/flame.h"
+#include "render/json.h"
+#include "trace/table.h"
+
+enum { MOMENTS = 12, STACKS = 20000, NO_FRAMES = -1 };
+
+/* What the page counts: a stack in a thread, of Python or native. */
+struct row {
+    int32_t node; /* its number in the page */
+    uint32_t thread;
+    bool is_native;
+};
+
+struct moment_data {
+    char *name;
+    struct view_amount *amounts; /* by site */
+};
+
+struct data {
+    struct json json;
+    const struct flame *flame;
+    const struct report *report;
+    const struct trace *trace;
+    const struct view *view;
+    struct group *group;
+    const uint32_t *callers;
+    struct moment_data moments[MOMENTS];
+    size_t n_moments;
+    uint32_t *sites; /* that have anything, the biggest first */
+    size_t n_sites;
+    struct row *rows;
+    uint32_t *row_of_site; /* from 0 */
+    size_t n_rows, capacity;
+    int64_t *rank;   /* by site: the most that it had */
+    int32_t *number; /* by node: its number in the page, from 0, or that of the nearest frame that
+                        led there; -1 if there is none */
+    uint32_t *nodes; /* by number */
+    size_t n_nodes;
+    uint32_t *frames; /* by number of the frame: a node */
+    size_t n_frames;
+    struct table numbers; /* 1 + index of a row, by what it is */
+    struct arena arena;
+};
+
+/* The number of a row, from 0; it is made if it is not there. */
+uint32_t flame_row(struct data *data, struct row row);
+
+/* What is live at the moment that was asked for, by row and interval of births. */
+struct page_births {
+    struct page_birth {
+        uint32_t row, birth;
+        int64_t size, count;
+    } * all; /* in the order of the births */
+    size_t count;
+};
+struct page_births flame_births(struct data *data);
+
+#endif
