@@ -158,7 +158,7 @@ static uint64_t *total_of(struct totals *totals, const struct cell *cell)
     return (uint64_t *)((char *)totals + places[cell->domain]);
 }
 
-static void note_change(struct account *account, struct cell *cell, uint32_t id)
+void accounts_note_change(struct account *account, struct cell *cell, uint32_t id)
 {
     if (!cell->is_changed) {
         cell->is_changed = true;
@@ -175,8 +175,7 @@ static void save(struct cell *cell, int scope, struct saved saved, uint64_t epoc
     cell->epochs[scope] = epoch;
 }
 
-/* A change that is no new peak is coming. */
-static inline void keep_peak(struct account *account, struct cell *cell, int scope)
+void accounts_keep_peak(struct account *account, struct cell *cell, int scope)
 {
     struct peak *peak = &account->peak;
     if (peak->rising) {
@@ -222,7 +221,7 @@ static inline void change(
     apply(&accounts->all.now, cell, bytes, blocks);
     cell->bytes += bytes;
     cell->blocks += blocks;
-    note_change(account, cell, id);
+    accounts_note_change(account, cell, id);
 }
 
 static inline void add(struct accounts *accounts, struct account *account, uint32_t id,
@@ -231,10 +230,10 @@ static inline void add(struct accounts *accounts, struct account *account, uint3
     struct cell *cell = &accounts->cells[id];
     int64_t more = is_live(cell) ? live->bytes : 0;
     if (!more || !rises(account, more, time_us)) {
-        keep_peak(account, cell, SCOPE_PROCESS);
+        accounts_keep_peak(account, cell, SCOPE_PROCESS);
     }
     if (!more || !rises(&accounts->all, more, time_us)) {
-        keep_peak(&accounts->all, cell, SCOPE_ALL);
+        accounts_keep_peak(&accounts->all, cell, SCOPE_ALL);
     }
     cell->refs++;
     cell->allocated_bytes += (uint64_t)ever->bytes;
@@ -255,33 +254,6 @@ void accounts_add_weight(struct accounts *accounts, struct account *account, uin
     add(accounts, account, id, live, ever, time_us);
 }
 
-static inline bool passes(const struct account *account, uint64_t size)
-{
-    return !account->peak.rising && live(&account->now) + size <= account->peak.best;
-}
-
-static inline void pass(struct account *account, uint64_t size)
-{
-    uint64_t sum = live(&account->now) + size;
-    if (sum > account->high) {
-        account->high = sum;
-    }
-}
-
-bool accounts_pass(struct accounts *accounts, struct account *account, uint32_t id, uint64_t size)
-{
-    struct cell *cell = &accounts->cells[id];
-    if (!is_live(cell) || !passes(account, size) || !passes(&accounts->all, size)) {
-        return false;
-    }
-    pass(account, size);
-    pass(&accounts->all, size);
-    cell->allocated_bytes += size;
-    cell->allocations++;
-    note_change(account, cell, id);
-    return true;
-}
-
 /* One name of a cell goes; the cell that it stands for now. */
 static inline uint32_t drop_name(struct accounts *accounts, uint32_t id)
 {
@@ -299,8 +271,8 @@ static void take(
     struct accounts *accounts, struct account *account, uint32_t id, int64_t bytes, int64_t blocks)
 {
     struct cell *cell = &accounts->cells[id];
-    keep_peak(account, cell, SCOPE_PROCESS);
-    keep_peak(&accounts->all, cell, SCOPE_ALL);
+    accounts_keep_peak(account, cell, SCOPE_PROCESS);
+    accounts_keep_peak(&accounts->all, cell, SCOPE_ALL);
     change(accounts, account, id, -bytes, -blocks);
 }
 
@@ -349,12 +321,12 @@ static inline void move(struct accounts *accounts, struct account *account, uint
     struct cell *old = &accounts->cells[old_id], *cell = &accounts->cells[id];
     int64_t more = (is_live(cell) ? live->bytes : 0) - (is_live(old) ? gone->bytes : 0);
     if (more <= 0 || !rises(account, more, time_us)) {
-        keep_peak(account, old, SCOPE_PROCESS);
-        keep_peak(account, cell, SCOPE_PROCESS);
+        accounts_keep_peak(account, old, SCOPE_PROCESS);
+        accounts_keep_peak(account, cell, SCOPE_PROCESS);
     }
     if (more <= 0 || !rises(&accounts->all, more, time_us)) {
-        keep_peak(&accounts->all, old, SCOPE_ALL);
-        keep_peak(&accounts->all, cell, SCOPE_ALL);
+        accounts_keep_peak(&accounts->all, old, SCOPE_ALL);
+        accounts_keep_peak(&accounts->all, cell, SCOPE_ALL);
     }
     cell->refs++;
     cell->allocated_bytes += (uint64_t)ever->bytes;
@@ -420,7 +392,7 @@ static void merge(struct accounts *accounts, uint32_t from_id, uint32_t into_id)
     into->written_allocated_bytes += from->written_allocated_bytes;
     into->written_allocations += from->written_allocations;
     if (from->is_changed) {
-        note_change(account_of(accounts, into), into, into_id);
+        accounts_note_change(account_of(accounts, into), into, into_id);
     }
     into->older = from->older;
     if (from->older) {

@@ -107,10 +107,10 @@ static inline bool accounts_is_now(const struct accounts *accounts, uint32_t cel
     return known->site == site && known->birth == accounts->birth && !known->merged_into;
 }
 
-/* A block appears and goes at once, both as one change.  False, and nothing has changed, where the
-   sum with it would be a peak. */
-bool accounts_pass(
-    struct accounts *accounts, struct account *account, uint32_t cell, uint64_t size);
+/* Before a change of a cell that makes no new peak: what the peak had of it is saved. */
+void accounts_keep_peak(struct account *account, struct cell *cell, int scope);
+/* A cell of that account's process changes: it has to be written. */
+void accounts_note_change(struct account *account, struct cell *cell, uint32_t id);
 /* A block of size bytes appears in, or goes from, a cell of that account's process. */
 void accounts_add(struct accounts *accounts, struct account *account, uint32_t cell, uint64_t size,
     uint64_t time_us);

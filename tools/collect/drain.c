@@ -1,6 +1,6 @@
 /*
- * Decoding, ordering and accounting of events (drain.h).  In the collector: the
- * loop that has to keep up with the traced program.
+ * Decoding, ordering and accounting of events (drain.h).  In the collector.  Most events never
+ * come here: plain.c takes them.
  */
 #include "collect/drain.h"
 
@@ -9,10 +9,10 @@
 
 #include "collect/memory.h"
 #include "collect/natives.h"
+#include "collect/plain.h"
 #include "collect/ringdefs.h"
 #include "collect/spreads.h"
 
-#define AHEAD_WORDS 24       /* that the map's part of the work is known ahead */
 #define TEXT_MAX (16u << 20) /* of scratch text; beyond, the record that uses it has none */
 #define SPACE (1ull << 47)   /* a program's addresses lie below it, and so do its sizes */
 
@@ -171,33 +171,6 @@ static inline void allocate(struct drain *drain)
     }
     count_size(drain, domain_of(ring_word(drain->ring, 0)), &block);
     add_block(drain->accounts, drain->ring, &block);
-}
-
-/* A block that is freed by the very next event of its ring, as many are, need not go through the
-   map.  What an event changes beside the amounts is left to the long way: peaks, forks, what is
-   taken up after a kill.  Returns the words of both, 0 if it is not such a case. */
-static inline uint64_t allocate_and_release(struct drain *drain, uint64_t left)
-{
-    struct ring *ring = drain->ring;
-    struct image *image = ring->image;
-    uint64_t w0 = ring_word(ring, 0), w1 = ring_word(ring, 1);
-    uint64_t address = w1 >> 19 << 3;
-    if (left < 3 || ring_word(ring, 2) != (MT_OP_FREE | address << 16) || !address || ring->again ||
-        ring->size_high || ring->forks != image->forks.seen || drain->accounts->sample_bytes ||
-        image->log || forks_care(&image->forks, ring->forks)) {
-        return 0;
-    }
-    uint64_t size = w0 >> 8 & 0xffffff;
-    uint32_t domain = domain_of(w0);
-    uint32_t cell = cell_of(drain, w1 & (MT_NODE_LIMIT - 1), domain);
-    if (!accounts_pass(drain->accounts, &image->account, cell, size)) {
-        return 0;
-    }
-    sizes_add(&image->counting->sizes, domain, size, 1);
-    image->counting->sizes.temporary[domain]++;
-    ring->last_address = 0;
-    image->events += 2;
-    return 3;
 }
 
 static void count_unknown(const struct drain *drain, uint64_t address)
@@ -601,8 +574,8 @@ static uint64_t take_meta(struct drain *drain)
     return 1;
 }
 
-/* One event, or two, of the words that are left; returns theirs, WAITS if it must wait. */
-static inline uint64_t take_event(struct drain *drain, uint64_t left)
+/* One event; returns its words, WAITS if it must wait. */
+static inline uint64_t take_event(struct drain *drain)
 {
     struct ring *ring = drain->ring;
     struct image *image = ring->image;
@@ -630,13 +603,7 @@ static inline uint64_t take_event(struct drain *drain, uint64_t left)
         break;
     }
     switch (op) {
-    case MT_OP_ALLOC: {
-        uint64_t both = allocate_and_release(drain, left);
-        if (both) {
-            return both;
-        }
-    }
-        /* fall through */
+    case MT_OP_ALLOC:
     case MT_OP_ALLOC_SEQ:
         image->events++;
         allocate(drain);
@@ -687,66 +654,31 @@ static void introduce(struct drain *drain)
     }
 }
 
-/* How many words an operation has, and which of them holds the address of its block; no words where
-   that is not known before it is taken.  Those without an address say any number. */
-static const struct shape {
-    uint8_t words, address;
-} shapes[16] = {
-    [MT_OP_NONE] = {1, 0},
-    [MT_OP_ALLOC] = {2, 1},
-    [MT_OP_ALLOC_SEQ] = {2, 1},
-    [MT_OP_FREE] = {1, 0},
-    [MT_OP_FREE_SEQ] = {2, 0},
-    [MT_OP_REALLOC_BEGIN] = {1, 0},
-    [MT_OP_REALLOC_BEGIN_SEQ] = {2, 0},
-    [MT_OP_REALLOC_END] = {2, 1},
-    [MT_OP_REALLOC_END_SEQ] = {2, 1},
-    [MT_OP_REALLOC_CANCEL] = {1, 0},
-    [MT_OP_SIZE] = {1, 0},
-    [MT_OP_TIME] = {1, 0},
-    [MT_OP_NODE] = {2, 0},
-};
-
-/* Fetches what the map has of the blocks of the next events: `at` is where it was left.  Returns
-   where it leaves. */
-static inline uint64_t look_ahead(const struct ring *ring, uint64_t at, uint64_t head)
-{
-    uint64_t end = ring->tail + AHEAD_WORDS < head ? ring->tail + AHEAD_WORDS : head;
-    if (!heapmap_is_large(&ring->image->blocks)) {
-        return at;
-    }
-    at = at < ring->tail ? ring->tail : at;
-    while (at + 1 < end) {
-        struct shape shape = shapes[ring->words[at & ring->mask] & 15];
-        if (!shape.words) {
-            break;
-        }
-        heapmap_prefetch(
-            &ring->image->blocks, ring->words[(at + shape.address) & ring->mask] >> 19 << 3);
-        at += shape.words;
-    }
-    return at;
-}
-
 uint64_t drain_ring(struct collector *collector, struct accounts *accounts, struct ring *ring,
     const struct drain_events *events, uint64_t limit)
 {
     struct drain drain = {collector, accounts, ring, events};
-    uint64_t start = ring->tail, ahead = start;
+    struct plain_ahead ahead = {0};
+    uint64_t start = ring->tail;
     uint64_t head = head_of(ring);
     if (head - ring->tail > ring->mask + 1) { /* nobody can have written so much */
         ring->image->gap_events++;
         ring->tail = head;
         return 1;
     }
-    while (ring->tail < head && ring->tail - start < limit) {
+    uint64_t end = head - start > limit ? start + limit : head;
+    while (ring->tail < end) {
         if (__builtin_expect(!ring->image->announced, 0)) {
             introduce(&drain);
         }
-        if (ahead < ring->tail + AHEAD_WORDS / 2) {
-            ahead = look_ahead(ring, ahead, head);
+        if (!plain_take(accounts, ring, &ahead, end, head)) {
+            break;
         }
-        uint64_t taken = take_event(&drain, head - ring->tail);
+        if (ring->tail >= end) {
+            ring->tail = ring->tail < head ? ring->tail : head; /* no more than was published */
+            break;
+        }
+        uint64_t taken = take_event(&drain);
         if (taken == WAITS) {
             break;
         }

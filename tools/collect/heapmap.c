@@ -1,78 +1,52 @@
 /*
- * The live map (heapmap.h): open addressing.  In the collector, for every event.
- *
- * Blocks that are neighbours in memory are neighbours here: each half
- * kibibyte of addresses has a window of 16 slots (four cache lines), a slot for each 32 bytes, and
- * few blocks are smaller.  Programs allocate and free in runs; with a hash of the
- * whole address each of them would be a miss.  Windows lie where a hash says, one over
- * another where it must be: a slot that is taken sends on to the window that
- * the next hash says, so that full ones do not grow together.
+ * The live map (heapmap.h, heapmap_probe.h): open addressing.  In the collector.
  */
 #include "collect/heapmap.h"
 
 #include <stdlib.h>
 
+#include "collect/heapmap_probe.h"
 #include "collect/memory.h"
 
 #define START 4096u
-#define WINDOW 16u
 #define SMALL                                                                                      \
     (1u << 19) /* up to here tables double; then they grow by a quarter, for their room            \
                   counts for the limit that the program is under */
-#define HASHES 64u          /* windows that are tried before slots are tried one by one */
+
+static void next(const struct heapmap *map, uint64_t key, struct heapmap_probe *probe)
+{
+    if (++probe->count < HEAPMAP_HASHES) {
+        probe->hash = (probe->hash ^ probe->hash >> 31) * 0xbf58476d1ce4e5b9ull;
+        probe->at = heapmap_place(map->capacity, key, probe->hash);
+    } else {
+        probe->at = probe->at + 1 < map->capacity ? probe->at + 1 : 0;
+    }
+}
+
+struct heapmap_entry *heapmap_find(const struct heapmap *map, uint64_t key)
+{
+    struct heapmap_probe probe = {.hash = heapmap_hash(key)};
+    probe.at = heapmap_place(map->capacity, key, probe.hash);
+    while (!heapmap_is_of(&map->entries[probe.at], key) && map->entries[probe.at].key) {
+        next(map, key, &probe);
+    }
+    return &map->entries[probe.at];
+}
+
+/* The slot of an address, or the unused one where it belongs. */
+static inline struct heapmap_entry *find(const struct heapmap *map, uint64_t address)
+{
+    return heapmap_find(map, heapmap_key(address));
+}
 
 static inline uint64_t address_of(const struct heapmap_entry *entry)
 {
     return entry->key >> 16;
 }
 
-struct probe {
-    uint64_t hash, at;
-    uint32_t count;
-};
-
-static inline void place(const struct heapmap *map, uint64_t address, struct probe *probe)
+static uint64_t limit_of(uint64_t capacity)
 {
-    uint64_t windows = map->capacity / WINDOW;
-    uint64_t window = (uint64_t)((unsigned __int128)probe->hash * windows >> 64);
-    probe->at = window * WINDOW + ((address >> 5 ^ probe->hash >> 24) & (WINDOW - 1));
-}
-
-static inline struct probe first(const struct heapmap *map, uint64_t address)
-{
-    struct probe probe = {.hash = (address >> 9) * 0x9e3779b97f4a7c15ull};
-    place(map, address, &probe);
-    return probe;
-}
-
-static void next(const struct heapmap *map, uint64_t address, struct probe *probe)
-{
-    if (++probe->count < HASHES) {
-        probe->hash = (probe->hash ^ probe->hash >> 31) * 0xbf58476d1ce4e5b9ull;
-        place(map, address, probe);
-    } else {
-        probe->at = probe->at + 1 < map->capacity ? probe->at + 1 : 0;
-    }
-}
-
-/* The slot of an address, or the unused one where it belongs. */
-static inline struct heapmap_entry *find(const struct heapmap *map, uint64_t address)
-{
-    struct probe probe = first(map, address);
-    while (address_of(&map->entries[probe.at]) != address && map->entries[probe.at].key) {
-        next(map, address, &probe);
-    }
-    return &map->entries[probe.at];
-}
-
-void heapmap_prefetch(const struct heapmap *map, uint64_t address)
-{
-    __builtin_prefetch(&map->entries[first(map, address).at]);
-}
-
-static inline bool is_full(const struct heapmap *map)
-{
-    return map->used * 32 >= map->capacity * (map->capacity <= SMALL ? 20 : 27);
+    return capacity * (capacity <= SMALL ? 20 : 27) / 32;
 }
 
 /* More slots where blocks fill most of them; the same where it is slots that blocks have left. */
@@ -85,7 +59,7 @@ static uint64_t grown(const struct heapmap *map)
         return map->blocks * 2 > map->capacity ? map->capacity * 2 : map->capacity;
     }
     return map->blocks * 32 > map->capacity * 22
-               ? (map->capacity + map->capacity / 4) / WINDOW * WINDOW
+               ? (map->capacity + map->capacity / 4) / HEAPMAP_WINDOW * HEAPMAP_WINDOW
                : map->capacity;
 }
 
@@ -94,6 +68,7 @@ static void make_anew(struct heapmap *map)
 {
     struct heapmap anew = *map;
     anew.capacity = grown(map);
+    anew.limit = limit_of(anew.capacity);
     anew.used = map->blocks;
     anew.entries = memory_zeroed(anew.capacity, sizeof(*anew.entries));
     for (uint64_t i = 0; i < map->capacity; i++) {
@@ -144,7 +119,7 @@ static uint32_t put_size(struct heapmap *map, const struct block *block)
 
 bool heapmap_put(struct heapmap *map, const struct block *block, struct block *old)
 {
-    if (is_full(map)) {
+    if (map->used >= map->limit) {
         make_anew(map);
     }
     struct heapmap_entry *entry = find(map, block->address);

@@ -28,7 +28,8 @@ struct heapmap { /* zeroed is empty */
         uint32_t cell; /* 0: no block is there */
     } * entries;
     uint64_t capacity;
-    uint64_t used; /* slots of blocks, and slots that blocks have left */
+    uint64_t limit; /* so many slots may be used, then the table is made anew */
+    uint64_t used;  /* slots of blocks, and slots that blocks have left */
     uint64_t blocks;
     struct heapmap_large {
         uint64_t address, size;
@@ -51,10 +52,8 @@ void heapmap_age(struct heapmap *map, uint32_t less);
 /* Too large to be in a cache as it is. */
 static inline bool heapmap_is_large(const struct heapmap *map)
 {
-    return map->capacity > 1u << 14;
+    return map->capacity > 1u << 17;
 }
-/* A block at this address will be put or taken soon; any number will do.  The map is not empty. */
-void heapmap_prefetch(const struct heapmap *map, uint64_t address);
 void heapmap_free(struct heapmap *map);
 
 #endif
