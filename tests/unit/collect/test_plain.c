@@ -202,7 +202,7 @@ static void compare(void)
     assert_memory_equal(a->counting, b->counting, sizeof(*a->counting));
     assert_int_equal(a->events, b->events);
     assert_int_equal(a->blocks.blocks, n_blocks);
-    assert_int_equal(a->blocks.used, b->blocks.used);
+    assert_in_range(a->blocks.used, n_blocks, b->blocks.used); /* less: the temporary have none */
     for (size_t i = 0; i < n_blocks; i++) {
         struct block x, y;
         assert_true(heapmap_get(&a->blocks, blocks[i], &x));
