@@ -84,6 +84,7 @@ def main():
         (here / "plain").write_text("secret\n")
         os.utime(here / "a.py", (1, 1))
         os.utime(here / "b.py", (4e9, 4e9))
+        os.utime(here / "plain", (1, 1))  # written after the trace, perhaps in another second
         lines = ["y = '\xe9'", "z = 1    (source is newer than the trace)"]
         test.same("a trace that was cut off", test.top(), lines)
         here.rename(there)
