@@ -28,7 +28,8 @@ struct group {
     uint32_t *lines;         /* by node: the number of its line, 0 if not looked up */
     uint32_t *stacks;        /* by node: its number, 0 if not looked up */
     struct modules *modules; /* of the keys module and package */
-    struct table native_numbers, pair_numbers, stack_numbers, frame_numbers, line_numbers, rows;
+    struct table native_numbers, pair_numbers, stack_numbers, frame_numbers, library_numbers,
+        line_numbers, rows;
     uint32_t n_natives, n_pairs, n_stacks, n_frames, n_lines;
     uint32_t *row_of_key; /* 1 + the row of a small key, as most are */
     size_t n_small, n_rows;
@@ -60,6 +61,7 @@ void group_free(struct group *group)
     table_free(&group->pair_numbers);
     table_free(&group->stack_numbers);
     table_free(&group->frame_numbers);
+    table_free(&group->library_numbers);
     table_free(&group->line_numbers);
     table_free(&group->rows);
     arena_free(&group->arena);
@@ -105,13 +107,19 @@ uint32_t group_line_number(struct group *group, uint32_t node)
     return *line;
 }
 
-/* A line of a function: code made at run time has many functions on one line. */
+/* A line of a function: code made at run time has many functions on one line, and a native one may
+   be in several libraries. */
 static uint32_t line_frame_number(struct group *group, uint32_t node)
 {
-    const struct trace_node *at = &group->trace->nodes[node];
-    uint32_t name = canonical(group, group->trace->functions[at->function].name);
+    const struct trace *trace = group->trace;
+    const struct trace_node *at = &trace->nodes[node];
+    uint32_t name = canonical(group, trace->functions[at->function].name);
     uint64_t key = (uint64_t)group_line_number(group, node) << 32 | name;
-    return number_of(&group->frame_numbers, key, &group->n_frames);
+    uint32_t number = number_of(&group->frame_numbers, key, &group->n_frames);
+    if (!at->native)
+        return number;
+    uint32_t library = canonical(group, trace->modules[trace->natives[at->native].module].path);
+    return number_of(&group->library_numbers, (uint64_t)number << 32 | library, &group->n_frames);
 }
 
 /* A stack is of one call, a row of native frames of a function with all the calls in it.  Addresses
