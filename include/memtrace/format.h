@@ -118,17 +118,24 @@ enum mt_chunk {
        BOUNDARY's state come before it */
     MT_CHUNK_INLINED = 28,
     /* n, then n of: native, function string, file string, line (none and 0 if not known): functions
-       that were inlined at the native's place, of one native the outermost first.  A line is where the
-       next one was inlined, of the last one the place itself; that of SYMBOLS, where the first was */
+       that were inlined at the native's place, of one native the outermost first.  A line is where
+       the next one was inlined, of the last one the place itself; that of SYMBOLS, where the first
+       was */
     MT_CHUNK_ALLOCATORS = 29,
-    /* n, then n of: module, name string: it has an allocator of its own inside, whose blocks are not
-       in the trace; what that maps is */
+    /* n, then n of: module, name string: it has an allocator of its own inside, whose blocks are
+       not in the trace; what that maps is */
+    MT_CHUNK_UNTOUCHED = 30,
+    /* n, then n of: process, time, known (0: its pages could not be looked at), m, and m of: site
+       (the difference to the one before), bytes of its blocks of MT_LARGE bytes and more that had
+       no page then.  Of each process until its next one */
     MT_CHUNK_KINDS /* one more than the last */
 };
 
 /* Why a process has no status: not ours to wait for; it was running when the trace ended; it became
    another program by exec (and ended with nothing: its memory was gone). */
 enum mt_no_status { MT_STATUS_UNKNOWN = -1, MT_STATUS_RUNNING = -2, MT_STATUS_EXEC = -3 };
+
+#define MT_LARGE (1u << 20) /* bytes of blocks whose pages are looked at */
 
 enum mt_origin { MT_ORIGIN_EXEC = 0, MT_ORIGIN_FORK = 1 };
 

@@ -13,6 +13,7 @@
  *   module NAME PATH BUILD_ID         native NAME PARENT MODULE ADDRESS
  *   symbol NATIVE FUNCTION OFFSET FILE LINE    anchor NATIVE PARENT NODE
  *   inlined NATIVE FUNCTION FILE LINE
+ *   look PROCESS TIME known|unknown [SITE UNTOUCHED]...
  *   allocator MODULE NAME
  *   site NAME PROCESS THREAD DOMAIN STACK [NATIVE]
  *   timeline PROCESS           then: sample TIME RSS PYTHON NATIVE MAPPED ARENAS HIGH
@@ -348,6 +349,27 @@ static void do_inlined(struct word *words, int n)
     records[MT_CHUNK_INLINED]++;
 }
 
+static void do_look(struct word *words, int n)
+{
+    static const char *const choices[] = {"unknown", "known", NULL};
+    struct buffer body = {0};
+    uint64_t before = 0;
+    flush();
+    buffer_varint(&body, 1);
+    buffer_varint(&body, id_of(MT_CHUNK_PROCESSES, words[1]));
+    buffer_varint(&body, time_of(words[2]));
+    buffer_varint(&body, (uint64_t)choice(words[3], choices));
+    buffer_varint(&body, (uint64_t)(n - 4) / 2);
+    for (int i = 4; i + 1 < n; i += 2) {
+        uint64_t site = id_of(MT_CHUNK_SITES, words[i]);
+        buffer_varint(&body, site - before);
+        buffer_varint(&body, (uint64_t)number_of(words[i + 1]));
+        before = site;
+    }
+    writer_chunk(&writer, MT_CHUNK_UNTOUCHED, &body);
+    buffer_free(&body);
+}
+
 static void do_timeline(struct word *words, int n)
 {
     flush();
@@ -536,17 +558,16 @@ static const struct {
     const char *name;
     int words; /* at least */
     void (*run)(struct word *words, int n);
-} records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread},
-    {"rename", 3, do_rename}, {"python", 4, do_python}, {"stack", 6, do_stack},
-    {"site", 6, do_site}, {"module", 4, do_module}, {"native", 5, do_native},
-    {"symbol", 6, do_symbol}, {"anchor", 4, do_anchor},
-    {"inlined", 5, do_inlined}, {"timeline", 2, do_timeline}, {"shares", 2, do_shares}, {"share", 5, do_share},
+} records_of[] = {{"process", 9, do_process}, {"thread", 6, do_thread}, {"rename", 3, do_rename},
+    {"python", 4, do_python}, {"stack", 6, do_stack}, {"site", 6, do_site},
+    {"module", 4, do_module}, {"native", 5, do_native}, {"symbol", 6, do_symbol},
+    {"anchor", 4, do_anchor}, {"inlined", 5, do_inlined}, {"look", 4, do_look},
+    {"timeline", 2, do_timeline}, {"shares", 2, do_shares}, {"share", 5, do_share},
     {"sample", 8, do_sample}, {"boundary", 5, do_boundary}, {"peak", 6, do_peak},
     {"row", 4, do_row}, {"thin", 2, do_thin}, {"sampling", 2, do_sampling}, {"log", 2, do_log},
-    {"allocator", 3, do_allocator},
-    {"event", 7, do_event}, {"sizes", 3, do_sizes}, {"source", 4, do_source},
-    {"ended", 11, do_ended}, {"chunk", 3, do_chunk}, {"region", 9, do_region},
-    {"flush", 1, do_flush}};
+    {"allocator", 3, do_allocator}, {"event", 7, do_event}, {"sizes", 3, do_sizes},
+    {"source", 4, do_source}, {"ended", 11, do_ended}, {"chunk", 3, do_chunk},
+    {"region", 9, do_region}, {"flush", 1, do_flush}};
 
 /* Decodes the escape behind a backslash; returns what follows it. */
 static char *unescape(char *at, char *byte)

@@ -81,40 +81,38 @@ static void make_anew(struct heapmap *map)
     memory_free(old);
 }
 
-static struct heapmap_large *find_large(const struct heapmap *map, uint64_t address)
+static inline bool is_listed(const struct heapmap_entry *entry)
 {
-    struct heapmap_large *large = map->large;
-    while (large->address != address) {
-        large++;
-    }
-    return large;
+    return entry->size >= HEAPMAP_LARGE;
 }
 
 static uint64_t size_of(const struct heapmap *map, const struct heapmap_entry *entry)
 {
-    return entry->size != UINT32_MAX ? entry->size : find_large(map, address_of(entry))->size;
+    return is_listed(entry) ? map->large[entry->size - HEAPMAP_LARGE].size : entry->size;
 }
 
-static uint64_t take_size(struct heapmap *map, const struct heapmap_entry *entry)
+/* The last one of the list takes the place of the one that goes.  A collector that is killed in
+   here leaves one that is listed twice or has gone, never a size that is wrong. */
+static void unlist(struct heapmap *map, uint32_t size)
 {
-    if (entry->size != UINT32_MAX) {
-        return entry->size;
+    uint32_t last = HEAPMAP_LARGE + (uint32_t)map->n_large - 1;
+    map->large[size - HEAPMAP_LARGE] = map->large[last - HEAPMAP_LARGE];
+    struct heapmap_entry *moved = find(map, map->large[last - HEAPMAP_LARGE].address);
+    if (moved->cell && moved->size == last) {
+        moved->size = size;
     }
-    struct heapmap_large *large = find_large(map, address_of(entry));
-    uint64_t size = large->size;
-    *large = map->large[--map->n_large];
-    return size;
+    map->n_large--;
 }
 
-static uint32_t put_size(struct heapmap *map, const struct block *block)
+static inline uint32_t put_size(struct heapmap *map, const struct block *block)
 {
-    if (block->size < UINT32_MAX) {
+    if (block->size < HEAPMAP_LARGE) {
         return (uint32_t)block->size;
     }
     map->large =
         memory_grow(map->large, &map->large_capacity, map->n_large + 1, sizeof(*map->large));
-    map->large[map->n_large++] = (struct heapmap_large){block->address, block->size};
-    return UINT32_MAX;
+    map->large[map->n_large] = (struct heapmap_large){block->address, block->size};
+    return HEAPMAP_LARGE + (uint32_t)map->n_large++;
 }
 
 bool heapmap_put(struct heapmap *map, const struct block *block, struct block *old)
@@ -128,8 +126,11 @@ bool heapmap_put(struct heapmap *map, const struct block *block, struct block *o
         map->blocks++;
         map->used += !entry->key;
     } else {
-        *old = (struct block){
-            block->address, take_size(map, entry), entry->cell, (uint16_t)entry->key};
+        *old =
+            (struct block){block->address, size_of(map, entry), entry->cell, (uint16_t)entry->key};
+        if (is_listed(entry)) {
+            unlist(map, entry->size);
+        }
     }
     *entry = (struct heapmap_entry){
         block->address << 16 | block->stamp, put_size(map, block), block->cell};
@@ -173,9 +174,12 @@ bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block)
     if (!entry || !entry->cell) {
         return false;
     }
-    *block = (struct block){address, take_size(map, entry), entry->cell, (uint16_t)entry->key};
+    *block = (struct block){address, size_of(map, entry), entry->cell, (uint16_t)entry->key};
     entry->cell = 0;
     map->blocks--;
+    if (is_listed(entry)) {
+        unlist(map, entry->size);
+    }
     return true;
 }
 

@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "memtrace/format.h"
+
+#define HEAPMAP_LARGE MT_LARGE /* blocks of so many bytes are listed */
+
 struct block {
     uint64_t address; /* of 48 bits */
     uint64_t size;
@@ -24,7 +28,7 @@ struct block {
 struct heapmap { /* zeroed is empty */
     struct heapmap_entry {
         uint64_t key;  /* address << 16 | stamp; 0: never used */
-        uint32_t size; /* UINT32_MAX: in `large` */
+        uint32_t size; /* from HEAPMAP_LARGE on: that, plus the place in `large` */
         uint32_t cell; /* 0: no block is there */
     } * entries;
     uint64_t capacity;
@@ -33,7 +37,7 @@ struct heapmap { /* zeroed is empty */
     uint64_t blocks;
     struct heapmap_large {
         uint64_t address, size;
-    } * large; /* blocks of 4 GiB and more: few, in no order */
+    } * large; /* large blocks: few, in no order */
     size_t n_large, large_capacity;
 };
 

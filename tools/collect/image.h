@@ -42,6 +42,9 @@ struct image {
     int pid;
     int pidfd;      /* -1 where the kernel has none */
     int statm;      /* descriptor of its /proc/PID/statm, -1 if that is gone */
+    int pagemap;    /* descriptor of its /proc/PID/pagemap, -1 if it is not open, */
+    bool has_no_pagemap; /* or cannot be */
+    uint64_t untouched;  /* a sum over what was last said of it; 0: nothing */
     bool announced; /* its PROCESS record was read */
     bool dead;      /* nothing will be added to its rings */
     bool finished;

@@ -20,6 +20,7 @@
 #include "collect/rings.h"
 #include "collect/sampler.h"
 #include "collect/spreads.h"
+#include "collect/touched.h"
 #include "memtrace/format.h"
 
 #define ROUNDS 100u /* of all rings, until those of a parent are as far as a dead child needs */
@@ -73,6 +74,7 @@ struct image *images_make(
     image->start_us = session_clock(collector);
     image->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     image->statm = sampler_open(pid);
+    image->pagemap = -1;
     image->counting = memory_zeroed(1, sizeof(*image->counting));
     image->log = collector->keeps_events ? memory_zeroed(1, sizeof(*image->log)) : NULL;
     account_init(&image->account);
@@ -409,6 +411,7 @@ void images_finish(struct collector *collector, struct image *image, int status)
     give_up((void **)&image->shares);
     give_up((void **)&image->samples);
     give_up((void **)&image->counting);
+    touched_close(image);
     if (image->statm >= 0) {
         close(image->statm);
     }
@@ -457,7 +460,7 @@ void images_reopen(struct collector *collector)
 {
     for (size_t i = 0; i < collector->n_images; i++) {
         struct image *image = collector->images[i];
-        image->pidfd = image->statm = -1;
+        image->pidfd = image->statm = image->pagemap = -1;
         if (image->announced && !record_has_image_end(collector, image)) {
             image->finished = false; /* or its end was being written */
         }

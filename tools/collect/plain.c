@@ -213,7 +213,7 @@ FAST uint64_t allocate_plain(struct plain *plain, uint64_t w0, bool is_ordered, 
     uint64_t w1 = plain->words[1], key = w1 & KEY, size = w0 >> 8 & 0xffffff;
     uint32_t domain = w0 >> 4 & 7, id;
     struct cell *cell = cell_at_hand(plain, w1 & ~KEY, domain, &id);
-    if (RARELY(!cell) || RARELY(!key)) {
+    if (RARELY(!cell) || RARELY(!key) || RARELY(size >= HEAPMAP_LARGE)) {
         return PLAIN_OTHER;
     }
     if (!is_ordered && !has_more && plain->words[2] == (MT_OP_FREE | key) &&
@@ -264,7 +264,7 @@ FAST uint64_t release_plain(struct plain *plain, uint64_t w0, bool is_ordered, b
     struct heapmap_entry *entry = heapmap_find_at(plain->map, plain->map->entries, plain->at, key);
     uint32_t id = entry->cell, size = entry->size;
     struct cell *cell = &plain->cells[id];
-    if (RARELY(!id) || RARELY(size == UINT32_MAX) || RARELY(cell->merged_into)) {
+    if (RARELY(!id) || RARELY(size >= HEAPMAP_LARGE) || RARELY(cell->merged_into)) {
         return PLAIN_OTHER;
     }
     if (is_ordered && !is_turn(image, key, plain->words[1])) {

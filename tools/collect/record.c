@@ -14,6 +14,7 @@
 #include "collect/spreads.h"
 #include "collect/symbols.h"
 #include "collect/timeline.h"
+#include "collect/touched.h"
 #include "memtrace/format.h"
 #include "trace/rows.h"
 
@@ -542,6 +543,7 @@ void record_flush(struct collector *collector, uint64_t now_us)
         }
         names_look(collector);
         regions_flush(collector);
+        touched_flush(collector);
         write_peak(collector, &collector->accounts.all, 0);
         compact(collector);
     }
@@ -552,6 +554,7 @@ void record_last(struct collector *collector)
     write_boundary_of_all(collector, MT_BOUNDARY_LAST, session_clock(collector), 0);
     write_peak(collector, &collector->accounts.all, 0);
     regions_flush(collector);
+    touched_flush(collector);
     compact_at_last(collector);
     sources_write(collector);
     symbols_write(collector);

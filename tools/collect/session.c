@@ -26,6 +26,7 @@
 #include "collect/rings.h"
 #include "collect/sampler.h"
 #include "collect/shares.h"
+#include "collect/touched.h"
 #include "memtrace/format.h"
 
 static uint64_t monotonic_ns(void)
@@ -93,6 +94,7 @@ static void sample_all(struct collector *collector)
         collector->max_pss = sum > collector->max_pss ? sum : collector->max_pss;
     }
     shares_take(collector);
+    touched_take(collector);
 }
 
 /* A mark that was put into the box from outside. */
@@ -156,6 +158,8 @@ static void free_all(struct collector *collector)
         memory_free(collector->images[i]);
     }
     memory_free(collector->images);
+    memory_free(collector->touched.looks);
+    buffer_free(&collector->touched.records.body);
     memory_free(collector->living);
     memory_free(collector->rings);
     memory_free(collector->late);

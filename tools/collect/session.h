@@ -27,6 +27,14 @@ struct unsettled { /* the boundary that is being written; begun: until it has it
     bool is_mark, is_begun;
 };
 
+struct touched {                /* what large blocks have no pages (touched.c) */
+    struct touched_look *looks; /* not taken up yet */
+    size_t n_looks, looks_capacity;
+    uint64_t looked_us, due_us;
+    bool looked_at;         /* since it was last taken up */
+    struct pending records; /* not written yet */
+};
+
 struct collector {
     struct shared shared;
     struct accounts accounts;
@@ -55,6 +63,7 @@ struct collector {
     uint64_t compacted_bytes;      /* of the file after the last one */
     uint32_t compacted_dropped;    /* boundaries dropped before it began */
     uint64_t shares_due_us; /* not before then is what processes share read again */
+    struct touched touched;
     uint64_t max_pss;       /* of all at once, when it was known of each */
     bool were_several;      /* then */
     int main_pid;

@@ -4,6 +4,7 @@
 #ifndef RENDER_CSV_H
 #define RENDER_CSV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -15,6 +16,7 @@ struct csv {
     int fields; /* of this line */
     const struct trace
         *samples; /* amounts are of this trace's samples: they have errors; or NULL */
+    bool touched; /* what of them was touched is known */
 };
 
 void csv_text(struct csv *csv, const char *text);

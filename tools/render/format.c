@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "memtrace/format.h"
 #include "render/output.h"
 
 static const char *const unit_names[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -58,6 +59,16 @@ static char *format_bytes(char buffer[FORMAT_SIZE], double bytes, enum units uni
 char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units)
 {
     return format_bytes(buffer, (double)bytes, units);
+}
+
+char *format_touched(char buffer[FORMAT_SIZE], int64_t bytes, int64_t untouched, enum units units)
+{
+    char size[FORMAT_SIZE];
+    buffer[0] = '\0';
+    if (untouched >= MT_LARGE)
+        snprintf(buffer, FORMAT_SIZE, ", %.20s touched",
+            format_bytes(size, (double)(bytes - untouched), units));
+    return buffer;
 }
 
 char *format_average(char buffer[FORMAT_SIZE], int64_t bytes, int64_t count, enum units units)

@@ -15,6 +15,8 @@ enum { FORMAT_SIZE = 40 };
 
 /* As tracemalloc prints a size: 3368 B, 30.5 MiB, 2048 KiB. */
 char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units);
+/* ", 2.4 GiB touched" of so many bytes, or nothing where nearly all of it is. */
+char *format_touched(char buffer[FORMAT_SIZE], int64_t bytes, int64_t untouched, enum units units);
 /* The mean of so many blocks; 0 B of none. */
 char *format_average(char buffer[FORMAT_SIZE], int64_t bytes, int64_t count, enum units units);
 /* The same with a decimal always, but for bytes: 194.7 MiB.  For totals. */

@@ -75,6 +75,7 @@ static void print_totals(FILE *file, const struct report *report, const struct v
     fprintf(file, "%s%s: %s Python, %s native", total, error,
         format_part(python, view->whole.python, size, units, decimals),
         format_part(native, view->whole.native, size, units, decimals));
+    fputs(format_touched(mapped, size, view->whole.untouched, units), file);
     if (view->mapped)
         fprintf(file, ", %s mapped apart", format_size(mapped, view->mapped, units));
     if (view->inherited.size)

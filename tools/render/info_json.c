@@ -11,6 +11,7 @@
 #include "render/json.h"
 #include "render/running.h"
 #include "trace/processes.h"
+#include "trace/touched.h"
 
 static void put_words(struct json *json, const char *key, const struct trace_string *words)
 {
@@ -78,6 +79,14 @@ static void put_counters(struct json *json, const struct trace *trace)
     json_number(json, "gap_events", (int64_t)sum.gap_events);
     json_number(json, "gap_bytes", (int64_t)sum.gap_bytes);
     json_number(json, "events", (int64_t)sum.events);
+}
+
+static void put_untouched(struct json *json, const struct trace *trace)
+{
+    json_open(json, "untouched", '{');
+    json_number(json, "most", (int64_t)touched_most(trace));
+    json_number(json, "unknown", (int64_t)touched_unknown(trace));
+    json_close(json, '}');
 }
 
 static void put_definitions(struct json *json, const struct trace *trace)
@@ -212,6 +221,8 @@ void info_json(FILE *file, const struct report *report)
     json_close(&json, ']');
     put_counters(&json, trace);
     allocators_json(&json, trace);
+    if (trace->n_looks)
+        put_untouched(&json, trace);
     put_definitions(&json, trace);
     put_boundaries(&json, trace);
     put_log(&json, trace);

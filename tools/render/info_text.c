@@ -10,6 +10,7 @@
 #include "render/escape.h"
 #include "render/running.h"
 #include "trace/processes.h"
+#include "trace/touched.h"
 
 static void print_counters(FILE *file, const struct trace *trace)
 {
@@ -19,6 +20,20 @@ static void print_counters(FILE *file, const struct trace *trace)
     fprintf(file, "duplicate allocations: %" PRIu64 "\n", sum.duplicate_allocations);
     fprintf(file, "gaps: %s events (%s)\n", format_count(events, (int64_t)sum.gap_events),
         format_size(bytes, (int64_t)sum.gap_bytes, UNITS_AUTO));
+}
+
+/* Of large blocks and maps: the most that nobody had touched, of any process. */
+static void print_touched(FILE *file, const struct trace *trace)
+{
+    char bytes[FORMAT_SIZE];
+    size_t unknown = touched_unknown(trace);
+    if (touched_most(trace))
+        fprintf(file, "never touched: up to %s, of blocks and maps of 1 MiB and more\n",
+            format_size(bytes, (int64_t)touched_most(trace), UNITS_AUTO));
+    if (unknown)
+        fprintf(file,
+            "never touched: not known of %zu process%s, whose pages cannot be looked at\n", unknown,
+            unknown == 1 ? "" : "es");
 }
 
 static void print_definitions(FILE *file, const struct trace *trace)
@@ -169,6 +184,7 @@ void info_text(FILE *file, const struct report *report)
     info_processes(file, report);
     print_counters(file, trace);
     print_allocators(file, trace);
+    print_touched(file, trace);
     print_definitions(file, trace);
     print_boundaries(file, trace);
     print_log(file, trace);

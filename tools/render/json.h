@@ -19,6 +19,7 @@ struct json {
     bool started; /* something stands before the next value on this level */
     const struct trace
         *samples; /* amounts are of this trace's samples: they have errors; or NULL */
+    bool touched; /* what of them was touched is known */
 };
 
 /* A value is a member if `key` is given, an element or the document if it is NULL. */

@@ -124,19 +124,30 @@ static void print_source(
     fputc('\n', file);
 }
 
+/* "2.4 GiB touched", or none. */
+static const char *touched_note(
+    char note[FORMAT_SIZE], const struct lines_report *about, const struct line *line)
+{
+    const struct view_amount *amount = &line->row->amount;
+    format_touched(note, amount->size, amount->untouched, about->report->options.units);
+    return *note ? note + 2 : NULL;
+}
+
 /* ---- files ---- */
 
 /* The lines that matter; "..." where lines between them are left out. */
 static void print_lines(FILE *file, const struct lines_report *about, const struct look *look,
     const struct line_file *of)
 {
+    char note[FORMAT_SIZE];
     for (size_t i = 0; i < of->n_lines; i++) {
         const struct line *line = &of->lines[i];
         if (!about->all && !lines_matters(about, of, line))
             continue;
         struct source_text source = sources_of_node(about->report->sources, line->row->node);
         print_amounts(file, about, look, of, line);
-        print_source(file, line->line, source.text, source.size, source.note);
+        print_source(file, line->line, source.text, source.size,
+            source.note ? source.note : touched_note(note, about, line));
     }
 }
 
@@ -150,9 +161,11 @@ static void print_file(FILE *file, const struct lines_report *about, const struc
             at++;
         bool has = at < of->n_lines && of->lines[at].line == number;
         struct source_text known = {0};
+        char note[FORMAT_SIZE];
         size_t size = 0;
         if (has) {
             known = sources_of_node(about->report->sources, of->lines[at].row->node);
+            known.note = known.note ? known.note : touched_note(note, about, &of->lines[at]);
             print_amounts(file, about, look, of, &of->lines[at]);
         } else
             print_blank(file, about);

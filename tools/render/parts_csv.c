@@ -36,6 +36,8 @@ void csv_amount_columns(struct csv *csv)
         csv_text(csv, "size_error");
         csv_text(csv, "allocated_error");
     }
+    if (csv->touched)
+        csv_text(csv, "touched");
 }
 
 void csv_amount(struct csv *csv, const struct view_amount *amount)
@@ -50,6 +52,8 @@ void csv_amount(struct csv *csv, const struct view_amount *amount)
         csv_number(csv, view_size_error(csv->samples, amount));
         csv_number(csv, view_allocated_error(csv->samples, amount));
     }
+    if (csv->touched)
+        csv_number(csv, amount->size - amount->untouched);
 }
 
 void csv_native(struct csv *csv, const struct report *report, uint32_t native)

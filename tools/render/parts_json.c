@@ -17,6 +17,8 @@ void json_split(struct json *json, const struct view_amount *amount)
     json_number(json, "count", amount->count);
     json_number(json, "python", amount->python);
     json_number(json, "native", amount->native);
+    if (json->touched)
+        json_number(json, "touched", amount->size - amount->untouched);
     if (json->samples)
         json_number(json, "size_error", view_size_error(json->samples, amount));
 }
@@ -118,6 +120,7 @@ void json_begin_report(struct json *json, const struct report *report, const str
     json_command(json, &report->trace, process_of_interest(&report->trace, view->processes));
     json_moments(json, view);
     json_sampling(json, report);
+    json->touched = view->untouched != NULL;
     json_name(json, "key", view_key_names[view->options->key]);
     json_open(json, "total", '{');
     json_split(json, &view->total);

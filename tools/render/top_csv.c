@@ -111,7 +111,7 @@ void csv_rest_name(struct csv *csv, enum view_key key, enum view_rest rest)
 
 void top_csv(FILE *file, const struct report *report, const struct view *view)
 {
-    struct csv csv = {.file = file, .samples = report_samples(report)};
+    struct csv csv = {.file = file, .samples = report_samples(report), .touched = view->untouched};
     size_t shown = top_rows(report, view);
     csv_key_columns(&csv, view->options->key);
     csv_amount_columns(&csv);

@@ -189,6 +189,14 @@ void print_whole_stack(FILE *file, const struct report *report, const struct vie
     export_stack_free(&stack);
 }
 
+static void print_touched(FILE *file, const struct report *report, const struct view *view,
+    const struct view_amount *amount)
+{
+    char text[FORMAT_SIZE];
+    if (!view_sorts_churn(view->options->sort))
+        fputs(format_touched(text, amount->size, amount->untouched, report->options.units), file);
+}
+
 /* Beside what a process allocated itself. */
 static void print_inherited(FILE *file, const struct report *report, const struct view_row *row)
 {
@@ -208,6 +216,7 @@ static void print_row(FILE *file, const struct report *report, const struct view
     else
         print_live(file, report, view, &row->amount);
     print_tag(file, report, row);
+    print_touched(file, report, view, &row->amount);
     print_inherited(file, report, row);
     fputc('\n', file);
     if (view->options->key == VIEW_TRACEBACK)
@@ -224,8 +233,10 @@ static void print_sum(FILE *file, const struct report *report, const struct view
     int64_t bytes = churn ? amount->allocated : amount->size;
     int64_t error =
         churn ? view_allocated_error(view->trace, amount) : view_size_error(view->trace, amount);
-    fprintf(file, "%s: %s%s%s\n", name, format_total(size, bytes, report->options.units),
+    fprintf(file, "%s: %s%s%s", name, format_total(size, bytes, report->options.units),
         format_total_error(text, error, bytes, report->options.units), churn ? " allocated" : "");
+    print_touched(file, report, view, amount);
+    fputc('\n', file);
 }
 
 static void print_rest(

@@ -55,7 +55,9 @@ static void put_line(struct csv *csv, const struct tree_report *about, uint32_t 
 
 void tree_csv(FILE *file, const struct tree_report *about)
 {
-    struct csv csv = {.file = file, .samples = report_samples(about->report)};
+    struct csv csv = {.file = file,
+        .samples = report_samples(about->report),
+        .touched = about->tree->view.untouched};
     struct tree_walk walk = {.about = about};
     csv_text(&csv, "id");
     csv_text(&csv, "parent");

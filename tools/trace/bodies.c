@@ -603,6 +603,41 @@ static void parse_regions(struct reader *reader, struct cursor *body)
     }
 }
 
+static void parse_untouched_rows(
+    struct reader *reader, struct cursor *body, struct trace_look *look)
+{
+    struct trace *trace = reader->trace;
+    uint32_t site = 0;
+    look->first = trace->n_untouched;
+    look->count = cursor_count(body, 2);
+    if (!EXTEND(reader, trace->untouched, trace->n_untouched, look->count))
+        return;
+    for (size_t i = 0; i < look->count && !body->bad; i++) {
+        site += cursor_id(body, trace->n_sites - site);
+        struct trace_untouched row = {.site = site, .bytes = cursor_varint(body)};
+        body->bad |= !site || row.bytes > INT64_MAX;
+        if (!body->bad)
+            trace->untouched[trace->n_untouched++] = row;
+    }
+}
+
+static void parse_untouched(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    size_t n = cursor_count(body, 4);
+    if (!EXTEND(reader, trace->looks, trace->n_looks, n))
+        return;
+    while (n--) {
+        struct trace_look look = {.process = parse_process_id(trace, body)};
+        look.time_us = cursor_varint(body);
+        look.known = cursor_id(body, 2) != 0;
+        parse_untouched_rows(reader, body, &look);
+        if (body->bad || reader->no_room || reader->no_memory)
+            return;
+        trace->looks[trace->n_looks++] = look;
+    }
+}
+
 static void parse_counts(struct reader *reader, struct cursor *body, struct trace_counts *counts)
 {
     counts->temporary = cursor_varint(body);
@@ -656,6 +691,7 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_PYTHONS] = parse_pythons,
     [MT_CHUNK_SHARES] = parse_shares,
     [MT_CHUNK_INLINED] = parse_inlined,
+    [MT_CHUNK_UNTOUCHED] = parse_untouched,
     [MT_CHUNK_ALLOCATORS] = parse_allocators,
 };
 

@@ -114,6 +114,17 @@ struct trace_peak {
 struct trace_source {
     uint32_t file, line, text;
 };
+struct trace_untouched { /* bytes of a site's large blocks that had no page */
+    uint32_t site;
+    uint64_t bytes;
+};
+struct trace_look { /* at the pages of a process's large blocks; what was seen holds until the next
+                     */
+    uint32_t process;
+    bool known; /* they could be looked at */
+    uint64_t time_us;
+    size_t first, count; /* of `untouched` */
+};
 struct trace_log { /* a chunk of the log: where in the file, and what is in it */
     uint64_t at, sequence;
     uint32_t process;
@@ -154,12 +165,14 @@ struct trace {
     struct trace_boundary *boundaries;
     struct trace_peak *peaks;     /* by process id; 0 is the sum of all */
     struct trace_sizes **sizes;   /* by process id; NULL: not written (yet) */
+    struct trace_look *looks;     /* in the order of the file: of each process by time */
+    struct trace_untouched *untouched;
     struct trace_log *logs;       /* in the order of the file; none unless every event was kept */
     uint32_t *retained_before;    /* by boundary, and one more: the retained one of all processes */
     struct trace_source *sources; /* sorted by file, line */
     struct trace_region *regions; /* in the order of their ends */
-    size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_modules, n_natives,
-        n_inlined, n_sites, n_boundaries, n_sources, n_logs, n_regions;
+    size_t n_strings, n_functions, n_nodes, n_processes, n_threads, n_modules, n_natives, n_inlined,
+        n_sites, n_boundaries, n_sources, n_looks, n_untouched, n_logs, n_regions;
     size_t n_merged_strings, n_merged_functions, n_merged_nodes; /* those of stacks_merge */
     void *arena; /* owns the memory */
 };

@@ -104,6 +104,8 @@ void trace_free(struct trace *trace)
     free(trace->boundaries);
     free(trace->sources);
     free(trace->logs);
+    free(trace->looks);
+    free(trace->untouched);
     free(trace->retained_before);
     free(trace->regions);
     if (trace->arena)

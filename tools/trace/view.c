@@ -10,6 +10,7 @@
 #include "trace/callers.h"
 #include "trace/group.h"
 #include "trace/processes.h"
+#include "trace/touched.h"
 #include "trace/weight.h"
 
 const char *const view_key_names[VIEW_KEYS] = {"caller", "lineno", "filename", "function", "module",
@@ -41,6 +42,14 @@ void view_amount_add(struct view_amount *sum, const struct view_amount *more)
     add(&sum->allocations, more->allocations);
     add(&sum->spread, more->spread);
     add(&sum->allocated_spread, more->allocated_spread);
+    add(&sum->untouched, more->untouched);
+}
+
+/* A site may have given up blocks since somebody looked. */
+static int64_t untouched_of(const struct view *view, size_t site, int64_t bytes)
+{
+    int64_t untouched = view->untouched ? view->untouched[site] : 0;
+    return untouched < bytes ? untouched : bytes > 0 ? bytes : 0;
 }
 
 struct view_amount view_amount_of_site(const struct view *view, size_t site)
@@ -54,7 +63,8 @@ struct view_amount view_amount_of_site(const struct view *view, size_t site)
         .allocated = cell->allocated_bytes,
         .allocations = cell->allocations,
         .spread = cell->spread,
-        .allocated_spread = cell->allocated_spread};
+        .allocated_spread = cell->allocated_spread,
+        .untouched = untouched_of(view, site, cell->bytes)};
 }
 
 int64_t view_metric(const struct view *view, const struct view_amount *amount)
@@ -436,6 +446,9 @@ static enum view_error find_state(struct view *view)
     }
     if (options->interval && view->from.time_us > view->state.time_us)
         return VIEW_BACKWARDS;
+    if (!options->interval)
+        view->untouched =
+            touched_find(trace, &view->at, view->state.time_us, view->processes, &view->arena);
     return VIEW_OK;
 }
 

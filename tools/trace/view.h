@@ -52,6 +52,7 @@ struct view_options { /* zeroed is the default but for the moment */
 struct view_amount { /* bytes and blocks; python and native are parts of size */
     int64_t size, count, python, native, allocated, allocations;
     int64_t spread, allocated_spread; /* how uncertain size and allocated are (weight.h) */
+    int64_t untouched; /* part of size: of large blocks what had no page, as far as is known */
 };
 
 struct view_row {
@@ -88,6 +89,7 @@ struct view {
     bool *sites;                  /* by id: let through, though they may hold nothing */
     size_t n_processes;           /* selected */
     struct state state;
+    int64_t *untouched;      /* by site; NULL: nobody looked, or it is an interval */
     struct instant at, from; /* where the moments were found */
     enum moment_error error; /* why one of them was not */
     const struct trace_peak *peak;
