@@ -104,7 +104,7 @@ static bool switch_rings(struct nested *outer)
     }
     order_begin();
     struct thread *thread = take_other();
-    uint64_t words[2] = {outer->thread->ring->slot,
+    uint64_t words[2] = {outer->thread->ring->number,
         atomic_load_explicit(&outer->thread->ring->head, memory_order_relaxed)};
     if (!thread || (!ring_meta(thread, MT_META_DEPEND, 0, 0, words, 2) && !thread->in_gap)) {
         thread_self.thread = outer->thread;

@@ -16,23 +16,43 @@
 #define DEATH_CHECK 65536u /* lost events between two looks at whether the collector lives */
 #define TEXT_PIECE 4096u
 
-bool ring_create(struct thread *thread)
+/* Ring numbers whose slots are others' still are passed over; NULL if all are. */
+static struct mt_slot *claim(uint32_t *number)
 {
     struct mt_control *control = session.control;
-    uint64_t bytes;
-    uint32_t slot = atomic_fetch_add(&control->slots_used, 1);
-    if (slot >= MT_SLOTS) {
-        return false;
+    for (uint32_t tries = 0; tries < control->slots_count; tries++) {
+        *number = atomic_fetch_add(&control->rings_used, 1);
+        struct mt_slot *slot = mt_slot_of(control, *number);
+        uint64_t word = atomic_load(&slot->word);
+        bool is_free = mt_slot_state(word) == MT_SLOT_EMPTY || mt_slot_state(word) == MT_SLOT_VOID;
+        if (is_free && atomic_compare_exchange_strong(&slot->word, &word,
+                           mt_slot_word(MT_SLOT_CLAIMED, session.pid, *number))) {
+            return slot;
+        }
     }
-    control->slots[slot].pid = session.pid;
-    atomic_store(&control->slots[slot].state, MT_SLOT_CLAIMED);
-    struct mt_ring *ring = ringfile_make(slot, &bytes);
+    return NULL;
+}
+
+static void settle(struct mt_slot *slot, enum mt_slot_state state, uint32_t number)
+{
+    atomic_store(&slot->word, mt_slot_word(state, session.pid, number));
+}
+
+bool ring_create(struct thread *thread)
+{
+    uint64_t bytes;
+    uint32_t number;
+    struct mt_slot *slot = claim(&number);
+    struct mt_ring *ring = slot ? ringfile_make(number, &bytes) : NULL;
     if (!ring) {
+        if (slot) {
+            settle(slot, MT_SLOT_VOID, number);
+        }
         return false;
     }
     ring->magic = MT_RING_MAGIC;
     ring->version = MT_RING_VERSION;
-    ring->slot = slot;
+    ring->number = number;
     ring->pid = session.pid;
     ring->image = session.image;
     ring->parent_image = session.parent_image;
@@ -43,7 +63,7 @@ bool ring_create(struct thread *thread)
     thread->mask = ring->words - 1;
     thread->head = 0;
     thread->limit = ring->words;
-    atomic_store_explicit(&control->slots[slot].state, MT_SLOT_READY, memory_order_release);
+    settle(slot, MT_SLOT_READY, number);
     return true;
 }
 

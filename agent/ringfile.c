@@ -77,12 +77,12 @@ static bool spare_path(char path[SESSION_PATH_MAX], const char *name)
     return true;
 }
 
-struct mt_ring *ringfile_make(uint32_t slot, uint64_t *bytes)
+struct mt_ring *ringfile_make(uint32_t number, uint64_t *bytes)
 {
     char path[SESSION_PATH_MAX];
     char name[32] = MT_RING_NAME;
     struct mt_ring *ring = NULL;
-    sys_decimal(name + sizeof(MT_RING_NAME) - 1, slot);
+    sys_decimal(name + sizeof(MT_RING_NAME) - 1, number);
     *bytes = session.control->ring_bytes;
     if (session_path(path, name)) {
         ring = make(path, bytes);

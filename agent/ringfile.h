@@ -11,7 +11,7 @@
 /* Makes that of a slot and maps it, the data twice, one copy behind the other, so that no record
    has to be split at the end.  The size is what there is room for.  NULL if there is none for
    MT_RING_LEAST. */
-struct mt_ring *ringfile_make(uint32_t slot, uint64_t *bytes);
+struct mt_ring *ringfile_make(uint32_t number, uint64_t *bytes);
 void ringfile_unmap(struct mt_ring *ring, uint64_t bytes);
 
 #endif

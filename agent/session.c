@@ -153,7 +153,7 @@ void session_forked(void)
     const struct thread *forking = thread_self.thread;
     session.is_forked = forking && forking->ring;
     if (session.is_forked) {
-        session.forked_at[0] = forking->ring->slot;
+        session.forked_at[0] = forking->ring->number;
         session.forked_at[1] = forking->head;
     }
     thread_forget_all();

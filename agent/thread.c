@@ -59,7 +59,7 @@ bool thread_depend_on_others(struct thread *thread)
             continue;
         }
         uint64_t words[2] = {
-            other->ring->slot, atomic_load_explicit(&other->ring->head, memory_order_acquire)};
+            other->ring->number, atomic_load_explicit(&other->ring->head, memory_order_acquire)};
         if (!ring_meta(thread, MT_META_DEPEND, 0, 0, words, 2)) {
             return false;
         }

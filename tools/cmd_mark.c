@@ -63,10 +63,10 @@ static const struct argp argp = {options, parse, "NAME",
 
 static bool is_asked_for(const struct mark *mark, struct mt_control *control)
 {
-    uint32_t used = atomic_load(&control->slots_used);
     bool asked = !mark->pid || control->collector_pid == mark->pid;
-    for (uint32_t slot = 0; slot < used && slot < MT_SLOTS; slot++) {
-        asked |= control->slots[slot].pid == mark->pid;
+    for (uint32_t slot = 0; slot < MT_SLOTS; slot++) {
+        uint64_t word = atomic_load(&control->slots[slot].word);
+        asked |= mt_slot_state(word) == MT_SLOT_READY && mt_slot_pid(word) == mark->pid;
     }
     return asked;
 }

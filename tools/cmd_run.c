@@ -455,6 +455,16 @@ static void set_seed(struct collector *collector)
         seed ? strtoull(seed, NULL, 10) : (uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec;
 }
 
+/* For tests: fewer rings at a time. */
+static void set_slots(struct mt_control *control)
+{
+    const char *slots = getenv("MEMTRACE_SLOTS");
+    unsigned long count = slots ? strtoul(slots, NULL, 10) : 0;
+    if (count && count <= MT_SLOTS && (count & (count - 1)) == 0) {
+        control->slots_count = (uint32_t)count;
+    }
+}
+
 static int trace(struct run *run, struct launch *launch)
 {
     struct collector *collector;
@@ -470,6 +480,7 @@ static int trace(struct run *run, struct launch *launch)
     collector->shared.control->flags =
         (run->off ? MT_SESSION_PAUSED : 0) | (run->native ? MT_SESSION_NATIVE : 0);
     set_seed(collector);
+    set_slots(collector->shared.control);
     int signals = supervise_prepare();
     collector->symbolize = run->symbolize;
     collector->keeps_events = run->full;

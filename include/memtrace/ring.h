@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 6u
+#define MT_RING_VERSION 7u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -27,9 +27,9 @@ enum mt_added {
     MT_ADDED_AGENT = 'a'    /* the first name in LD_PRELOAD */
 };
 #define MT_CONTROL_NAME "control"         /* its control file */
-#define MT_RING_NAME "ring."              /* its rings: "ring." and the slot in decimal */
+#define MT_RING_NAME "ring."              /* its rings: "ring." and the number in decimal */
 
-#define MT_SLOTS 65536u        /* rings that one session can have */
+#define MT_SLOTS 65536u        /* rings that one session can have at a time, a power of two */
 #define MT_RING_HEADER 4096u   /* bytes before a ring's first word */
 #define MT_RING_LEAST 16384u  /* data bytes of the smallest ring */
 #define MT_SPARE_MAX 256u
@@ -44,16 +44,40 @@ enum mt_state { MT_STATE_RUNNING = 1, MT_STATE_CLOSED = 2 };
 /* Programs start paused: see PAUSE.  Native stacks are wanted as a whole. */
 enum mt_session_flags { MT_SESSION_PAUSED = 1, MT_SESSION_NATIVE = 2 };
 
-/* State of a slot.  A slot in MT_SLOT_CLAIMED whose process is dead is void. */
-enum mt_slot_state { MT_SLOT_EMPTY = 0, MT_SLOT_CLAIMED = 1, MT_SLOT_READY = 2 };
+/*
+ * Rings have numbers, 0, 1, 2, ..., which are never used again; ring n has the slot n modulo the
+ * number of slots, if an agent finds it EMPTY or VOID, and else there is no ring n.  The agent takes
+ * it to CLAIMED, makes the ring's file and takes it to READY, or to VOID if it cannot.  The collector
+ * takes it to VOID when it has removed the file.  A slot that is CLAIMED by a dead process stays so.
+ */
+enum mt_slot_state { MT_SLOT_EMPTY = 0, MT_SLOT_CLAIMED = 1, MT_SLOT_READY = 2, MT_SLOT_VOID = 3 };
 
 enum mt_box_state { MT_BOX_EMPTY = 0, MT_BOX_CLAIMED = 1, MT_BOX_POSTED = 2 };
 #define MT_MARK_MAX 256u
 
 struct mt_slot {
-    _Atomic uint32_t state; /* enum mt_slot_state */
-    int32_t pid;
+    _Atomic uint64_t word; /* state, process id << 2, number of the ring << 32 */
 };
+
+static inline uint64_t mt_slot_word(enum mt_slot_state state, int32_t pid, uint32_t number)
+{
+    return (uint64_t)state | ((uint64_t)pid & 0x3fffffff) << 2 | (uint64_t)number << 32;
+}
+
+static inline enum mt_slot_state mt_slot_state(uint64_t word)
+{
+    return (enum mt_slot_state)(word & 3);
+}
+
+static inline int32_t mt_slot_pid(uint64_t word)
+{
+    return (int32_t)(word >> 2 & 0x3fffffff);
+}
+
+static inline uint32_t mt_slot_number(uint64_t word)
+{
+    return (uint32_t)(word >> 32);
+}
 
 /* What is said once, not by each process. */
 enum mt_said { MT_SAID_UNKNOWN_PYTHON = 1, MT_SAID_SECOND_PYTHON = 2 };
@@ -71,7 +95,8 @@ struct mt_control {
     uint64_t sample_seed;  /* of the random numbers that choose them; 0: other ones each time */
     _Alignas(64) _Atomic uint64_t clock_us; /* microseconds since the session began; moves while
                                                the collector lives, at most every millisecond */
-    _Alignas(64) _Atomic uint32_t slots_used;
+    uint32_t slots_count; /* of `slots` so many serve, a power of two */
+    _Alignas(64) _Atomic uint32_t rings_used; /* numbers given to rings */
     _Atomic uint32_t images_used; /* numbers given to program images, from 1 */
     /* Grows with each ring that the collector takes from and each process that it samples: where it
        gets little of a processor clock_us may not move for long. */
@@ -98,7 +123,7 @@ struct mt_control {
 struct mt_ring {
     uint64_t magic;
     uint32_t version;
-    uint32_t slot;
+    uint32_t number; /* of the ring */
     int32_t pid;
     uint32_t image;        /* number of the program image (a process is one image until it execs) */
     uint32_t parent_image; /* image that forked this one, 0 if it was started by exec */
@@ -171,7 +196,7 @@ enum mt_meta {
     MT_META_CODE = 2,      /* a = code; 3 words follow: MT_CODE_* below */
     MT_META_RESET = 3,     /* forget the nodes and codes of this ring */
     MT_META_THREAD = 4,    /* b = thread id: the events from here on are of that thread */
-    MT_META_DEPEND = 5,    /* 2 words follow: slot, position: ring `slot` up to `position`
+    MT_META_DEPEND = 5,    /* 2 words follow: number, position: that ring up to `position`
                               happened before what follows here */
     MT_META_PROCESS = 6,   /* 2 words follow: MT_PROCESS_*; first record of an image, but for a
                               DEPEND on the ring of the thread that forked it */
@@ -241,6 +266,11 @@ enum mt_domain {
     MT_DOMAIN_PAUSED = 8 /* in REALLOC_END: the old block may be one that was not recorded, and
                             then the new one is not either */
 };
+
+static inline struct mt_slot *mt_slot_of(struct mt_control *control, uint32_t number)
+{
+    return &control->slots[number & (control->slots_count - 1) & (MT_SLOTS - 1)];
+}
 
 /* The counter that orders events at an address; the last one is kept for maps. */
 static inline uint32_t mt_counter_of(uint64_t address)

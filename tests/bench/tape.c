@@ -74,11 +74,12 @@ static uint64_t copy_ring(struct copier *copier, uint32_t slot)
 static uint64_t copy_all(struct copier *copier)
 {
     struct mt_control *control = copier->shared.control;
-    uint32_t used = atomic_load(&control->slots_used);
+    uint32_t used = atomic_load(&control->rings_used);
     uint64_t words = 0;
     atomic_store(&control->clock_us, (uint64_t)((seconds(CLOCK_MONOTONIC) - copier->start) * 1e6));
     for (uint32_t slot = 0; slot < used && slot < MT_SLOTS; slot++) {
-        if (!copier->rings[slot] && atomic_load(&control->slots[slot].state) == MT_SLOT_READY) {
+        uint64_t word = atomic_load(&control->slots[slot].word);
+        if (!copier->rings[slot] && mt_slot_state(word) == MT_SLOT_READY) {
             uint64_t bytes;
             copier->rings[slot] = shared_map_ring(&copier->shared, slot, &bytes);
         }

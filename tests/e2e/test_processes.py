@@ -427,3 +427,44 @@ def test_shared_pages_count_once(traced_once):
     one = traced_once.report("stats", result.trace, "--process",
                              str(traced_once.report("info", result.trace)["processes"][0]["pid"]))
     assert one["peak_rss"] > 50 << 20
+
+
+MANY = r"""
+import os, sys, threading
+stop = threading.Event()
+threads = [threading.Thread(target=stop.wait) for n in range(3)]
+for thread in threads:
+    thread.start()
+held = []
+for n in range(int(sys.argv[1])):
+    pid = os.fork()
+    if pid == 0:
+        child = bytes(50000)  # child
+        os._exit(0 if threading.active_count() else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    block = bytes(1000)  # held
+    held.append(block)
+stop.set()
+for thread in threads:
+    thread.join()
+print(len(held))
+"""
+
+
+def test_slots_serve_again(traced_once):
+    """More processes, one after the other, than there can be rings at a time."""
+    environment = support.clean_environment(MEMTRACE_SLOTS="16")
+    result = traced_once.script(MANY, 150, options=["-q"], env=environment)
+    assert result.out == b"150\n" and not result.err, result
+    info = traced_once.assert_sound(result.trace)
+    assert len(info["processes"]) == 151
+    assert traced_once.at(result.trace, "held") == (150 * 1033, 150)
+    assert traced_once.at(result.trace, "child") == (150 * 50033, 150)
+
+
+def test_more_rings_than_slots(traced_once):
+    """Where there is no room at all for one more it is said, and the program goes on."""
+    environment = support.clean_environment(MEMTRACE_SLOTS="2")
+    result = traced_once.script(MANY, 3, options=["-q"], env=environment)
+    assert result.out == b"3\n", result
+    assert "no room for another ring" in result.message, result

@@ -64,7 +64,7 @@ static struct ring *make_ring(struct collector *collector, uint32_t slot)
     struct ring *ring = memory_zeroed(1, sizeof *ring);
     uint32_t number = slot == RINGS - 1 ? 2 : 1;
     ring->shared = map_ring();
-    ring->slot = slot;
+    ring->number = slot;
     ring->words = (uint64_t *)((uint8_t *)ring->shared + MT_RING_HEADER);
     ring->mask = RING_BYTES / 8 - 1;
     ring->shared->words = RING_BYTES / 8;
@@ -86,7 +86,8 @@ static struct collector *make_collector(int fd, const char *path)
     collector->interval_ms = 1000;
     accounts_init(&collector->accounts);
     session_output(collector, fd, path, "{}");
-    collector->n_slots = RINGS;
+    control.slots_count = MT_SLOTS;
+    collector->n_slots = collector->n_numbers = RINGS;
     collector->rings = memory_grow(NULL, &collector->rings_capacity, RINGS, sizeof(struct ring *));
     for (uint32_t slot = 0; slot < RINGS; slot++)
         collector->rings[slot] = make_ring(collector, slot);

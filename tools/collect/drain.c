@@ -411,9 +411,9 @@ static bool is_empty(const struct ring *ring)
     return ring->tail >= head_of(ring);
 }
 
-bool drain_waits_for_ring(const struct ring *ring, uint32_t *slot)
+bool drain_waits_for_ring(const struct ring *ring, uint32_t *number)
 {
-    *slot = is_empty(ring) ? 0 : (uint32_t)ring_word(ring, 1);
+    *number = is_empty(ring) ? 0 : (uint32_t)ring_word(ring, 1);
     return !is_empty(ring) && (ring_word(ring, 0) & 0xfff) == (MT_OP_META | MT_META_DEPEND << 4);
 }
 

@@ -28,7 +28,7 @@ struct ring_module {
 
 struct ring {
     struct mt_ring *shared;
-    uint32_t slot;
+    uint32_t number;
     uint64_t *words;
     uint64_t mask, tail;
     uint64_t bound; /* if is_bounded: what is published behind it does not count */
@@ -81,7 +81,7 @@ struct drain_events {
     void (*python)(struct collector *collector, struct ring *ring, int traced, uint32_t version);
     void (*end)(struct collector *collector, struct ring *ring);
     /* Has that ring been read up to that position? */
-    bool (*reached)(struct collector *collector, uint32_t slot, uint64_t position);
+    bool (*reached)(struct collector *collector, uint32_t number, uint64_t position);
     /* Has any ring of the image lost events? */
     bool (*has_gap)(struct collector *collector, const struct image *image);
     /* What the program said; names are strings of the trace, questions 0 where none is asked. */
@@ -106,7 +106,7 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
    first event, UINT64_MAX if it has none. */
 uint64_t drain_hole(const struct ring *ring);
 /* True if its first event comes after what another ring has; which one. */
-bool drain_waits_for_ring(const struct ring *ring, uint32_t *slot);
+bool drain_waits_for_ring(const struct ring *ring, uint32_t *number);
 /* What is missing never happened: lets that event go.  Of several rings the one with the smallest
    hole comes first, or the others' numbers would be passed over. */
 void drain_skip_hole(struct ring *ring);

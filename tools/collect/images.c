@@ -242,12 +242,12 @@ static bool on_release(struct collector *collector, struct ring *ring, uint64_t 
     return !image->forks.parent || forks_release(&collector->accounts, image, address, ring->forks);
 }
 
-static bool on_reached(struct collector *collector, uint32_t slot, uint64_t position)
+static bool on_reached(struct collector *collector, uint32_t number, uint64_t position)
 {
-    if (!rings_are_open(collector, slot)) {
+    if (!rings_are_open(collector, number)) {
         return !position; /* about to be opened */
     }
-    struct ring *ring = collector->rings[slot];
+    const struct ring *ring = rings_find(collector, number);
     return !ring || ring->tail >= position;
 }
 
@@ -300,11 +300,12 @@ static bool waits_for_other(const struct collector *collector, const struct imag
 {
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         const struct ring *ring = collector->rings[slot];
-        uint32_t other;
-        if (ring && ring->image == image && drain_waits_for_ring(ring, &other) &&
-            other < collector->n_slots && collector->rings[other] &&
-            collector->rings[other]->image != image) {
-            return true;
+        uint32_t number;
+        if (ring && ring->image == image && drain_waits_for_ring(ring, &number)) {
+            const struct ring *other = rings_find(collector, number);
+            if (other && other->image != image) {
+                return true;
+            }
         }
     }
     return false;

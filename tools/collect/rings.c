@@ -14,33 +14,59 @@
 
 #define BATCH_WORDS 16384u
 
-/* False while the slot is still being made. */
-static bool open_ring(struct collector *collector, uint32_t slot)
+static uint32_t slot_of(const struct collector *collector, uint32_t number)
 {
-    const struct mt_slot *entry = &collector->shared.control->slots[slot];
-    if (atomic_load_explicit(&entry->state, memory_order_acquire) != MT_SLOT_READY) {
-        return false;
+    struct mt_control *control = collector->shared.control;
+    return (uint32_t)(mt_slot_of(control, number) - control->slots);
+}
+
+/* What is known of a ring by its slot. */
+enum known { KNOWN_READY, KNOWN_GONE, KNOWN_LATER };
+
+static enum known look_at(const struct collector *collector, uint32_t number)
+{
+    struct mt_control *control = collector->shared.control;
+    uint64_t word = atomic_load_explicit(&mt_slot_of(control, number)->word, memory_order_acquire);
+    int32_t ahead = (int32_t)(mt_slot_number(word) - number);
+    if (mt_slot_state(word) == MT_SLOT_EMPTY || ahead < 0) {
+        return KNOWN_LATER; /* the slot's last ring was an older one: it is made now, or never */
     }
+    return ahead || mt_slot_state(word) == MT_SLOT_VOID ? KNOWN_GONE
+           : mt_slot_state(word) == MT_SLOT_READY       ? KNOWN_READY
+                                                        : KNOWN_LATER;
+}
+
+static void open_ring(struct collector *collector, uint32_t number)
+{
     uint64_t bytes;
-    struct mt_ring *shared = shared_map_ring(&collector->shared, slot, &bytes);
+    struct mt_ring *shared = shared_map_ring(&collector->shared, number, &bytes);
     if (!shared) {
-        return true;
+        return;
     }
     struct image *image = images_find(collector, shared->image);
     if (image && image->finished) {
         shared_unmap_ring(shared, bytes);
-        return true;
+        shared_remove_ring(&collector->shared, number);
+        return;
     }
     struct ring *ring = memory_zeroed(1, sizeof(*ring));
     ring->shared = shared;
-    ring->slot = slot;
+    ring->number = number;
     ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
     ring->mask = bytes / 8 - 1; /* not what the program may write there */
     ring->time_us = session_clock(collector);
-    ring->image =
-        image ? image : images_make(collector, shared->pid, shared->image, shared);
-    collector->rings[slot] = ring;
-    return true;
+    ring->image = image ? image : images_make(collector, shared->pid, shared->image, shared);
+    collector->rings[slot_of(collector, number)] = ring;
+}
+
+/* False while it is still being made. */
+static bool is_settled(struct collector *collector, uint32_t number)
+{
+    enum known known = look_at(collector, number);
+    if (known == KNOWN_READY) {
+        open_ring(collector, number);
+    }
+    return known != KNOWN_LATER;
 }
 
 /* Those whose makers were not ready before: stopped in between, perhaps for good. */
@@ -48,19 +74,19 @@ static void open_late(struct collector *collector)
 {
     size_t kept = 0;
     for (size_t i = 0; i < collector->n_late; i++) {
-        uint32_t slot = collector->late[i];
-        if (!open_ring(collector, slot)) {
-            collector->late[kept++] = slot;
+        uint32_t number = collector->late[i];
+        if (!is_settled(collector, number)) {
+            collector->late[kept++] = number;
         }
     }
     collector->n_late = kept;
 }
 
-static void put_off(struct collector *collector, uint32_t slot)
+static void put_off(struct collector *collector, uint32_t number)
 {
     collector->late = memory_grow(collector->late, &collector->late_capacity, collector->n_late + 1,
         sizeof(*collector->late));
-    collector->late[collector->n_late++] = slot;
+    collector->late[collector->n_late++] = number;
 }
 
 void rings_open(struct collector *collector)
@@ -69,25 +95,35 @@ void rings_open(struct collector *collector)
         return;
     }
     open_late(collector);
-    uint32_t used = atomic_load(&collector->shared.control->slots_used);
-    used = used < MT_SLOTS ? used : MT_SLOTS;
+    struct mt_control *control = collector->shared.control;
+    uint32_t used = atomic_load(&control->rings_used);
+    uint32_t slots = used < control->slots_count ? used : control->slots_count;
+    slots = slots < MT_SLOTS ? slots : MT_SLOTS;
     collector->rings = memory_grow(
-        collector->rings, &collector->rings_capacity, used + 1, sizeof(*collector->rings));
-    for (uint32_t slot = collector->n_slots; slot < used; slot++) {
-        if (!open_ring(collector, slot)) {
-            put_off(collector, slot);
+        collector->rings, &collector->rings_capacity, slots + 1, sizeof(*collector->rings));
+    collector->n_slots = slots > collector->n_slots ? slots : collector->n_slots;
+    for (uint32_t number = collector->n_numbers; number != used; number++) {
+        if (!is_settled(collector, number)) {
+            put_off(collector, number);
         }
-        collector->n_slots = slot + 1;
+        collector->n_numbers = number + 1;
     }
 }
 
-bool rings_are_open(const struct collector *collector, uint32_t slot)
+bool rings_are_open(const struct collector *collector, uint32_t number)
 {
-    bool is_open = slot < collector->n_slots;
+    bool is_open = (int32_t)(number - collector->n_numbers) < 0;
     for (size_t i = 0; i < collector->n_late; i++) {
-        is_open &= collector->late[i] != slot;
+        is_open &= collector->late[i] != number;
     }
     return is_open;
+}
+
+struct ring *rings_find(const struct collector *collector, uint32_t number)
+{
+    uint32_t slot = slot_of(collector, number);
+    struct ring *ring = slot < collector->n_slots ? collector->rings[slot] : NULL;
+    return ring && ring->number == number ? ring : NULL;
 }
 
 void rings_bound(struct collector *collector)
@@ -104,9 +140,9 @@ void rings_bound(struct collector *collector)
 
 void rings_close(struct collector *collector, struct ring *ring)
 {
-    collector->rings[ring->slot] = NULL;
+    collector->rings[slot_of(collector, ring->number)] = NULL;
     shared_unmap_ring(ring->shared, (ring->mask + 1) * 8);
-    shared_remove_ring(&collector->shared, ring->slot);
+    shared_remove_ring(&collector->shared, ring->number);
     drain_free(ring);
     memory_free(ring);
 }
@@ -150,7 +186,8 @@ void rings_reopen(struct collector *collector)
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         struct ring *ring = collector->rings[slot];
         uint64_t bytes;
-        struct mt_ring *shared = ring ? shared_map_ring(&collector->shared, slot, &bytes) : NULL;
+        struct mt_ring *shared =
+            ring ? shared_map_ring(&collector->shared, ring->number, &bytes) : NULL;
         if (!shared || bytes / 8 - 1 != ring->mask) {
             collector->rings[slot] = NULL;
             continue;

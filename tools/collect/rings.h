@@ -9,8 +9,10 @@
 
 /* Opens what agents have made since.  What is not ready yet is come back to. */
 void rings_open(struct collector *collector);
-/* Was the ring of that slot opened, be it closed again? */
-bool rings_are_open(const struct collector *collector, uint32_t slot);
+/* Was the ring of that number opened, be it closed again? */
+bool rings_are_open(const struct collector *collector, uint32_t number);
+/* The one that is open under that number, or NULL. */
+struct ring *rings_find(const struct collector *collector, uint32_t number);
 /* From now on no ring is opened, and nothing is taken that is not published yet. */
 void rings_bound(struct collector *collector);
 /* Takes a batch of events out of each ring, or of each of one image's; the number of words. */

@@ -42,7 +42,8 @@ struct collector {
     struct ring **rings; /* by slot; NULL: not open yet, or closed */
     size_t rings_capacity;
     uint32_t n_slots;
-    uint32_t *late; /* slots below n_slots that were claimed and are not ready yet */
+    uint32_t n_numbers; /* of rings, up to which they were looked for */
+    uint32_t *late; /* numbers below n_numbers whose rings are not ready yet, or never will be */
     size_t n_late, late_capacity;
     bool is_last_round; /* rings_bound */
     struct image **images; /* in the order of their first ring */

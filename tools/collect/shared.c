@@ -57,6 +57,7 @@ static int make_control(struct shared *shared, uint64_t sample_bytes)
     shared->control->collector_pid = getpid();
     shared->control->ring_bytes = sample_bytes ? SAMPLED_RING_BYTES : RING_BYTES;
     shared->control->sample_bytes = sample_bytes;
+    shared->control->slots_count = MT_SLOTS;
     atomic_store(&shared->control->state, MT_STATE_RUNNING);
     return 0;
 }
@@ -268,15 +269,15 @@ void shared_work(const struct shared *shared)
         work, atomic_load_explicit(work, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-static void ring_path(const char *directory, uint32_t slot, char *path, size_t size)
+static void ring_path(const char *directory, uint32_t number, char *path, size_t size)
 {
-    snprintf(path, size, "%s/%s%u", directory, MT_RING_NAME, slot);
+    snprintf(path, size, "%s/%s%u", directory, MT_RING_NAME, number);
 }
 
-static struct mt_ring *map_ring_of(const char *directory, uint32_t slot, uint64_t *bytes)
+static struct mt_ring *map_ring_of(const char *directory, uint32_t number, uint64_t *bytes)
 {
     char path[SHARED_PATH_MAX + 32];
-    ring_path(directory, slot, path, sizeof(path));
+    ring_path(directory, number, path, sizeof(path));
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         return NULL;
@@ -292,10 +293,10 @@ static struct mt_ring *map_ring_of(const char *directory, uint32_t slot, uint64_
     return ring;
 }
 
-struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot, uint64_t *bytes)
+struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t number, uint64_t *bytes)
 {
-    struct mt_ring *ring = map_ring_of(shared->directory, slot, bytes);
-    return ring || !shared->spare[0] ? ring : map_ring_of(shared->spare, slot, bytes);
+    struct mt_ring *ring = map_ring_of(shared->directory, number, bytes);
+    return ring || !shared->spare[0] ? ring : map_ring_of(shared->spare, number, bytes);
 }
 
 void shared_unmap_ring(struct mt_ring *ring, uint64_t bytes)
@@ -303,25 +304,37 @@ void shared_unmap_ring(struct mt_ring *ring, uint64_t bytes)
     munmap(ring, mapped_size(bytes));
 }
 
-void shared_remove_ring(const struct shared *shared, uint32_t slot)
+static void remove_file(const struct shared *shared, uint32_t number)
 {
     char path[SHARED_PATH_MAX + 32];
-    ring_path(shared->directory, slot, path, sizeof(path));
+    ring_path(shared->directory, number, path, sizeof(path));
     unlink(path);
     if (shared->spare[0]) {
-        ring_path(shared->spare, slot, path, sizeof(path));
+        ring_path(shared->spare, number, path, sizeof(path));
         unlink(path);
+    }
+}
+
+void shared_remove_ring(const struct shared *shared, uint32_t number)
+{
+    struct mt_slot *slot = mt_slot_of(shared->control, number);
+    uint64_t word = atomic_load(&slot->word);
+    remove_file(shared, number);
+    if (mt_slot_number(word) == number) {
+        atomic_store(&slot->word, mt_slot_word(MT_SLOT_VOID, 0, number));
     }
 }
 
 void shared_close(struct shared *shared)
 {
     char path[SHARED_PATH_MAX + 32];
-    uint32_t slots = atomic_load(&shared->control->slots_used);
     atomic_store(&shared->control->state, MT_STATE_CLOSED);
     shared->was_joined = atomic_load(&shared->control->images_used) > 0;
-    for (uint32_t slot = 0; slot < slots && slot < MT_SLOTS; slot++) {
-        shared_remove_ring(shared, slot);
+    for (uint32_t slot = 0; slot < MT_SLOTS; slot++) {
+        uint64_t word = atomic_load(&shared->control->slots[slot].word);
+        if (mt_slot_state(word) == MT_SLOT_CLAIMED || mt_slot_state(word) == MT_SLOT_READY) {
+            remove_file(shared, mt_slot_number(word));
+        }
     }
     path_of(shared, path, sizeof(path), MT_CONTROL_NAME);
     unlink(path);

@@ -36,12 +36,12 @@ void shared_unmap_control(struct mt_control *control);
 void shared_each(void (*each)(void *context, const char *directory), void *context);
 /* Tells agents that wait that something is being done (struct mt_control, work). */
 void shared_work(const struct shared *shared);
-/* Maps the ring of a slot that is ready, and says how many bytes of data it has; NULL if it cannot
+/* Maps a ring whose slot is ready, and says how many bytes of data it has; NULL if it cannot
    be. */
-struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t slot, uint64_t *bytes);
+struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t number, uint64_t *bytes);
 void shared_unmap_ring(struct mt_ring *ring, uint64_t bytes);
 /* Removes a ring's file; processes that have it mapped keep it. */
-void shared_remove_ring(const struct shared *shared, uint32_t slot);
+void shared_remove_ring(const struct shared *shared, uint32_t number);
 /* Tells agents that nobody reads any more, and removes everything but the store. */
 void shared_close(struct shared *shared);
 /* After the store was closed: removes it and the directory. */

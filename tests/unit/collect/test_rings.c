@@ -42,19 +42,23 @@ static int stop(void **state)
     return 0;
 }
 
-static void claim(struct collector *collector, uint32_t slot)
+static void set_slot(struct collector *collector, uint32_t number, enum mt_slot_state state)
 {
-    struct mt_control *control = collector->shared.control;
-    control->slots[slot].pid = getpid();
-    atomic_store(&control->slots[slot].state, MT_SLOT_CLAIMED);
-    atomic_store(&control->slots_used, slot + 1);
+    struct mt_slot *slot = mt_slot_of(collector->shared.control, number);
+    atomic_store(&slot->word, mt_slot_word(state, getpid(), number));
 }
 
-static struct mt_ring *make_ready(struct collector *collector, uint32_t slot)
+static void claim(struct collector *collector, uint32_t number)
+{
+    set_slot(collector, number, MT_SLOT_CLAIMED);
+    atomic_store(&collector->shared.control->rings_used, number + 1);
+}
+
+static struct mt_ring *make_ready(struct collector *collector, uint32_t number)
 {
     char path[SHARED_PATH_MAX + 32];
     size_t size = MT_RING_HEADER + collector->shared.control->ring_bytes;
-    snprintf(path, sizeof(path), "%s/%s%u", collector->shared.directory, MT_RING_NAME, slot);
+    snprintf(path, sizeof(path), "%s/%s%u", collector->shared.directory, MT_RING_NAME, number);
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
     assert_true(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
     struct mt_ring *ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -65,7 +69,7 @@ static struct mt_ring *make_ready(struct collector *collector, uint32_t slot)
     ring->pid = getpid();
     ring->image = 1;
     ring->words = collector->shared.control->ring_bytes / 8;
-    atomic_store(&collector->shared.control->slots[slot].state, MT_SLOT_READY);
+    set_slot(collector, number, MT_SLOT_READY);
     return ring;
 }
 
@@ -195,6 +199,48 @@ static void test_too_late(void **state)
     unmap(collector, second);
 }
 
+static struct mt_ring *make_of_image(struct collector *collector, uint32_t number, uint32_t image)
+{
+    claim(collector, number);
+    struct mt_ring *ring = make_ready(collector, number);
+    ring->image = image;
+    ring->pid = image == 1 ? getppid() : getpid();
+    publish(ring, TIME(1));
+    return ring;
+}
+
+/* Slots serve again when their rings are closed; ring 2 would have had that of ring 0, which lives. */
+static void test_slots_again(void **state)
+{
+    struct collector *collector = *state;
+    struct mt_ring *rings[4];
+    collector->shared.control->slots_count = 2;
+    rings[0] = make_of_image(collector, 0, 1);
+    rings[1] = make_of_image(collector, 1, 2);
+    rings_open(collector);
+    rings_drain(collector, NULL);
+    images_finish(collector, collector->images[1], MT_STATUS_EXEC);
+    rings[3] = make_of_image(collector, 3, 3);
+    rings_open(collector);
+    assert_non_null(rings_find(collector, 0));
+    assert_null(rings_find(collector, 1));
+    assert_null(rings_find(collector, 2));
+    assert_non_null(rings_find(collector, 3));
+    assert_false(images_events.reached(collector, 3, 1));
+    assert_true(images_events.reached(collector, 1, 1000));
+    assert_int_equal(rings_drain(collector, NULL), 1);
+    assert_true(images_events.reached(collector, 3, 1));
+
+    images_finish(collector, collector->images[0], MT_STATUS_EXEC);
+    rings[2] = make_of_image(collector, 4, 4); /* in the slot that 2 did not get */
+    rings_open(collector);
+    assert_non_null(rings_find(collector, 4));
+    assert_int_equal(collector->n_late, 0);
+    for (int i = 0; i < 4; i++) {
+        unmap(collector, rings[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +248,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_last_round, start, stop),
         cmocka_unit_test_setup_teardown(test_many_images, start, stop),
         cmocka_unit_test_setup_teardown(test_too_late, start, stop),
+        cmocka_unit_test_setup_teardown(test_slots_again, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
