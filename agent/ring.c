@@ -13,13 +13,18 @@
 #define WAIT_MS 50u
 #define PATIENCE_MS 10000u
 #define IMPATIENCE_MS 200u /* of a signal handler: what it interrupted may be what holds all up */
+#define SLOT_PATIENCE_MS 2000u
 #define DEATH_CHECK 65536u /* lost events between two looks at whether the collector lives */
 #define TEXT_PIECE 4096u
 
-/* Ring numbers whose slots are others' still are passed over; NULL if all are. */
-static struct mt_slot *claim(uint32_t *number)
+static void forgo(struct mt_control *control)
 {
-    struct mt_control *control = session.control;
+    atomic_fetch_add(&control->rings_gone, 1);
+}
+
+/* Ring numbers whose slots are others' still are passed over; NULL if all are. */
+static struct mt_slot *claim(struct mt_control *control, uint32_t *number)
+{
     for (uint32_t tries = 0; tries < control->slots_count; tries++) {
         *number = atomic_fetch_add(&control->rings_used, 1);
         struct mt_slot *slot = mt_slot_of(control, *number);
@@ -29,8 +34,22 @@ static struct mt_slot *claim(uint32_t *number)
                            mt_slot_word(MT_SLOT_CLAIMED, session.pid, *number))) {
             return slot;
         }
+        forgo(control);
     }
     return NULL;
+}
+
+/* The collector may be behind with processes that are over. */
+static struct mt_slot *claim_in_time(struct mt_control *control, uint32_t *number)
+{
+    struct mt_slot *slot = claim(control, number);
+    uint64_t until = sys_clock_ms() + SLOT_PATIENCE_MS;
+    while (!slot && sys_clock_ms() < until && atomic_load(&control->state) == MT_STATE_RUNNING) {
+        _Atomic uint32_t never = 0;
+        sys_wait(&never, 0, WAIT_MS);
+        slot = claim(control, number);
+    }
+    return slot;
 }
 
 static void settle(struct mt_slot *slot, enum mt_slot_state state, uint32_t number)
@@ -42,11 +61,12 @@ bool ring_create(struct thread *thread)
 {
     uint64_t bytes;
     uint32_t number;
-    struct mt_slot *slot = claim(&number);
+    struct mt_slot *slot = claim_in_time(session.control, &number);
     struct mt_ring *ring = slot ? ringfile_make(number, &bytes) : NULL;
     if (!ring) {
         if (slot) {
             settle(slot, MT_SLOT_VOID, number);
+            forgo(session.control);
         }
         return false;
     }

@@ -4,7 +4,8 @@
  * Pages are allocated when the file is made: a full shared-memory file system is
  * an error then, not a SIGBUS later.  Containers often have 64 MB of it, for any
  * number of processes and threads: a ring takes a small part of what is left, and
- * where too little is left the file goes to the session's other directory.
+ * where too little is left the file goes to the session's other directory.  Where
+ * there is much, many rings are still kept from taking it.
  */
 #include "ringfile.h"
 
@@ -17,6 +18,7 @@
 #include "sys.h"
 
 #define SHARE 256u               /* a ring takes at most a 256th of the room that is left */
+#define FULL_RINGS 128u          /* rings of the full size at a time: of more each has less */
 #define SPARE_BYTES (256u << 10) /* at most, of one that may be on a disk */
 
 static uint64_t mapped_size(uint64_t bytes)
@@ -39,10 +41,19 @@ static struct mt_ring *map_twice(int fd, uint64_t bytes)
     return (struct mt_ring *)start;
 }
 
+/* However many there are, all that are larger than the least take twice what FULL_RINGS take. */
+static uint64_t fair_bytes(uint64_t bytes)
+{
+    struct mt_control *control = session.control;
+    uint64_t rings = atomic_load(&control->rings_used) - atomic_load(&control->rings_gone);
+    return rings > FULL_RINGS ? bytes * FULL_RINGS / rings * FULL_RINGS / rings : bytes;
+}
+
 /* Bytes that the file has got, 0 if there is no room. */
 static uint64_t allocate(int fd, uint64_t bytes)
 {
-    uint64_t share = sys_free_space(fd) / SHARE;
+    uint64_t share = sys_free_space(fd) / SHARE, fair = fair_bytes(bytes);
+    share = share < fair ? share : fair;
     while (bytes > share && bytes > MT_RING_LEAST) {
         bytes /= 2;
     }

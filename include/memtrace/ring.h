@@ -97,6 +97,7 @@ struct mt_control {
                                                the collector lives, at most every millisecond */
     uint32_t slots_count; /* of `slots` so many serve, a power of two */
     _Alignas(64) _Atomic uint32_t rings_used; /* numbers given to rings */
+    _Atomic uint32_t rings_gone; /* of these, those without a ring, or without one any more */
     _Atomic uint32_t images_used; /* numbers given to program images, from 1 */
     /* Grows with each ring that the collector takes from and each process that it samples: where it
        gets little of a processor clock_us may not move for long. */

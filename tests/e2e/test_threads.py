@@ -183,3 +183,32 @@ def names_now(traced, trace):
     """Of a trace that is being written, which may not be one yet."""
     asked = support.execute([traced.memtrace, "top", "--key", "thread", "--format", "json", trace])
     return [row["thread"] for row in json.loads(asked.out)["rows"]] if asked.status == 0 else []
+
+
+CROWD = r"""
+import os, threading
+stop, ready = threading.Event(), threading.Semaphore(0)
+def work():
+    ready.release()
+    stop.wait()
+threads = [threading.Thread(target=work) for n in range(500)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    ready.acquire()
+session = os.environ["MEMTRACE_SESSION"]
+rings = [os.stat(os.path.join(session, name)).st_blocks * 512
+         for name in os.listdir(session) if name.startswith("ring.")]
+print(len(rings), sum(rings) >> 20)
+stop.set()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_a_crowd_takes_little_shared_memory(traced_once):
+    """A mebibyte for each would be half a gigabyte."""
+    result = traced_once.script(CROWD, options=["-q"])
+    traced_once.assert_sound(result.trace)
+    rings, mebibytes = map(int, result.out.split())
+    assert rings > 500 and mebibytes < 256, result

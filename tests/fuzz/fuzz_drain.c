@@ -90,7 +90,7 @@ static struct collector *make_collector(int fd, const char *path)
     collector->n_slots = collector->n_numbers = RINGS;
     collector->rings = memory_grow(NULL, &collector->rings_capacity, RINGS, sizeof(struct ring *));
     for (uint32_t slot = 0; slot < RINGS; slot++)
-        collector->rings[slot] = make_ring(collector, slot);
+        rings_add(collector, make_ring(collector, slot));
     return collector;
 }
 
@@ -112,7 +112,7 @@ static void step(struct collector *collector, struct input *input)
     if (!(code & 0x80)) {
         append(ring, input, (code >> 3) + 1u);
     } else if (!(code & 0x40)) {
-        rings_drain(collector, NULL);
+        rings_drain(collector);
         record_mark(collector, 0, ++collector->now_us);
     } else {
         ring->shared->head = take_word(input);

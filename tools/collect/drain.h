@@ -35,6 +35,7 @@ struct ring {
     bool is_bounded;
     bool again; /* the collector was killed while it took the next event: it may have done so */
     struct image *image;
+    struct ring *next; /* of the same image */
     int tid;
     uint32_t thread;     /* id in the trace */
     uint32_t called;     /* what the kernel calls the thread, a string */

@@ -26,6 +26,8 @@ struct share { /* at a time: RSS, and its proportional and its unique part */
     uint64_t time_us, rss, pss, uss;
 };
 
+struct ring;
+
 struct region { /* one that is open (regions.c) */
     uint32_t number, name, thread;
     uint64_t start_us, live, peak; /* live: at its start */
@@ -54,6 +56,7 @@ struct image {
     uint64_t dead_us;   /* when it was first found dead, 0 before */
     uint64_t end_chunk; /* the writer's sequence at its PROCESS_END, plus 1; 0 before */
     int status;
+    struct ring *rings; /* open ones (ring->next) */
     struct account account;
     struct totals end; /* at the moment "end" */
     struct heapmap blocks;

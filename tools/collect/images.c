@@ -27,21 +27,39 @@
 #define PATIENCE_US 2000000u /* with a dead child whose parent's rings stand still */
 #define THREADS_MAX 512u     /* of a process, by name; the others share one */
 
+/* ---- which ---- */
+
+static uint32_t hash_number(uint32_t number)
+{
+    return index_hash_numbers(number, 0);
+}
+
+static bool equal_number(const void *context, uint32_t place, const void *key)
+{
+    const struct collector *collector = context;
+    return collector->images[place - 1]->number == *(const uint32_t *)key;
+}
+
 struct image *images_find(struct collector *collector, uint32_t number)
 {
-    for (size_t i = collector->n_images; i-- > 0;) {
-        if (collector->images[i]->number == number) {
-            return collector->images[i];
-        }
+    uint32_t place = index_find(
+        &collector->image_index, hash_number(number), equal_number, collector, &number);
+    return place ? collector->images[place - 1] : NULL;
+}
+
+static void add_to_index(struct collector *collector, uint32_t place)
+{
+    uint32_t number = collector->images[place - 1]->number;
+    if (number != UINT32_MAX) { /* adopted ones have none */
+        index_add(&collector->image_index, hash_number(number), place);
     }
-    return NULL;
 }
 
 static struct image *living_image_of(struct collector *collector, int pid)
 {
-    for (size_t i = collector->n_images; i-- > 0;) {
-        if (collector->images[i]->pid == pid && !collector->images[i]->finished) {
-            return collector->images[i];
+    for (size_t i = collector->n_living; i-- > 0;) {
+        if (collector->living[i]->pid == pid && !collector->living[i]->finished) {
+            return collector->living[i];
         }
     }
     return NULL;
@@ -49,6 +67,10 @@ static struct image *living_image_of(struct collector *collector, int pid)
 
 static uint32_t process_of_pid(struct collector *collector, int pid)
 {
+    const struct image *living = living_image_of(collector, pid);
+    if (living) {
+        return living->process;
+    }
     for (size_t i = collector->n_images; i-- > 0;) {
         if (collector->images[i]->pid == pid) {
             return collector->images[i]->process;
@@ -81,6 +103,7 @@ struct image *images_make(
     collector->images = memory_grow(collector->images, &collector->images_capacity,
         collector->n_images + 1, sizeof(*collector->images));
     collector->images[collector->n_images++] = image;
+    add_to_index(collector, (uint32_t)collector->n_images);
     collector->living = memory_grow(collector->living, &collector->living_capacity,
         collector->n_living + 1, sizeof(*collector->living));
     collector->living[collector->n_living++] = image;
@@ -215,11 +238,10 @@ static void on_ask(struct collector *collector, struct ring *ring, uint32_t ques
 }
 
 /* Blocks that a thread is moving are in no map. */
-static void age_moves(struct collector *collector, const struct image *image, uint32_t less)
+static void age_moves(const struct image *image, uint32_t less)
 {
-    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
-        struct ring *ring = collector->rings[slot];
-        for (uint32_t i = 0; ring && ring->image == image && i < ring->n_moves; i++) {
+    for (struct ring *ring = image->rings; ring; ring = ring->next) {
+        for (uint32_t i = 0; i < ring->n_moves; i++) {
             uint16_t *stamp = &ring->moves[i].stamp;
             *stamp = *stamp > less ? (uint16_t)(*stamp - less) : 0;
         }
@@ -231,7 +253,7 @@ static void on_fork(struct collector *collector, struct ring *ring, uint32_t num
     uint32_t aged;
     forks_begin(ring->image, number, &aged);
     if (aged) {
-        age_moves(collector, ring->image, aged);
+        age_moves(ring->image, aged);
     }
 }
 
@@ -253,13 +275,11 @@ static bool on_reached(struct collector *collector, uint32_t number, uint64_t po
 
 static bool on_has_gap(struct collector *collector, const struct image *image)
 {
-    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
-        const struct ring *ring = collector->rings[slot];
-        if (ring && ring->image == image && atomic_load(&ring->shared->lost_events)) {
-            return true;
-        }
+    const struct ring *ring = image->rings;
+    while (ring && !atomic_load(&ring->shared->lost_events)) {
+        ring = ring->next;
     }
-    return false;
+    return ring != NULL;
 }
 
 const struct drain_events images_events = {on_process, on_thread, names_thread, on_python, on_end,
@@ -278,13 +298,12 @@ void session_adopt(struct collector *collector, int pid, const char *path, const
 /* ---- ends ---- */
 
 /* What a dead process took a number for and did not write never happened. */
-static bool skip_hole(struct collector *collector, const struct image *image)
+static bool skip_hole(const struct image *image)
 {
     struct ring *first = NULL;
     uint64_t smallest = UINT64_MAX;
-    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
-        struct ring *ring = collector->rings[slot];
-        uint64_t hole = ring && ring->image == image ? drain_hole(ring) : UINT64_MAX;
+    for (struct ring *ring = image->rings; ring; ring = ring->next) {
+        uint64_t hole = drain_hole(ring);
         if (hole < smallest) {
             first = ring;
             smallest = hole;
@@ -298,10 +317,9 @@ static bool skip_hole(struct collector *collector, const struct image *image)
 
 static bool waits_for_other(const struct collector *collector, const struct image *image)
 {
-    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
-        const struct ring *ring = collector->rings[slot];
+    for (const struct ring *ring = image->rings; ring; ring = ring->next) {
         uint32_t number;
-        if (ring && ring->image == image && drain_waits_for_ring(ring, &number)) {
+        if (drain_waits_for_ring(ring, &number)) {
             const struct ring *other = rings_find(collector, number);
             if (other && other->image != image) {
                 return true;
@@ -319,11 +337,11 @@ static void drain_to_the_last(struct collector *collector, const struct image *i
     unsigned rounds = 0;
     bool more = true;
     while (more) {
-        while (rings_drain(collector, image)) {
+        while (rings_drain_of(collector, image)) {
         }
         more = (waits_for_other(collector, image) && rounds++ < ROUNDS &&
-                   rings_drain(collector, NULL)) ||
-               (image->dead && skip_hole(collector, image));
+                   rings_drain(collector)) ||
+               (image->dead && skip_hole(image));
     }
 }
 
@@ -370,12 +388,9 @@ void images_finish(struct collector *collector, struct image *image, int status)
     }
     image->dead = status == MT_STATUS_EXEC || process_is_dead(image);
     drain_to_the_last(collector, image);
-    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
-        struct ring *ring = collector->rings[slot];
-        if (ring && ring->image == image) {
-            drain_cancel_moves(&collector->accounts, ring);
-            drain_last_gap(ring);
-        }
+    for (struct ring *ring = image->rings; ring; ring = ring->next) {
+        drain_cancel_moves(&collector->accounts, ring);
+        drain_last_gap(ring);
     }
     image->end_us = session_clock(collector);
     image->finished = true;
@@ -396,11 +411,8 @@ void images_finish(struct collector *collector, struct image *image, int status)
         eventlog_free(image->log);
         image->log = NULL;
     }
-    for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
-        struct ring *ring = collector->rings[slot];
-        if (ring && ring->image == image) {
-            rings_close(collector, ring);
-        }
+    while (image->rings) {
+        rings_close(collector, image->rings);
     }
     if (image->process) {
         collector->accounts.definitions.processes[image->process].is_over = true;
@@ -430,7 +442,7 @@ static bool is_waiting(struct collector *collector, struct image *image)
     if (!image->dead_us) {
         image->dead_us = collector->now_us + 1;
     }
-    while (rings_drain(collector, image)) {
+    while (rings_drain_of(collector, image)) {
     }
     return !collector->is_last_round && collector->now_us < image->dead_us + PATIENCE_US &&
            waits_for_other(collector, image);
@@ -457,8 +469,13 @@ void images_find_dead(struct collector *collector)
     }
     collector->n_living = kept;
 }
+
 void images_reopen(struct collector *collector)
 {
+    collector->image_index = (struct index){0};
+    for (size_t i = 0; i < collector->n_images; i++) {
+        add_to_index(collector, (uint32_t)i + 1);
+    }
     for (size_t i = 0; i < collector->n_images; i++) {
         struct image *image = collector->images[i];
         image->pidfd = image->statm = image->pagemap = -1;

@@ -36,6 +36,25 @@ static enum known look_at(const struct collector *collector, uint32_t number)
                                                         : KNOWN_LATER;
 }
 
+void rings_add(struct collector *collector, struct ring *ring)
+{
+    collector->rings[slot_of(collector, ring->number)] = ring;
+    ring->next = ring->image->rings;
+    ring->image->rings = ring;
+}
+
+static void take_out(struct collector *collector, const struct ring *ring)
+{
+    struct ring **link = &ring->image->rings;
+    collector->rings[slot_of(collector, ring->number)] = NULL;
+    while (*link && *link != ring) {
+        link = &(*link)->next;
+    }
+    if (*link) {
+        *link = ring->next;
+    }
+}
+
 static void open_ring(struct collector *collector, uint32_t number)
 {
     uint64_t bytes;
@@ -56,7 +75,7 @@ static void open_ring(struct collector *collector, uint32_t number)
     ring->mask = bytes / 8 - 1; /* not what the program may write there */
     ring->time_us = session_clock(collector);
     ring->image = image ? image : images_make(collector, shared->pid, shared->image, shared);
-    collector->rings[slot_of(collector, number)] = ring;
+    rings_add(collector, ring);
 }
 
 /* False while it is still being made. */
@@ -140,7 +159,7 @@ void rings_bound(struct collector *collector)
 
 void rings_close(struct collector *collector, struct ring *ring)
 {
-    collector->rings[slot_of(collector, ring->number)] = NULL;
+    take_out(collector, ring);
     shared_unmap_ring(ring->shared, (ring->mask + 1) * 8);
     shared_remove_ring(&collector->shared, ring->number);
     drain_free(ring);
@@ -158,43 +177,57 @@ static void publish_tail(struct ring *ring)
     }
 }
 
-uint64_t rings_drain(struct collector *collector, const struct image *only)
+static uint64_t drain_one(struct collector *collector, struct ring *ring)
+{
+    ring->now_us = collector->now_us;
+    if (ring->image->log && eventlog_room(ring->image->log) < BATCH_WORDS) {
+        record_log(collector, ring->image);
+    }
+    uint64_t taken = drain_ring(collector, &collector->accounts, ring, &images_events, BATCH_WORDS);
+    if (taken) {
+        publish_tail(ring);
+        shared_work(&collector->shared);
+    }
+    return taken;
+}
+
+uint64_t rings_drain(struct collector *collector)
 {
     uint64_t total = 0;
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         struct ring *ring = collector->rings[slot];
-        if (!ring || (only && ring->image != only)) {
-            continue;
-        }
-        ring->now_us = collector->now_us;
-        if (ring->image->log && eventlog_room(ring->image->log) < BATCH_WORDS) {
-            record_log(collector, ring->image);
-        }
-        uint64_t taken =
-            drain_ring(collector, &collector->accounts, ring, &images_events, BATCH_WORDS);
-        if (taken) {
-            publish_tail(ring);
-            shared_work(&collector->shared);
-        }
-        total += taken;
+        total += ring ? drain_one(collector, ring) : 0;
     }
     return total;
 }
+
+uint64_t rings_drain_of(struct collector *collector, const struct image *image)
+{
+    uint64_t total = 0;
+    for (struct ring *ring = image->rings; ring; ring = ring->next) {
+        total += drain_one(collector, ring);
+    }
+    return total;
+}
+
 /* Descriptors and addresses were the dead collector's. */
 void rings_reopen(struct collector *collector)
 {
+    for (size_t i = 0; i < collector->n_images; i++) {
+        collector->images[i]->rings = NULL;
+    }
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         struct ring *ring = collector->rings[slot];
         uint64_t bytes;
         struct mt_ring *shared =
             ring ? shared_map_ring(&collector->shared, ring->number, &bytes) : NULL;
-        if (!shared || bytes / 8 - 1 != ring->mask) {
-            collector->rings[slot] = NULL;
-            continue;
+        collector->rings[slot] = NULL;
+        if (shared && bytes / 8 - 1 == ring->mask) {
+            ring->shared = shared;
+            ring->again = true;
+            ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
+            rings_add(collector, ring);
         }
-        ring->shared = shared;
-        ring->again = true;
-        ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
     }
 }
 

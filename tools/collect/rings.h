@@ -15,8 +15,12 @@ bool rings_are_open(const struct collector *collector, uint32_t number);
 struct ring *rings_find(const struct collector *collector, uint32_t number);
 /* From now on no ring is opened, and nothing is taken that is not published yet. */
 void rings_bound(struct collector *collector);
-/* Takes a batch of events out of each ring, or of each of one image's; the number of words. */
-uint64_t rings_drain(struct collector *collector, const struct image *only);
+/* Takes a batch of events out of each ring; the number of words. */
+uint64_t rings_drain(struct collector *collector);
+/* The same of one image's. */
+uint64_t rings_drain_of(struct collector *collector, const struct image *image);
+/* One that was opened, to its image. */
+void rings_add(struct collector *collector, struct ring *ring);
 void rings_close(struct collector *collector, struct ring *ring);
 /* After a kill of the collector: maps them anew. */
 void rings_reopen(struct collector *collector);

@@ -121,7 +121,7 @@ uint64_t session_poll(struct collector *collector)
         atomic_store_explicit(&collector->shared.control->clock_us, now, memory_order_relaxed);
     }
     rings_open(collector);
-    uint64_t taken = rings_drain(collector, NULL);
+    uint64_t taken = rings_drain(collector);
     take_mark(collector);
     if (now - collector->sampled_us >= collector->interval_ms * 1000ull) {
         collector->sampled_us = now;
@@ -136,7 +136,7 @@ void session_finish(struct collector *collector)
 {
     rings_open(collector);
     rings_bound(collector); /* children that go on may allocate faster than we read */
-    while (rings_drain(collector, NULL)) {
+    while (rings_drain(collector)) {
     }
     images_find_dead(collector);
     for (size_t i = 0; i < collector->n_images; i++) {
@@ -161,6 +161,7 @@ static void free_all(struct collector *collector)
     memory_free(collector->touched.looks);
     buffer_free(&collector->touched.records.body);
     memory_free(collector->living);
+    index_free(&collector->image_index);
     memory_free(collector->rings);
     memory_free(collector->late);
     memory_free(collector->path);

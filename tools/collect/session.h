@@ -13,6 +13,7 @@
 #include "collect/cgroup.h"
 #include "collect/drain.h"
 #include "collect/image.h"
+#include "collect/index.h"
 #include "collect/shared.h"
 #include "trace/writer.h"
 
@@ -48,6 +49,7 @@ struct collector {
     bool is_last_round; /* rings_bound */
     struct image **images; /* in the order of their first ring */
     size_t n_images, images_capacity;
+    struct index image_index; /* their numbers */
     struct image **living; /* those of them that are not over, or that children ask */
     size_t n_living, living_capacity;
     uint64_t start_ns; /* CLOCK_MONOTONIC when the session began */

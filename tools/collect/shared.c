@@ -322,6 +322,7 @@ void shared_remove_ring(const struct shared *shared, uint32_t number)
     remove_file(shared, number);
     if (mt_slot_number(word) == number) {
         atomic_store(&slot->word, mt_slot_word(MT_SLOT_VOID, 0, number));
+        atomic_fetch_add(&shared->control->rings_gone, 1);
     }
 }
 

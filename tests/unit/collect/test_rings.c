@@ -96,7 +96,7 @@ static void test_claimed(void **state)
     rings_open(collector);
     assert_null(collector->rings[0]);
     assert_non_null(collector->rings[1]);
-    assert_true(rings_drain(collector, NULL) > 0);
+    assert_true(rings_drain(collector) > 0);
     assert_false(images_events.reached(collector, 0, 1));
     assert_true(images_events.reached(collector, 1, 1));
 
@@ -105,7 +105,7 @@ static void test_claimed(void **state)
     rings_open(collector);
     assert_non_null(collector->rings[0]);
     assert_false(images_events.reached(collector, 0, 1));
-    rings_drain(collector, NULL);
+    rings_drain(collector);
     assert_true(images_events.reached(collector, 0, 1));
     unmap(collector, first);
     unmap(collector, second);
@@ -138,15 +138,15 @@ static void test_last_round(void **state)
     rings_open(collector);
     struct ring *ring = collector->rings[0];
     assert_int_equal(pthread_create(&thread, NULL, keep_publishing, &busy), 0);
-    while (rings_drain(collector, NULL) < 1000) {
+    while (rings_drain(collector) < 1000) {
     }
     rings_bound(collector);
-    while (rings_drain(collector, NULL)) {
+    while (rings_drain(collector)) {
     }
     assert_int_equal(ring->tail, ring->bound);
     while (atomic_load(&busy.ring->head) < ring->bound + 1000) { /* there would be more */
     }
-    assert_int_equal(rings_drain(collector, NULL), 0);
+    assert_int_equal(rings_drain(collector), 0);
     claim(collector, 1);
     struct mt_ring *other = make_ready(collector, 1);
     rings_open(collector);
@@ -193,7 +193,7 @@ static void test_too_late(void **state)
     publish(second, TIME(2));
     rings_open(collector);
     assert_null(collector->rings[1]);
-    assert_int_equal(rings_drain(collector, NULL), 0);
+    assert_int_equal(rings_drain(collector), 0);
     assert_true(images_events.reached(collector, 1, 1)); /* nobody waits for it */
     unmap(collector, first);
     unmap(collector, second);
@@ -218,7 +218,7 @@ static void test_slots_again(void **state)
     rings[0] = make_of_image(collector, 0, 1);
     rings[1] = make_of_image(collector, 1, 2);
     rings_open(collector);
-    rings_drain(collector, NULL);
+    rings_drain(collector);
     images_finish(collector, collector->images[1], MT_STATUS_EXEC);
     rings[3] = make_of_image(collector, 3, 3);
     rings_open(collector);
@@ -228,7 +228,7 @@ static void test_slots_again(void **state)
     assert_non_null(rings_find(collector, 3));
     assert_false(images_events.reached(collector, 3, 1));
     assert_true(images_events.reached(collector, 1, 1000));
-    assert_int_equal(rings_drain(collector, NULL), 1);
+    assert_int_equal(rings_drain(collector), 1);
     assert_true(images_events.reached(collector, 3, 1));
 
     images_finish(collector, collector->images[0], MT_STATUS_EXEC);
