@@ -82,6 +82,11 @@ def bytes_header(path):
     return int(answer.out)
 
 
+def has_allocator(path, variables):
+    """Whether a build starts with what PYTHONMALLOC says; without a GIL few are left."""
+    return execute([path, "-c", ""], env=clean_environment(**variables)).status == 0
+
+
 def known_interpreters():
     return [i for i in find_interpreters()[0] if i.version[1] in KNOWN]
 
@@ -126,6 +131,11 @@ class Traced:
     def __init__(self, directory, python=None, memtrace=MEMTRACE):
         self.directory, self.python, self.memtrace = directory, python, memtrace
         self.count = 0
+
+    @property
+    def header(self):
+        """What a bytes object has beside its bytes."""
+        return bytes_header(self.python.path)
 
     def command(self, *arguments, options=()):
         """(command line, path of the trace) of `memtrace run`."""

@@ -158,6 +158,8 @@ def test_python(traced, name, debug):
     variables = {"LD_PRELOAD": of_allocator(name)} if name else {}
     if debug:
         variables["PYTHONMALLOC"] = "malloc_debug" if name == "tcmalloc" else "debug"
+        if not support.has_allocator(traced.python.path, variables):
+            pytest.skip("this build has no such allocator")
     environment = support.clean_environment(**variables)
     bare = support.execute([traced.python.path, path], env=environment)
     result = traced.run(path, options=["-q"], env=environment)

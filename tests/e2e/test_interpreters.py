@@ -40,9 +40,10 @@ def objects_of(traced, result, mark):
 
 def assert_kept(traced, result):
     traced.assert_sound(result.trace)
-    header = support.bytes_header(traced.python.path)
-    assert objects_of(traced, result, "kept") == (
-        sum(400 + n * 40 + header for n in range(100)), 100)
+    size, count = objects_of(traced, result, "kept")
+    numbers = count - 100  # which stay in a free list, from 3.14 on
+    assert 0 <= numbers <= (2 if traced.python.version >= (3, 14) else 0)
+    assert size == sum(400 + n * 40 + traced.header for n in range(100)) + 48 * numbers
 
 
 ENVIRONMENTS = {
@@ -60,7 +61,7 @@ ENVIRONMENTS = {
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_environment(traced, name):
     variables = support.clean_environment(**ENVIRONMENTS[name])
-    if support.execute([traced.python.path, "-c", ""], env=variables).status:
+    if not support.has_allocator(traced.python.path, ENVIRONMENTS[name]):
         pytest.skip("this build has no such allocator")
     result = traced.script(PROGRAM, env=variables)
     assert_kept(traced, result)
@@ -113,6 +114,8 @@ print("end")
 def test_debug_hooks_set_up_again(traced, variable):
     """On top of ours, which lie on debug hooks: those are CPython's only ones, and stay where they
     are.  The call that finds them turned round has a block by another address; no more than that."""
+    if not support.has_allocator(traced.python.path, {"PYTHONMALLOC": variable}):
+        pytest.skip("this build has no such allocator")
     environment = support.clean_environment(PYTHONMALLOC=variable)
     result = traced.script(SET_UP_AGAIN, env=environment)
     assert result.out == b"end\n", result

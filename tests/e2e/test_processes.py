@@ -40,10 +40,11 @@ main()
     def at(mark, *options):
         return traced.at(result.trace, mark, *options)
     for options, amounts in (
-            (["--process", str(parent)], [(111144, 1), (0, 0), (333366, 1)]),
-            (["--process", str(child)], [(0, 0), (222255, 1), (0, 0)]),
-            ([], [(111144, 1), (222255, 1), (333366, 1)])):
-        assert [at(mark, *options) for mark in ("before", "child", "after")] == amounts, options
+            (["--process", str(parent)], [111111, 0, 333333]),
+            (["--process", str(child)], [0, 222222, 0]),
+            ([], [111111, 222222, 333333])):
+        assert [at(mark, *options) for mark in ("before", "child", "after")] == [
+            (amount + traced.header, 1) if amount else (0, 0) for amount in amounts], options
 
 
 def test_fork_frees_what_it_inherited(traced):
@@ -63,7 +64,7 @@ os.waitpid(pid, 0)
 """)
     traced.assert_sound(result.trace)
     size, count = traced.at(result.trace, "held")
-    assert (size, count) == (sum(50033 + n for n in range(20)), 20)
+    assert (size, count) == (sum(50000 + n + traced.header for n in range(20)), 20)
 
 
 def test_many_forks_with_threads(traced):
@@ -89,7 +90,8 @@ for t in threads: t.join()
 """)
     info = traced.assert_sound(result.trace)
     assert len(info["processes"]) == 11
-    assert traced.at(result.trace, "kept") == (sum(1000 * n + 1033 for n in range(10)), 10)
+    assert traced.at(result.trace, "kept") == (
+        sum(1000 * n + 1000 + traced.header for n in range(10)), 10)
 
 
 def test_subprocess(traced):
@@ -126,7 +128,7 @@ if __name__ == "__main__":
 """ % method)
         assert result.out == b"True\n", (method, result)
         traced.assert_sound(result.trace)
-        assert traced.at(result.trace, "kept") == (6 * 30033, 6), method
+        assert traced.at(result.trace, "kept") == (6 * (30000 + traced.header), 6), method
 
 
 def test_exec(traced):
@@ -237,7 +239,7 @@ if __name__ == "__main__":
 """)
     assert result.out == b"28\n", result
     traced.assert_sound(result.trace)
-    assert traced.at(result.trace, "kept") == (8 * 40033, 8)
+    assert traced.at(result.trace, "kept") == (8 * (40000 + traced.header), 8)
 
 
 def test_posix_spawn(traced_once):

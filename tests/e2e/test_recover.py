@@ -57,7 +57,7 @@ def test_recover(traced):
     assert not os.path.exists(session)
     info = traced.assert_sound(result.trace)
     assert info["sealed"]
-    assert traced.at(result.trace, "kept") == (7777777 + 33, 1)
+    assert traced.at(result.trace, "kept") == (7777777 + traced.header, 1)
 
 
 @pytest.mark.parametrize("first", ["program", "collector"])

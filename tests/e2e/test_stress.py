@@ -76,4 +76,4 @@ def test_signal_handler_in_python(traced):
     signals, size, count = map(int, result.out.split())
     traced.assert_sound(result.trace)
     assert signals > 500 and count == 64 and size > 0
-    assert traced.at(result.trace, "kept") == (7777 + 33, 1)
+    assert traced.at(result.trace, "kept") == (7777 + traced.header, 1)

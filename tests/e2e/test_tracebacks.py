@@ -69,5 +69,5 @@ def recurse(n):
 held = recurse(900)
 """)
     row = next(r for r in traced.rows(result.trace, "--frames", "0", key="traceback")
-               if r["size"] == 123457 + 33)
+               if r["size"] == 123457 + traced.header)
     assert [f["lineno"] for f in row["traceback"]] == [6] + [5] * 901

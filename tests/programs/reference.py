@@ -73,6 +73,13 @@ def write_snapshot(program, out):
         json.dump(lines, file)
 
 
+def grow_tables_of_ids():
+    """Without a GIL each code has a number, by which tables go that double in size: not while the
+    program runs, in one of the two by a few codes sooner than in the other."""
+    codes = [compile("pass", "<none>", "exec") for _ in range(8192)]
+    exec(codes[-1])
+
+
 def main():
     program = sys.argv[1]
     undo = [lambda: None]
@@ -85,6 +92,8 @@ def main():
 
     with open(program) as file:
         code = compile(file.read(), program, "exec")
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        grow_tables_of_ids()
     sys.setswitchinterval(1000)  # threads take turns only where they wait
     if os.environ["REFERENCE_FREE_LISTS"] == "as-allocated":
         undo[0] = stop_moving()
