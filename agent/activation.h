@@ -14,6 +14,7 @@
 #include "thread.h"
 
 #define OWNER_THREAD 0u
+#define NOWHERE 1u /* activation_where: nothing to remember a node by */
 
 #define FAST static inline __attribute__((always_inline)) /* of the hot path */
 
@@ -41,6 +42,65 @@ static inline struct memo *activation_memo(struct thread *thread, uint64_t where
                           THREAD_MEMOS];
 }
 
+/* ---- where it is ---- */
+
+/* Frames say where they are by a pointer. */
+FAST bool activation_has_pointers(enum py_mark_kind kind)
+{
+    return kind == PY_MARK_NONE ? python.offsets.instr_kind == PY_INSTR_POINTER
+                                : kind != PY_MARK_TRACE_LINES;
+}
+
+/* Into the code's own bytecode, or a copy of it that is a thread's. */
+FAST bool activation_has_copies(enum py_mark_kind kind)
+{
+    return kind == PY_MARK_NONE ? python.offsets.code_copies != PY_NO_OFFSET
+                                : kind == PY_MARK_OWNER_COPIES;
+}
+
+static inline uintptr_t activation_code(uintptr_t frame)
+{
+    return peek64(frame + python.offsets.frame_code) & ~(uintptr_t)python.offsets.code_tag_mask;
+}
+
+/* Where the bytecode starts that the frame runs, 0 if it runs none.  The list of copies may be
+   replaced meanwhile: the old one stays until all threads of Python have passed a safe point, but
+   one in C code that has told the interpreter so is waited for by nobody. */
+static inline uintptr_t activation_bytecode(uintptr_t frame, uintptr_t code)
+{
+    const struct pyoffsets *py = &python.offsets;
+    uint64_t copy = peek32(frame + py->frame_copy);
+    uintptr_t copies, start;
+    if (!code || peek64(code + py->object_type) != python.code_type) {
+        return 0;
+    }
+    if (!copy) {
+        return code + py->code_adaptive;
+    }
+    do {
+        copies = peek64(code + py->code_copies);
+        start = copy < peek64(copies) ? peek64(copies + 8 + 8 * copy) : 0;
+    } while (peek64(code + py->code_copies) != copies);
+    return start;
+}
+
+/* A value that a frame at this instruction of its code has, and no frame of another code that
+   lives. */
+FAST uint64_t activation_where(
+    uintptr_t frame, uintptr_t code, uintptr_t instruction, enum py_mark_kind kind)
+{
+    if (!activation_has_pointers(kind)) {
+        return instruction < UINT16_MAX ? code ^ instruction << 48 : NOWHERE;
+    }
+    if (!activation_has_copies(kind)) {
+        return instruction;
+    }
+    uintptr_t start = activation_bytecode(frame, code);
+    return start ? code + python.offsets.code_adaptive + (instruction - start) : NOWHERE;
+}
+
+/* ---- is it the same ---- */
+
 /* The mark of a frame that runs. */
 static inline bool activation_is_marked(
     const struct thread *thread, uintptr_t frame, enum py_mark_kind kind)
@@ -52,6 +112,7 @@ static inline bool activation_is_marked(
     case PY_MARK_TRACE_LINES:
         return peek8(frame + py->frame_trace_lines) == thread->mark_byte;
     case PY_MARK_OWNER:
+    case PY_MARK_OWNER_COPIES:
         return peek8(frame + py->frame_owner) == OWNER_THREAD &&
                peek8(frame + py->frame_owner + 1) == thread->mark_byte;
     default:
@@ -69,18 +130,16 @@ FAST bool activation_step(
     if (level->frame != frame || !activation_is_marked(thread, frame, kind)) {
         return false;
     }
-    bool is_pointer = kind != PY_MARK_TRACE_LINES;
-    uintptr_t instruction =
-        is_pointer ? peek64(frame + py->frame_instr) : peek32(frame + py->frame_instr);
+    uintptr_t instruction = activation_has_pointers(kind) ? peek64(frame + py->frame_instr)
+                                                          : peek32(frame + py->frame_instr);
     *node = level->node;
     if (instruction == level->instruction) {
         return true;
     }
     uint32_t parent = level[-1].node;
-    uint64_t where = is_pointer ? instruction : level->code ^ instruction << 48;
+    uint64_t where = activation_where(frame, level->code, instruction, kind);
     const struct memo *memo = activation_memo(thread, where, parent);
-    if (memo->where != where || memo->parent != parent ||
-        (!is_pointer && instruction >= UINT16_MAX)) {
+    if (memo->where != where || memo->parent != parent) {
         return false;
     }
     level->instruction = instruction;

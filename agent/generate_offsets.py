@@ -5,8 +5,9 @@
 
 Compiles and runs a small C program against each include directory (one that
 holds Python.h): those of the python3.X on PATH, of pyenv's versions, and the
-given ones, which may be in another root (as tests/forky.sh makes one).  A
-version found twice must agree with itself.  --check compares with the committed
+given ones, which may be in another root (as tests/forky.sh makes one).  The
+headers of a build with a GIL are those of one without as well, but for one
+macro.  A version found twice must agree with itself.  --check compares with the committed
 table instead: it fails if they differ, and names the versions of which no
 headers were found.  Needs a C compiler ($CC, or cc).
 """
@@ -20,7 +21,8 @@ import tempfile
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pyoffsets_table.h")
 # Major, minor, whether without a GIL.
-VERSIONS = [(3, minor, False) for minor in range(8, 16)] + [(3, 13, True)]
+VERSIONS = [(3, minor, False) for minor in range(8, 16)]
+VERSIONS += [(3, minor, True) for minor in range(13, 16)]
 ALL = (8, 15)
 FRAME_OBJECT = "PyFrameObject"
 FRAME = "struct _PyInterpreterFrame"
@@ -59,6 +61,8 @@ FIELDS = [
     ("frame_is_entry", -1, (11, 11, (FRAME, "is_entry"))),
     ("frame_localsplus", None, (8, 10, (FRAME_OBJECT, "f_localsplus")),
         (11, 15, (FRAME, "localsplus"))),
+    ("frame_copy", -1),
+    ("code_copies", -1),
     ("code_filename", None, ALL + (("PyCodeObject", "co_filename"),)),
     ("code_name", None, ALL + (("PyCodeObject", "co_name"),)),
     ("code_qualname", -1, (11, 15, ("PyCodeObject", "co_qualname"))),
@@ -82,6 +86,13 @@ FIELDS = [
     ("object_type", None, ALL + (("PyObject", "ob_type"),)),
     ("runtime_finalizing", None, (8, 8, ("_PyRuntimeState", "finalizing")),
         (9, 15, ("_PyRuntimeState", "_finalizing"))),
+]
+
+# What differs without a GIL.
+FREE_THREADED = [
+    ("mark_kind", 0, (13, 13, "2 /* PY_MARK_STACK */"), (14, 15, "4 /* PY_MARK_OWNER_COPIES */")),
+    ("frame_copy", -1, (14, 15, (FRAME, "tlbc_index"))),
+    ("code_copies", -1, (14, 15, ("PyCodeObject", "co_tlbc"))),
 ]
 
 # What an interpreter publishes: our field, member of its _Py_DebugOffsets.
@@ -221,9 +232,9 @@ def expression(field, minor):
 
 
 def probe_source(version):
-    lines = [(field[0], expression(field, version[1])) for field in FIELDS]
-    if version[2]: # what another thread reads of a frame there was not studied: no marks
-        lines = [(name, "0" if name == "mark_kind" else value) for name, value in lines]
+    others = {field[0]: field for field in FREE_THREADED} if version[2] else {}
+    fields = [others.get(field[0], field) for field in FIELDS]
+    lines = [(field[0], expression(field, version[1])) for field in fields]
     if version[:2] >= PUBLISHED_FROM:
         lines += [("published " + name, "offsetof(_Py_DebugOffsets, %s)" % member)
                   for name, member in PUBLISHED_HEAD + PUBLISHED]
@@ -241,6 +252,7 @@ def probe(include, version):
         compiler = os.environ.get("CC", "cc").split()
         command = compiler + ["-w", "-O0", "-I", include, "-I", os.path.join(include, "internal")]
         command += ["-idirafter", os.path.dirname(include)]  # Debian's pyconfig.h points there
+        command += ["-DPy_GIL_DISABLED=1"] if version[2] else []
         done = subprocess.run(command + [source, "-o", program], stderr=subprocess.PIPE,
                               universal_newlines=True)
         if done.returncode != 0:
@@ -254,12 +266,11 @@ def probe_all(includes):
     """Version → values, of the versions that the table has rows for."""
     rows = {}
     for include in includes:
-        version = header_version(include)
-        if version not in VERSIONS:
-            continue
-        values = probe(include, version)
-        if rows.setdefault(version, values) != values:
-            raise Error("%s: differs from another %s" % (include, version_name(version)))
+        found = header_version(include)
+        for version in {found, found and found[:2] + (True,)}.intersection(VERSIONS):
+            values = probe(include, version)
+            if rows.setdefault(version, values) != values:
+                raise Error("%s: differs from another %s" % (include, version_name(version)))
     return rows
 
 
@@ -300,7 +311,7 @@ def parse_table(text):
         if line == "    {":
             chunk = []
         elif line == "    },":
-            threaded = "t" if ".free_threaded = 1" in chunk[0] else ""
+            threaded = "t" if ".free_threaded = 1," in chunk[0] else ""
             chunks[array, re.search(r"0x03\w\w", chunk[0]).group(0) + threaded] = chunk
         elif line.startswith("     "):
             chunk.append(line)

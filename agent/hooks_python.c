@@ -349,6 +349,7 @@ HOOK_SET(none, PY_MARK_NONE)
 HOOK_SET(lines, PY_MARK_TRACE_LINES)
 HOOK_SET(stack, PY_MARK_STACK)
 HOOK_SET(owner, PY_MARK_OWNER)
+HOOK_SET(copies, PY_MARK_OWNER_COPIES)
 
 #define HOOK_TABLE(name, way)                                                                      \
     {                                                                                              \
@@ -364,6 +365,7 @@ static const struct allocator hooks[][3] = {
     [PY_MARK_TRACE_LINES] = HOOK_TABLES(lines),
     [PY_MARK_STACK] = HOOK_TABLES(stack),
     [PY_MARK_OWNER] = HOOK_TABLES(owner),
+    [PY_MARK_OWNER_COPIES] = HOOK_TABLES(copies),
 };
 
 static void *arena_alloc(void *context, size_t size)

@@ -33,7 +33,8 @@ enum py_mark_kind {
                          it sets -1, all negative values mean the same.  Of a suspended one, which
                          called the frame above from Python code: the slot of frame_localsplus that
                          frame_stacktop counts: what it called was there, what that returns will be */
-    PY_MARK_OWNER = 3 /* the byte after frame_owner: a push sets it to 0, nothing reads it */
+    PY_MARK_OWNER = 3, /* the byte after frame_owner: a push sets it to 0, nothing reads it */
+    PY_MARK_OWNER_COPIES = 4 /* the same where threads have copies of bytecode: code_copies */
 };
 
 /*
@@ -78,6 +79,12 @@ struct pyoffsets {
     intptr_t frame_stacktop;    /* int, 3.11 to 3.13: -1 while the frame runs */
     intptr_t frame_is_entry;    /* bool, 3.11: called from C */
     intptr_t frame_localsplus;  /* pointers, tagged too: locals, then the value stack */
+
+    /* Without a GIL, from 3.14 on: a thread runs a copy of the bytecode, from the first RESUME on.
+       Each code has a pointer to a Py_ssize_t and as many pointers to copies, the first to its own
+       bytecode, the others perhaps NULL; a frame says which one its instruction is in. */
+    intptr_t frame_copy;  /* int32_t */
+    intptr_t code_copies; /* pointer */
 
     intptr_t code_filename;       /* pointer to str */
     intptr_t code_name;           /* pointer to str */

@@ -155,6 +155,7 @@ FAST void mark(struct thread *thread, uintptr_t frame, uintptr_t above, enum py_
         }
         break;
     case PY_MARK_OWNER:
+    case PY_MARK_OWNER_COPIES:
         if (peek8(frame + py->frame_owner) == OWNER_THREAD) {
             poke8(frame + py->frame_owner + 1, thread->mark_byte);
         }
@@ -183,20 +184,15 @@ FAST void mark_levels(struct thread *thread, uint32_t first, enum py_mark_kind k
 
 /* ---- looking for what changed ---- */
 
-/* Frames say where they are by a pointer. */
-FAST bool has_pointers(enum py_mark_kind kind)
-{
-    return kind == PY_MARK_NONE ? python.offsets.instr_kind == PY_INSTR_POINTER
-                                : kind != PY_MARK_TRACE_LINES;
-}
-
 /* With code that dies known (intern_bury), an instruction's address says which code it is in; an
-   offset does not. */
+   offset does not, nor an address in a copy, which may go before the code does. */
 FAST bool is_unchanged(const struct level *level, enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
-    if (has_pointers(kind)) {
-        return peek64(level->frame + py->frame_instr) == level->instruction ||
+    if (activation_has_pointers(kind)) {
+        return (peek64(level->frame + py->frame_instr) == level->instruction &&
+                   (!activation_has_copies(kind) ||
+                       activation_code(level->frame) == level->code)) ||
                level->instruction == LEVEL_SHIM;
     }
     return peek32(level->frame + py->frame_instr) == (uint32_t)level->instruction &&
@@ -280,11 +276,12 @@ static inline bool is_shim(uintptr_t frame)
     return py->owner_shim != PY_NO_OWNER && peek8(frame + py->frame_owner) >= py->owner_shim;
 }
 
-static bool is_incomplete(
+/* Of the bytecode that the frame runs. */
+static uintptr_t start_of(
     const struct pyoffsets *py, const struct level *level, const struct code *code)
 {
-    return py->instr_kind == PY_INSTR_POINTER && level->instruction < code->first &&
-           peek8(level->frame + py->frame_owner) != py->owner_generator;
+    return py->code_copies == PY_NO_OFFSET ? code->base
+                                           : activation_bytecode(level->frame, level->code);
 }
 
 /* Bytes from the start of the code. */
@@ -308,32 +305,24 @@ static inline uintptr_t read_instruction(const struct pyoffsets *py, uintptr_t f
 
 /* ---- nodes ---- */
 
-/* A value that a frame at this place of its code has, and no frame of another code that lives. */
-FAST uint64_t where_is(const struct level *level, enum py_mark_kind kind)
-{
-    return has_pointers(kind) ? level->instruction : level->code ^ level->instruction << 48;
-}
-
-/* Where lasti has more than 16 bits `where_is` is not enough. */
-FAST bool may_remember(const struct level *level, enum py_mark_kind kind)
-{
-    return has_pointers(kind) || level->instruction < UINT16_MAX;
-}
-
 /* Asks the trie; false if the frame does not show. */
 static __attribute__((noinline)) bool intern_level(
     struct thread *thread, struct level *level, uint32_t parent)
 {
     const struct pyoffsets *py = &python.offsets;
     const struct code *code = level->code ? intern_code(thread, level->code) : NULL;
-    if (!code || is_incomplete(py, level, code)) {
+    uintptr_t start = code ? start_of(py, level, code) : 0;
+    if (!code || (!start && py->instr_kind == PY_INSTR_POINTER)) {
         return false;
     }
-    uint32_t node =
-        intern_node(thread, parent, code->id, offset_of(py, level->instruction, code->base));
-    bool is_plain = py->instr_kind != PY_INSTR_POINTER || level->instruction >= code->first;
-    if (node != parent && is_plain && may_remember(level, py->mark_kind)) {
-        uint64_t where = where_is(level, py->mark_kind);
+    bool is_early = py->instr_kind == PY_INSTR_POINTER &&
+                    (intptr_t)(level->instruction - start) < (intptr_t)(code->first - code->base);
+    if (is_early && peek8(level->frame + py->frame_owner) != py->owner_generator) {
+        return false;
+    }
+    uint32_t node = intern_node(thread, parent, code->id, offset_of(py, level->instruction, start));
+    uint64_t where = activation_where(level->frame, level->code, level->instruction, py->mark_kind);
+    if (node != parent && !is_early && where != NOWHERE) {
         *activation_memo(thread, where, parent) = (struct memo){where, parent, node};
     }
     level->node = node;
@@ -349,12 +338,12 @@ FAST void read_level(struct thread *thread, struct level *level, uintptr_t frame
     if (is_shim(frame)) {
         return;
     }
-    level->instruction =
-        has_pointers(kind) ? peek64(frame + py->frame_instr) : peek32(frame + py->frame_instr);
-    level->code = peek64(frame + py->frame_code) & ~(uintptr_t)py->code_tag_mask;
-    uint64_t where = where_is(level, kind);
+    level->instruction = activation_has_pointers(kind) ? peek64(frame + py->frame_instr)
+                                                       : peek32(frame + py->frame_instr);
+    level->code = activation_code(frame);
+    uint64_t where = activation_where(frame, level->code, level->instruction, kind);
     const struct memo *memo = activation_memo(thread, where, parent);
-    if (memo->where == where && memo->parent == parent && may_remember(level, kind)) {
+    if (memo->where == where && memo->parent == parent) {
         level->node = memo->node;
     } else {
         intern_level(thread, level, parent);
@@ -420,6 +409,8 @@ static __attribute__((noinline)) uint32_t walk(
         return walk_as(thread, frame, trusted, PY_MARK_STACK);
     case PY_MARK_OWNER:
         return walk_as(thread, frame, trusted, PY_MARK_OWNER);
+    case PY_MARK_OWNER_COPIES:
+        return walk_as(thread, frame, trusted, PY_MARK_OWNER_COPIES);
     case PY_MARK_TRACE_LINES:
         return walk_as(thread, frame, trusted, PY_MARK_TRACE_LINES);
     default:

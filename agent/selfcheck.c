@@ -43,6 +43,19 @@ static uintptr_t innermost_frame(uintptr_t state)
     return cframe ? peek64(cframe + (uintptr_t)py->cframe_frame) : 0;
 }
 
+/* Where the bytecode of a frame starts. */
+static uintptr_t bytecode_of(uintptr_t frame, uintptr_t code)
+{
+    const struct pyoffsets *py = &python.offsets;
+    uintptr_t own = code + (uintptr_t)py->code_adaptive;
+    if (py->code_copies == PY_NO_OFFSET) {
+        return own;
+    }
+    const uint64_t *copies = (const uint64_t *)peek64(code + (uintptr_t)py->code_copies);
+    int32_t copy = (int32_t)peek32(frame + (uintptr_t)py->frame_copy);
+    return copy > 0 ? copies[1 + copy] : own;
+}
+
 /* False if Python does not show the frame; *instruction is bytes from the start of the code. */
 static bool read_frame(uintptr_t frame, uintptr_t *code, uint32_t *instruction)
 {
@@ -62,7 +75,7 @@ static bool read_frame(uintptr_t frame, uintptr_t *code, uint32_t *instruction)
         return true;
     }
     int64_t offset =
-        (int64_t)(peek64(frame + (uintptr_t)py->frame_instr) - *code) - py->code_adaptive;
+        (int64_t)(peek64(frame + (uintptr_t)py->frame_instr) - bytecode_of(frame, *code));
     int64_t first = 2 * (int64_t)peek32(*code + (uintptr_t)py->code_firsttraceable);
     *instruction = (uint32_t)offset;
     return owner == py->owner_generator || offset >= first;

@@ -131,8 +131,10 @@ static void each_minor_version_publishes_in_its_own_way(void **state)
         assert_false(pyoffsets_find(&row, versions[i].version, &runtime));
         runtime.version = versions[i].version;
         runtime.free_threaded = 1;
-        assert_int_equal(pyoffsets_find(&row, versions[i].version, &runtime),
-            versions[i].version >> 16 == 0x030d);
+        assert_true(pyoffsets_find(&row, versions[i].version, &runtime));
+        assert_int_equal(row.frame_code, 1002);
+        assert_int_equal(row.mark_kind,
+            versions[i].version >> 16 == 0x030d ? PY_MARK_STACK : PY_MARK_OWNER_COPIES);
     }
 }
 
@@ -146,7 +148,25 @@ static void takes_the_row_without_a_gil(void **state)
     assert_int_equal(with.free_threaded, 0);
     assert_int_equal(without.free_threaded, 1);
     assert_int_equal(without.code_firsttraceable, with.code_firsttraceable + 16);
-    assert_int_equal(without.mark_kind, PY_MARK_NONE);
+    assert_int_equal(with.code_copies, PY_NO_OFFSET);
+    assert_int_equal(without.code_copies, PY_NO_OFFSET);
+}
+
+/* From 3.14 on threads without a GIL have their own bytecode. */
+static void knows_of_copies_where_there_are_some(void **state)
+{
+    for (uint32_t minor = 14; minor <= 15; minor++) {
+        struct pyoffsets row;
+        struct runtime runtime = runtime_313();
+        runtime.version = RELEASE(3u, minor, 0u);
+        assert_true(pyoffsets_find(&row, RELEASE(3u, minor, 0u), &runtime));
+        assert_int_equal(row.code_copies, PY_NO_OFFSET);
+        assert_int_equal(row.frame_copy, PY_NO_OFFSET);
+        runtime.free_threaded = 1;
+        assert_true(pyoffsets_find(&row, RELEASE(3u, minor, 0u), &runtime));
+        assert_int_equal(row.code_copies, 224);
+        assert_int_equal(row.frame_copy, 72);
+    }
 }
 
 static void refuses_without_published(void **state)
@@ -196,6 +216,7 @@ int main(void)
         cmocka_unit_test(each_minor_version_publishes_in_its_own_way),
         cmocka_unit_test(refuses_without_published),
         cmocka_unit_test(takes_the_row_without_a_gil),
+        cmocka_unit_test(knows_of_copies_where_there_are_some),
         cmocka_unit_test(refuses_other_builds),
         cmocka_unit_test(refuses_absurd_offsets),
     };

@@ -15,6 +15,9 @@
 #define FRAME_BYTES_MAX 448
 #define C_STACK (64 << 10)
 #define SHIM_BYTES 112
+#define COPY_BYTES 256
+#define OURS 1 /* copies of the bytecode */
+#define ANOTHERS 2
 #define OWNER_THREAD 0
 
 struct python python;
@@ -65,6 +68,14 @@ static uint32_t first_traceable(const struct fake_code *code)
     return python.offsets.code_firsttraceable == PY_NO_OFFSET ? 0 : 2 * (code->number % 3);
 }
 
+static void free_copy(struct fake_python *fake, struct fake_code *code, uint32_t copy)
+{
+    if (code->copies[1 + copy]) {
+        fake->free_copies[fake->n_free++] = code->copies[1 + copy];
+        code->copies[1 + copy] = 0;
+    }
+}
+
 static void make_code(struct fake_python *fake, struct fake_code *code)
 {
     const struct pyoffsets *py = &python.offsets;
@@ -80,6 +91,38 @@ static void make_code(struct fake_python *fake, struct fake_code *code)
     put64(code->object, py->code_lines, (uintptr_t)no_lines);
     put32(code->object, py->code_firstlineno, 1);
     put32(code->object, py->code_firsttraceable, first_traceable(code) / 2);
+    for (uint32_t copy = OURS; copy <= ANOTHERS; copy++) {
+        free_copy(fake, code, copy);
+    }
+    code->copies[0] = 1 + FAKE_COPIES;
+    code->copies[1] = (uintptr_t)code->object + (uintptr_t)py->code_adaptive;
+    put64(code->object, py->code_copies, (uintptr_t)code->copies);
+}
+
+/* Makes the copy if the code has none yet. */
+static void enter_copy(struct fake_python *fake, struct fake_frame *frame, uint32_t copy)
+{
+    if (python.offsets.code_copies != PY_NO_OFFSET) {
+        frame->copy = copy;
+        if (!frame->code->copies[1 + copy]) {
+            frame->code->copies[1 + copy] = fake->free_copies[--fake->n_free];
+        }
+        put32(frame->address, python.offsets.frame_copy, copy);
+    }
+}
+
+void fake_free_copies(struct fake_python *fake)
+{
+    for (uint32_t i = 0; i < FAKE_CODES; i++) {
+        bool is_used = false;
+        for (uint32_t g = 0; g < FAKE_GENERATORS; g++) {
+            const struct fake_frame *frame = &fake->generators[g];
+            is_used |= frame->code == &fake->codes[i] && frame->copy == ANOTHERS;
+        }
+        if (!is_used) {
+            free_copy(fake, &fake->codes[i], ANOTHERS);
+        }
+    }
 }
 
 bool fake_replace_code(struct fake_python *fake, uint32_t number)
@@ -102,8 +145,7 @@ static void put_instruction(const struct fake_frame *frame)
     switch (py->instr_kind) {
     case PY_INSTR_POINTER:
         put64(frame->address, py->frame_instr,
-            (uintptr_t)frame->code->object + (uintptr_t)py->code_adaptive +
-                (uintptr_t)(intptr_t)frame->offset);
+            frame->code->copies[1 + frame->copy] + (uint64_t)(int64_t)frame->offset);
         break;
     case PY_INSTR_LASTI_UNITS:
         put32(frame->address, py->frame_instr, (uint32_t)(unit < 0 ? unit : unit / 2));
@@ -173,7 +215,7 @@ static void link_frame(struct fake_python *fake, const struct fake_frame *frame)
 static void init_frame(const struct fake_frame *frame, uint8_t owner)
 {
     const struct pyoffsets *py = &python.offsets;
-    put64(frame->address, py->frame_code, (uintptr_t)frame->code->object);
+    put64(frame->address, py->frame_code, (uintptr_t)frame->code->object | py->code_tag_mask);
     put8(frame->address, py->frame_owner, owner);
     if (py->frame_owner != PY_NO_OFFSET) {
         put8(frame->address, (int16_t)(py->frame_owner + 1), 0);
@@ -219,6 +261,10 @@ bool fake_call(struct fake_python *fake, uint32_t code, bool through_c)
         .address = stack->top, .code = &fake->codes[code % FAKE_CODES], .offset = -2};
     stack->top += frame_bytes + 16 * (code % 3);
     frame.code->users++;
+    put32(frame.address, python.offsets.frame_copy, 0);
+    if (frame.code->copies[1 + OURS]) {
+        enter_copy(fake, &frame, OURS);
+    }
     init_frame(&frame, OWNER_THREAD);
     link_frame(fake, &frame);
     return true;
@@ -283,6 +329,7 @@ bool fake_jump(struct fake_python *fake, uint32_t level, int32_t offset)
     int32_t first = (int32_t)first_traceable(frame->code);
     offset &= ~1;
     frame->offset = frame->offset >= first && offset < first ? first : offset; /* never back */
+    enter_copy(fake, frame, OURS);
     put_instruction(frame);
     return true;
 }
@@ -295,6 +342,12 @@ static void make_generator(struct fake_python *fake, struct fake_frame *frame, u
     frame->code->users++;
     frame->is_generator = true;
     frame->offset = 0;
+    frame->copy = 0;
+    put32(frame->address, python.offsets.frame_copy, 0);
+    if (number % 2 && python.offsets.code_copies != PY_NO_OFFSET) {
+        enter_copy(fake, frame, ANOTHERS); /* which has run it so far */
+        frame->offset = 8;
+    }
     init_frame(frame, python.offsets.owner_generator);
 }
 
@@ -308,6 +361,8 @@ bool fake_resume(struct fake_python *fake, uint32_t number)
     if (!frame->code || number % 7 == 0) { /* a new one at the address of one that ended */
         if (frame->code) {
             frame->code->users--;
+            frame->code = NULL;
+            fake_free_copies(fake);
         }
         make_generator(fake, frame, number / 7);
     }
@@ -328,6 +383,7 @@ bool fake_yield(struct fake_python *fake)
     for (uint32_t i = 0; i < FAKE_GENERATORS; i++) {
         if (fake->generators[i].address == frame->address) {
             fake->generators[i].offset = frame->offset;
+            fake->generators[i].copy = frame->copy;
             fake->running[i] = false;
         }
     }
@@ -359,6 +415,8 @@ static void make_stack(struct fake_stack *stack, uint32_t limit)
 
 static void choose_version(uint16_t version)
 {
+    bool is_free_threaded = version & FAKE_FREE_THREADED;
+    version &= (uint16_t)~FAKE_FREE_THREADED;
     bool published = version >= 0x030d; /* those need a living _PyRuntime: the row of 3.12 */
     python = (struct python){.present = true, .known = true, .code_type = (uintptr_t)&code_type};
     pyoffsets_find(&python.offsets, (uint32_t)(published ? 0x030c : version) << 16 | 0xf0, NULL);
@@ -366,6 +424,15 @@ static void choose_version(uint16_t version)
         python.offsets.tstate_cframe = PY_NO_OFFSET;
         python.offsets.tstate_frame = 72;
         python.offsets.tstate_tracefunc = 88;
+    }
+    if (version >= 0x030e) {
+        python.offsets.mark_kind = is_free_threaded ? PY_MARK_OWNER_COPIES : PY_MARK_OWNER;
+        python.offsets.frame_stacktop = PY_NO_OFFSET;
+        python.offsets.code_tag_mask = 1;
+    }
+    if (is_free_threaded) {
+        python.offsets.frame_copy = 64;
+        python.offsets.code_copies = 184;
     }
     frame_bytes = python.offsets.instr_kind == PY_INSTR_POINTER ? 112 : 400;
 }
@@ -379,6 +446,10 @@ void fake_start(struct fake_python *fake, uint16_t version, uint32_t limit)
     fake->cframe = fake->state + 2048;
     fake->c_stack = make_memory(C_STACK);
     make_string(file_name, "f.py");
+    fake->copies = make_memory(FAKE_CODES * FAKE_COPIES * COPY_BYTES);
+    for (; fake->n_free < FAKE_CODES * FAKE_COPIES; fake->n_free++) {
+        fake->free_copies[fake->n_free] = (uintptr_t)fake->copies + fake->n_free * COPY_BYTES;
+    }
     uint8_t *codes = make_memory(FAKE_CODES * CODE_BYTES);
     for (uint32_t i = 0; i < FAKE_CODES; i++) {
         fake->codes[i].object = codes + i * CODE_BYTES;
@@ -399,6 +470,7 @@ void fake_stop(struct fake_python *fake)
     munmap(fake->state, 4096);
     munmap(fake->c_stack, C_STACK);
     munmap(fake->codes[0].object, FAKE_CODES * CODE_BYTES);
+    munmap(fake->copies, FAKE_CODES * FAKE_COPIES * COPY_BYTES);
     munmap(fake->generators[0].address, FAKE_GENERATORS * FRAME_BYTES_MAX);
     for (uint32_t i = 0; i < FAKE_STACKS; i++) {
         munmap(fake->stacks[i].frames, fake->limit * sizeof(struct fake_frame));

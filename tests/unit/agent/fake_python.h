@@ -12,17 +12,21 @@
 #define FAKE_CODES 48
 #define FAKE_GENERATORS 24
 #define FAKE_STACKS 3
+#define FAKE_COPIES 2 /* of a code's bytecode: our thread's, and another's */
+#define FAKE_FREE_THREADED 0x8000
 
 struct fake_code {
     uint8_t *object;
     uint32_t number; /* of this code among all that ever were; its name is the number */
     uint32_t users;  /* frames */
+    uint64_t copies[2 + FAKE_COPIES]; /* how many, the code's own bytecode, the copies */
 };
 
 struct fake_frame {
     uint8_t *address;
     struct fake_code *code; /* NULL: a shim of the C stack */
     int32_t offset;         /* of the instruction, in bytes; -2: not started */
+    uint32_t copy;          /* of the bytecode; 0: the code's own */
     bool is_generator;
 };
 
@@ -38,16 +42,19 @@ struct fake_stack {
 };
 
 struct fake_python {
-    uint8_t *state, *cframe, *c_stack;
+    uint8_t *state, *cframe, *c_stack, *copies;
     struct fake_code codes[FAKE_CODES];
     struct fake_frame generators[FAKE_GENERATORS];
     bool running[FAKE_GENERATORS];
     struct fake_stack stacks[FAKE_STACKS], *stack;
     uint32_t n_codes; /* that ever were */
+    uint64_t free_copies[FAKE_CODES * FAKE_COPIES]; /* the last one is taken first */
+    uint32_t n_free;
     uint32_t limit;   /* frames of a stack */
 };
 
-/* Fills `python` (agent/python.h) for a version, 0x0308 to 0x030d, and makes its memory. */
+/* Fills `python` (agent/python.h) for a version, 0x0308 to 0x030e, and makes its memory.  3.14 may
+   be FAKE_FREE_THREADED: then frames run copies of the bytecode from their first step on. */
 void fake_start(struct fake_python *fake, uint16_t version, uint32_t limit);
 void fake_stop(struct fake_python *fake);
 
@@ -63,6 +70,9 @@ void fake_switch(struct fake_python *fake, uint32_t stack);
 bool fake_jump(struct fake_python *fake, uint32_t level, int32_t offset);
 /* Frees a code that no frame uses and makes another one at its address. */
 bool fake_replace_code(struct fake_python *fake, uint32_t code);
+
+/* Frees the copies of another thread that no generator is in. */
+void fake_free_copies(struct fake_python *fake);
 
 /* True for a frame that Python shows; *offset is what the trace should say of it. */
 bool fake_is_shown(const struct fake_frame *frame, uint32_t *offset);

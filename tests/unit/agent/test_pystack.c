@@ -30,7 +30,7 @@ static uint32_t choose(uint32_t n)
 
 static void start(uint16_t version, uint32_t limit, uint64_t words)
 {
-    seed = 88172645463325252ull + version;
+    seed = 88172645463325252ull + version % FAKE_FREE_THREADED;
     memset(&thread, 0, sizeof(thread));
     fake_start(&fake, version, limit);
     fake_ring_start(&thread, words);
@@ -108,7 +108,7 @@ static void step(uint32_t up)
 
 static void rare_step(void)
 {
-    switch (choose(8)) {
+    switch (choose(9)) {
     case 0:
     case 1:
         fake_switch(&fake, choose(FAKE_STACKS));
@@ -120,6 +120,9 @@ static void rare_step(void)
         intern_distrust();
         break;
     case 4:
+        fake_free_copies(&fake);
+        break;
+    case 5:
         for (uint32_t n = choose(3) * 700; n > 0; n--) { /* more deaths than are remembered */
             fake_replace_code(&fake, choose(1000));
         }
@@ -154,7 +157,8 @@ static void run_at_random(uint16_t version, uint32_t limit, uint64_t words, uint
     stop();
 }
 
-static const uint16_t versions[] = {0x0308, 0x0309, 0x030a, 0x030b, 0x030c, 0x030d};
+static const uint16_t versions[] = {
+    0x0308, 0x0309, 0x030a, 0x030b, 0x030c, 0x030d, 0x030e, 0x030e | FAKE_FREE_THREADED};
 #define VERSIONS (sizeof(versions) / sizeof(versions[0]))
 
 static void test_at_random(void **state)
@@ -247,6 +251,25 @@ static void test_code_used_again(void **state)
     stop();
 }
 
+/* A thread's copy of the bytecode goes, and its place is another's of the same or another code. */
+static void test_copy_used_again(void **state)
+{
+    start(0x030e | FAKE_FREE_THREADED, 300, 1 << 12);
+    fake_call(&fake, 1, false);
+    fake_step(&fake, 10);
+    for (uint32_t i = 0; i < 40; i++) {
+        fake_resume(&fake, 49 + 7 * FAKE_GENERATORS * (i % 2)); /* anew, of one of two codes */
+        check();
+        if (i % 4 < 2) {
+            fake_step(&fake, 20);
+            check();
+        }
+        fake_yield(&fake);
+        fake_free_copies(&fake);
+    }
+    stop();
+}
+
 /* More children than a node holds inline, the same ones under many nodes, each met twice. */
 static void test_many_children(void **state)
 {
@@ -279,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_no_python),
         cmocka_unit_test(test_frame_used_again),
         cmocka_unit_test(test_code_used_again),
+        cmocka_unit_test(test_copy_used_again),
         cmocka_unit_test(test_many_children),
         cmocka_unit_test(test_at_random),
         cmocka_unit_test(test_small_ring),
