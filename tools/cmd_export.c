@@ -139,7 +139,8 @@ int cmd_export(int argc, char **argv)
     arguments.report.paths = PATHS_FULL;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return 2;
-    if (arguments.to->is_binary && !arguments.report.output && isatty(STDOUT_FILENO)) {
+    const char *output = arguments.report.output;
+    if (arguments.to->is_binary && (!output || output_is_stdout(output)) && isatty(STDOUT_FILENO)) {
         message("--to %s is no text: give -o FILE.%s", arguments.to->name, arguments.to->suffix);
         return 2;
     }

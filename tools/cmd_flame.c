@@ -154,6 +154,11 @@ static bool show(const struct arguments *arguments)
                                             : make_page(memory, &arguments->flame);
     if (fclose(memory) != 0)
         abort();
+    if (good && output_is_stdout(wanted)) {
+        fwrite(text, 1, size, output_open(wanted));
+        free(text);
+        return true;
+    }
     char *path = wanted ? strdup(wanted) : default_output(report->trace.path, arguments->kind);
     if (good && !save_file(path, text, size)) {
         message("%s: cannot be written: %s", path, strerror(errno));
@@ -171,7 +176,9 @@ static bool choose_kind(struct arguments *arguments)
 {
     const char *output = arguments->report.output, *dot = output ? strrchr(output, '.') : NULL;
     if (arguments->kind == KIND_UNKNOWN)
-        arguments->kind = !output ? KIND_HTML : dot ? kind_of(dot + 1) : KIND_UNKNOWN;
+        arguments->kind = !output || output_is_stdout(output) ? KIND_HTML
+                          : dot                               ? kind_of(dot + 1)
+                                                              : KIND_UNKNOWN;
     if (arguments->kind == KIND_UNKNOWN)
         message("%s: the suffix says what to write, .html or .svg (or use --format)", output);
     else if (dot && strcmp(dot, ".mtrace") == 0) {
@@ -201,7 +208,6 @@ int cmd_flame(int argc, char **argv)
     arguments.report.view.key = VIEW_LINENO;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) || !choose_kind(&arguments))
         return 2;
-    arguments.report.view.moment.retained = true; /* cohorts are of boundaries */
     report.options = arguments.report;
     if (!report_open(&report))
         return 1;

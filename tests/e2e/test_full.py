@@ -75,6 +75,75 @@ def test_any_second(full):
         assert abs(moved["size"] - size) <= 100 * count
 
 
+KEEPS = """
+import sys, time
+held, lost = [], []
+for n in range(400):
+    held.append(bytearray(1000 + n))  # kept
+    lost.append(bytearray(5000 + n))  # replaced
+    if n % 7 == 6:
+        lost.clear()
+    if n % 50 == 49:
+        held[n // 2] = None
+    end = time.monotonic() + (0.001 if n < 399 else 0.03)
+    while time.monotonic() < end:
+        pass
+"""
+
+
+@pytest.mark.parametrize("to", [1, 0.8])
+def test_from_any_time(traced_once, to):
+    """An interval begins between two events: what was born after it and lives, by replay."""
+    trace = traced_once.script(KEEPS, options=["--full"]).trace
+    events = [e for e in events_of(traced_once, trace, "--domain", "python", "--include",
+                                   "*/script1.py") if e["lineno"] in ("5", "6")]
+    times = sorted({float(e["seconds"]) for e in events if e["event"] != "free"})
+    end = times[int(to * (len(times) - 1))] + 0.0002
+    for part in (0, 0.111, 0.3, 0.512, 0.77):
+        start = times[int(part * (len(times) - 2))]
+        report = traced_once.report("top", trace, "--from", "%.6f" % start, "--key", "lineno", "--limit",
+                                    "0", "--domain", "python", *(("--to", "%.6f" % end) if to < 1 else ()))
+        assert report["from"] == {"name": "%.6f" % start, "seconds": pytest.approx(start, abs=1e-6)}
+        live, allocations = {}, collections.Counter()
+        for event in events:
+            if not start < float(event["seconds"]) <= end:
+                continue
+            if event["event"] in ("alloc", "realloc"):
+                live[event["address"]] = event["lineno"], int(event["size"])
+                allocations[event["lineno"]] += 1
+            else:
+                live.pop(event["address"], None)
+        expected = {int(line): (sum(size for at, size in live.values() if at == line),
+                                sum(at == line for at, _ in live.values()), count)
+                    for line, count in allocations.items()}
+        expected = {line: amounts for line, amounts in expected.items() if amounts[0]}
+        found = {r["lineno"]: (r["size"], r["count"], r["allocations"]) for r in report["rows"]
+                 if r.get("lineno") in (5, 6) and r["filename"].endswith("script1.py")}
+        assert found == expected and expected
+
+
+def test_curves(traced_once):
+    """What a line held at each of many points, by replay of its events."""
+    trace = traced_once.script(KEEPS, options=["--full"]).trace
+    result = support.execute([traced_once.memtrace, "plot", "--key", "lineno", "--limit", "12",
+                              "--format", "csv", "-o", "-", trace])
+    assert result.status == 0, result
+    curve = [(float(row["time_s"]), int(row["size"]))
+             for row in csv.DictReader(io.StringIO(result.out.decode()))
+             if row["lineno"].endswith("script1.py:6")]
+    changes = [(float(e["seconds"]), int(e["size"]) * (-1 if e["event"] in ("free", "realloc-from") else 1))
+               for e in events_of(traced_once, trace, "--domain", "python", "--include",
+                                  "*/script1.py:6")]
+    boundaries = len(traced_once.report("info", trace)["boundaries"])
+    assert len(curve) > boundaries + 900 and len(changes) > 1000
+    busy = 0
+    for time, size in curve[:-1]:  # at the last one there is the end of everything
+        held = {sum(bytes for at, bytes in changes if at <= time + slack) for slack in (-1e-6, 0, 1e-6)}
+        assert size in held, time
+        busy += size > 0
+    assert busy > 300 and len(set(size for _, size in curve)) > 100
+
+
 def test_events_add_up(full):
     """Every block that is freed was allocated, and what is left is what the trace says in the end."""
     traced, trace, _ = full

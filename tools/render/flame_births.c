@@ -70,7 +70,8 @@ struct page_births flame_births(struct data *data)
 {
     struct page_births births = {0};
     struct borns borns = {0};
-    if (!data->report->options.view.interval)
+    bool retained = !data->view->at.from_log; /* births are known by boundary */
+    if (!data->report->options.view.interval && retained)
         borns = borns_make(data->view, &data->arena);
     births.all = arena_need(&data->arena, borns.count * sizeof *births.all);
     for (size_t i = 0; i < borns.count; i++) {

@@ -60,11 +60,16 @@ static bool is_trace(const char *path)
     return size == sizeof magic && memcmp(magic, MT_TRACE_MAGIC, sizeof magic) == 0;
 }
 
+bool output_is_stdout(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
 FILE *output_open(const char *path)
 {
     progress_end();
     signal(SIGPIPE, SIG_DFL);
-    if (!path)
+    if (!path || output_is_stdout(path))
         return stdout;
     if (is_trace(path)) {
         message("%s: a trace, which is not overwritten with a report; give another file", path);

@@ -12,7 +12,9 @@
 void output_start(void);
 /* One line on stderr, after "memtrace: ". */
 void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The stream of a report: stdout if path is NULL, which then ends by SIGPIPE when its reader has
+/* True for "-", which is no file. */
+bool output_is_stdout(const char *path);
+/* The stream of a report: stdout if path is NULL or "-", which then ends by SIGPIPE when its reader has
    gone; otherwise a file, NULL and a message if it cannot be made. */
 FILE *output_open(const char *path);
 /* Flushes what output_open opened, and stdout; returns `status`, or 1 with a message if

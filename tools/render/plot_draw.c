@@ -130,6 +130,10 @@ static char *default_output(const char *trace, enum plot_kind kind)
 static bool write_picture(const struct gnuplot_result *result, const struct plot_drawing *drawing)
 {
     const char *trace = drawing->plots[0].trace->path;
+    if (output_is_stdout(drawing->output)) {
+        fwrite(result->output, 1, result->size, output_open(drawing->output));
+        return true;
+    }
     char *path = drawing->output ? strdup(drawing->output) : default_output(trace, drawing->kind);
     bool good = path != NULL && save_file(path, result->output, result->size);
     if (!good)

@@ -350,7 +350,9 @@ static enum leaks_error find_start(struct leaks *leaks, const struct leaks_optio
         leaks->warm_up_us = find_warm_up(view, leaks->end_us);
         return LEAKS_OK;
     }
-    view->error = moment_find_start(&view->from, view->trace, &options->warm_up, view->processes);
+    struct moment warm_up = options->warm_up;
+    warm_up.retained = true; /* as what is looked at is */
+    view->error = moment_find_start(&view->from, view->trace, &warm_up, view->processes);
     if (view->error != MOMENT_OK)
         return LEAKS_WARM_UP;
     leaks->warm_up_us = view->from.time_us;

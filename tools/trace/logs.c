@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "trace/table.h"
 #include "trace/weight.h"
 
 /* ---- events ---- */
@@ -86,6 +87,12 @@ static struct weight weight_of_event(const struct trace *trace, const struct log
     return weight_of_block(event->address, event->size, is_map ? 0 : trace->sample_bytes);
 }
 
+int64_t logs_bytes(const struct trace *trace, const struct log_event *event)
+{
+    int64_t bytes = weight_of_event(trace, event).bytes;
+    return log_begins(event->kind) ? bytes : log_ends(event->kind) ? -bytes : 0;
+}
+
 static void add_event(struct state *state, const struct trace *trace, const struct log_event *event)
 {
     struct cell *cell = &state->cells[event->site];
@@ -147,6 +154,94 @@ bool logs_add(struct state *state, const struct trace *trace, size_t limit, uint
                 add_event(state, trace, &events[k]);
         }
     }
+    bool good = !logs.failed;
+    logs_close(&logs);
+    return good;
+}
+
+/* ---- blocks that are too old ---- */
+
+struct early {
+    struct table known; /* 1 + index of the block that is, or was, at an address of a process */
+    struct early_block {
+        uint32_t process, site;
+        bool lives;
+        struct weight weight;
+    } * blocks;
+    size_t count, capacity;
+};
+
+static uint64_t place_of(uint32_t process, uint64_t address)
+{
+    return (uint64_t)process << 44 | address >> 3;
+}
+
+static void begin_early(
+    struct early *early, uint32_t process, const struct log_event *event, struct weight weight)
+{
+    uint32_t *known = table_at(&early->known, place_of(process, event->address));
+    if (!*known) {
+        if (early->count == early->capacity) {
+            early->capacity = early->capacity ? early->capacity * 2 : 1024;
+            early->blocks = reallocarray(early->blocks, early->capacity, sizeof *early->blocks);
+            if (!early->blocks)
+                abort();
+        }
+        *known = (uint32_t)++early->count;
+    }
+    early->blocks[*known - 1] = (struct early_block){process, event->site, true, weight};
+}
+
+/* A piece of a mapping has no address: what is cut from an early one is not taken from it. */
+static void end_early(struct early *early, uint32_t process, const struct log_event *event)
+{
+    uint32_t known = table_get(&early->known, place_of(process, event->address));
+    if (known && event->kind != LOG_CUT && event->kind != LOG_SPLIT)
+        early->blocks[known - 1].lives = false;
+}
+
+static void follow_early(struct early *early, struct state *state, const struct trace *trace,
+    uint32_t process, const struct log_event *event, uint32_t since, uint64_t from_us)
+{
+    if (event->kind == LOG_OVER) {
+        for (size_t i = 0; i < early->count; i++)
+            early->blocks[i].lives &= early->blocks[i].process != process;
+    } else if (log_ends(event->kind)) {
+        end_early(early, process, event);
+    } else if (event->birth >= since && event->time_us <= from_us) {
+        struct weight weight = weight_of_event(trace, event);
+        struct cell *cell = &state->cells[event->site];
+        begin_early(early, process, event, weight);
+        add(&cell->allocated_bytes, -weight.bytes);
+        add(&cell->allocations, -weight.blocks);
+        add(&cell->allocated_spread, -weight.spread);
+    } else { /* another one is there now */
+        end_early(early, process, event);
+    }
+}
+
+bool logs_take_early(struct state *state, const struct trace *trace, uint64_t until_us,
+    uint32_t since, uint64_t from_us)
+{
+    struct logs logs = {.trace = trace};
+    struct early early = {0};
+    for (size_t i = 0; i < trace->n_logs && !logs.failed; i++) {
+        const struct trace_log *chunk = &trace->logs[i];
+        size_t limit = state->limits[chunk->process];
+        bool whole = chunk->after < covered(trace, limit, chunk->process);
+        if (!limit || chunk->after < since || (!whole && chunk->first_us > until_us))
+            continue;
+        const struct log_event *events = logs_read(&logs, chunk);
+        for (size_t k = 0; events && k < chunk->count; k++)
+            if (whole || events[k].time_us <= until_us)
+                follow_early(&early, state, trace, chunk->process, &events[k], since, from_us);
+    }
+    for (size_t i = 0; i < early.count; i++)
+        if (early.blocks[i].lives)
+            add_weight(&state->cells[early.blocks[i].site], &early.blocks[i].weight, -1,
+                -early.blocks[i].weight.blocks);
+    table_free(&early.known);
+    free(early.blocks);
     bool good = !logs.failed;
     logs_close(&logs);
     return good;

@@ -21,10 +21,18 @@ struct logs { /* zeroed but for the trace */
 /* The events of one chunk of the log, births settled; NULL once it has failed. */
 const struct log_event *logs_read(struct logs *logs, const struct trace_log *chunk);
 void logs_close(struct logs *logs);
+/* What an event adds to the bytes that its site holds, or takes; 0 of OVER. */
+int64_t logs_bytes(const struct trace *trace, const struct log_event *event);
 
 /* Adds to a state, which is of the boundaries below `limit`, what the selected processes did up to
    a time: only of what was born at or after the boundary `since`.  False if it failed. */
 bool logs_add(struct state *state, const struct trace *trace, size_t limit, uint64_t until_us,
     uint32_t since, const bool *selected);
+
+/* Takes from a state, which has what was born at or after the boundary `since`, what of that was
+   born up to `from_us`.  `until_us` is the time of the state, 0 if it is of boundaries alone.  False
+   if it failed. */
+bool logs_take_early(struct state *state, const struct trace *trace, uint64_t until_us,
+    uint32_t since, uint64_t from_us);
 
 #endif

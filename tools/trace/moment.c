@@ -287,7 +287,7 @@ enum moment_error moment_find(struct instant *instant, const struct trace *trace
 enum moment_error moment_find_start(struct instant *instant, const struct trace *trace,
     const struct moment *moment, const bool *selected)
 {
-    struct search search = {.trace = trace};
+    struct search search = {.trace = trace, .exact = !moment->retained};
     *instant = (struct instant){0};
     enum moment_error error = find(instant, &search, moment, selected);
     if (error != MOMENT_OK || (instant->kind != MOMENT_PEAK && instant->kind != MOMENT_END))

@@ -60,7 +60,8 @@ enum moment_error {
 /* Finds a moment of the processes selected (by id). */
 enum moment_error moment_find(struct instant *instant, const struct trace *trace,
     const struct moment *moment, const bool *selected);
-/* The same for where an interval begins: a boundary of all processes always, since births are. */
+/* The same for where an interval begins: a boundary of all processes, since births are, or a time
+   that the log knows. */
 enum moment_error moment_find_start(struct instant *instant, const struct trace *trace,
     const struct moment *moment, const bool *selected);
 

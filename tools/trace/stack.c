@@ -2,7 +2,7 @@
  * Rows over time (stack.h).  Runs in reports.  One pass over the boundaries with
  * a running sum for each row.
  */
-#include "trace/stack.h"
+#include "trace/stack_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ struct walk {
     int64_t *known;  /* at the end of one process */
 };
 
-static void add(int64_t *sum, int64_t change)
+void stack_add(int64_t *sum, int64_t change)
 {
     *sum = (int64_t)((uint64_t)*sum + (uint64_t)change);
 }
@@ -30,7 +30,7 @@ static void add_rows(struct walk *walk, const struct trace_row *rows, size_t cou
     for (size_t k = 0; k < count; k++) {
         uint32_t row = view->row_of_site[rows[k].site];
         if (row && view->processes[walk->trace->sites[rows[k].site].process])
-            add(&walk->sums[row - 1], rows[k].bytes);
+            stack_add(&walk->sums[row - 1], rows[k].bytes);
     }
 }
 
@@ -206,6 +206,7 @@ enum view_error stack_make(struct stack *stack, const struct trace *trace,
     walk_boundaries(&walk);
     choose(&walk, limit);
     free(walk.all);
+    stack_make_exact(stack, trace);
     return VIEW_OK;
 }
 

@@ -1,7 +1,8 @@
 /*
  * The biggest rows of a view over time: what each held at every retained
  * boundary, at the peak, and at the end of the process that it is of.  Between
- * them straight lines are as good as anything: nothing else is known.
+ * them straight lines are as good as anything: nothing else is known, unless the
+ * trace keeps every event: then there are a thousand points more.
  */
 #ifndef TRACE_STACK_H
 #define TRACE_STACK_H

@@ -118,7 +118,8 @@ void state_at(struct state *state, const struct trace *trace, const struct insta
 {
     struct adder adder = {state, trace, selected, since, NULL};
     adder.limits = arena_need(arena, trace->n_processes * sizeof *adder.limits);
-    *state = (struct state){.cells = arena_need(arena, trace->n_sites * sizeof *state->cells)};
+    *state = (struct state){.cells = arena_need(arena, trace->n_sites * sizeof *state->cells),
+        .limits = adder.limits};
     switch (instant->kind) {
     case MOMENT_START:
         break;

@@ -18,6 +18,7 @@ struct cell {
 
 struct state {
     struct cell *cells; /* by site */
+    size_t *limits;     /* by process: how many boundaries are in it */
     uint64_t time_us;
     bool no_log;  /* the events that were asked for cannot be read */
     bool nearest; /* the peak was not recorded: this is the boundary with the most */

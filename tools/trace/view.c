@@ -9,6 +9,7 @@
 #include "trace/best.h"
 #include "trace/callers.h"
 #include "trace/group.h"
+#include "trace/logs.h"
 #include "trace/processes.h"
 #include "trace/touched.h"
 #include "trace/weight.h"
@@ -424,6 +425,24 @@ static void find_vias(struct maker *maker)
     best_free(best);
 }
 
+/* From a time that only the log knows on, what was born between the boundary before and it does
+   not count. */
+static void take_early(struct view *view, uint32_t since)
+{
+    const struct instant *at = &view->at;
+    uint64_t until_us = at->from_log || at->kind == MOMENT_PEAK ? view->state.time_us : 0;
+    if (view->from.from_log &&
+        !logs_take_early(&view->state, view->trace, until_us, since, view->from.time_us))
+        view->state.no_log = true;
+}
+
+/* The boundary from which on births are in the interval. */
+static uint32_t first_birth(const struct view *view)
+{
+    uint32_t last = view->from.limit ? (uint32_t)view->from.limit - 1 : 0;
+    return view->from.from_log ? view->trace->retained_before[last] : last;
+}
+
 /* Finds the moments and the state there. */
 static enum view_error find_state(struct view *view)
 {
@@ -437,15 +456,17 @@ static enum view_error find_state(struct view *view)
         view->error = moment_find_start(&view->from, trace, &options->from, view->processes);
         if (view->error != MOMENT_OK)
             return VIEW_NO_START;
-        since = view->from.limit ? (uint32_t)view->from.limit - 1 : 0;
+        since = first_birth(view);
     }
     state_at(&view->state, trace, &view->at, since, view->processes, &view->arena);
+    if (options->interval && view->from.time_us > view->state.time_us && !view->state.no_log)
+        return VIEW_BACKWARDS;
+    if (options->interval && !view->state.no_log)
+        take_early(view, since);
     if (view->state.no_log) {
         view->error = MOMENT_NO_LOG;
         return VIEW_NO_MOMENT;
     }
-    if (options->interval && view->from.time_us > view->state.time_us)
-        return VIEW_BACKWARDS;
     if (!options->interval)
         view->untouched =
             touched_find(trace, &view->at, view->state.time_us, view->processes, &view->arena);
