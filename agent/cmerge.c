@@ -9,10 +9,11 @@
  * known by the address of its code.  The native frames above the loop, up to the
  * next one, were called from the last of its Python frames.
  *
- * Frames of the interpreter itself are left out, and so are those below its first
- * loop, so that a stack begins with its Python frames: main, or what started the
- * thread.  The frame that called the allocator stays, whatever it is; but the C++
- * runtime stands for its caller, as in native.c.
+ * Frames of the interpreter itself are left out, and so are main and the C library's
+ * below its first loop, so that a stack begins with its Python frames; unless code of the
+ * program or of a library called into Python there, as from a thread of its own.  The
+ * frame that called the allocator stays, whatever it is; but the C++ runtime stands for
+ * its caller, as in native.c.
  */
 #include "cstack.h"
 
@@ -122,6 +123,53 @@ static bool is_interpreters(const struct cstack_level *level)
     return python_calls(level->frame.ip);
 }
 
+static uint8_t kind_of(struct thread *thread, const struct cstack_level *level)
+{
+    const struct native_module *module = modules_find(thread, level->frame.ip);
+    return module ? module->kind : (uint8_t)MODULE_NONE;
+}
+
+static bool is_foreign(struct thread *thread, const struct cstack_level *level)
+{
+    return !is_interpreters(level) && kind_of(thread, level) == MODULE_OTHER;
+}
+
+/* How many of the outermost frames are main and what calls it, which begins in the program. */
+static uint32_t skip_main(struct thread *thread, const struct cstack *stack, uint32_t end)
+{
+    uint32_t i = 1;
+    if (!end || kind_of(thread, &stack->levels[0]) == MODULE_SYSTEM) {
+        return 0;
+    }
+    while (i < end && kind_of(thread, &stack->levels[i]) == MODULE_SYSTEM) {
+        i++;
+    }
+    return i < end ? i + 1 : end;
+}
+
+/* The outermost frame that counts of those below Python's first loop, which is level `first`: with
+   another loop among them it is the stack of another coroutine. */
+static uint32_t find_root(struct thread *thread, const struct cstack *stack, uint32_t first)
+{
+    bool has_foreign = false;
+    for (uint32_t i = skip_main(thread, stack, first); i < first; i++) {
+        if (stack->levels[i].frame.ip - loop.start < loop.end - loop.start) {
+            return first + 1;
+        }
+        has_foreign = has_foreign || is_foreign(thread, &stack->levels[i]);
+    }
+    if (!has_foreign) {
+        return first + 1;
+    }
+    for (uint32_t i = 0; i < first; i++) {
+        stack->levels[i].python = CSTACK_NO_PYTHON;
+    }
+    if (first == stack->n - 1) {
+        stack->levels[first].python = (int32_t)thread->depth - 1; /* the loop itself allocates */
+    }
+    return 0;
+}
+
 /* Says of each native frame from which Python frame it was called; returns the outermost that
    counts. */
 static uint32_t assign(struct thread *thread, const struct cstack *stack, bool is_python)
@@ -137,7 +185,10 @@ static uint32_t assign(struct thread *thread, const struct cstack *stack, bool i
             next_run(&runs);
         }
     }
-    return is_python && !has_shims() && !has_records() && runs.top >= 0 ? stack->n : begin;
+    if (is_python && begin && runs.top < 0) {
+        return find_root(thread, stack, begin - 1);
+    }
+    return is_python && !has_shims() && !has_records() ? stack->n : begin;
 }
 
 /* Where the loops were not found: what lies above the interpreter's code is the innermost
@@ -182,12 +233,6 @@ static void add_native(struct merged *merged, uintptr_t address)
 {
     merged->node = native_make_node(merged->thread, merged->node, address);
     merged->differs = true;
-}
-
-static uint8_t kind_of(struct thread *thread, const struct cstack_level *level)
-{
-    const struct native_module *module = modules_find(thread, level->frame.ip);
-    return module ? module->kind : (uint8_t)MODULE_NONE;
 }
 
 /* The frame that stands for the call of the allocator. */

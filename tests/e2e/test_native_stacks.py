@@ -117,7 +117,7 @@ def test_between_python_frames(traced, layers):
             51400: RUN + ["in_a_large_frame"] + IN_C,
             52000: RUN + ["in_an_aligned_frame"] + IN_C,
             40003: ["worker"] + IN_C,
-            60003: ["back"] + leaf,
+            60003: ["worker"] + BACK + ["back"] + leaf,
             53000: ["_bootstrap", "_bootstrap_inner", "run"] + leaf,
     }.items():
         assert found.get(size) == stack, (size, found.get(size), stack)
