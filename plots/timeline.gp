@@ -2,12 +2,13 @@
 # style.gp before it; this file has no data and knows no trace.
 #
 # Settings beside those of style.gp: peak_shown, peak_x, peak_y, peak_text; mapped_shown,
-# spikes_shown; python_title, native_title, rss_title, mapped_title; processes and
+# spikes_shown, errors_shown; python_title, native_title, rss_title, mapped_title; processes and
 # process_titles[]; marks, mark_x[], mark_text[]; bands, lanes and band_from[], band_to[],
 # band_lane[], band_color[], band_text[]; limit (0: none), limit_text; slope_shown, slope_text,
 # slope_from, slope_to and for rss and live slope_NAME_from, slope_NAME_to; stacked,
 # stack_titles[], others_title.
-# $total: time, python, native, RSS, mapped, high.  $processes: an index for each process, time
+# $total: time, python, native, RSS, mapped, high, and with errors_shown the least and the most that
+# live memory may be.  $processes: an index for each process, time
 # and RSS.  $stack: time and the tops of the rows.  No column here is a text.
 
 lane = 0.045
@@ -20,10 +21,10 @@ if (peak_shown) {
         linecolor rgb color_peak linewidth 1.3 dashtype (9, 7)
     if (peak_x - x_min > 0.6 * (x_max - x_min)) {
         set label 3 peak_text at peak_x, graph top - 0.025 right offset character -0.8, 0 front \
-            textcolor rgb color_peak
+            boxed textcolor rgb color_peak
     } else {
         set label 3 peak_text at peak_x, graph top - 0.025 left offset character 0.8, 0 front \
-            textcolor rgb color_peak
+            boxed textcolor rgb color_peak
     }
 }
 
@@ -71,6 +72,9 @@ if (spikes_shown) {
     entries = entries.", NaN with boxes fillstyle solid border linecolor rgb color_outline" \
         ." fillcolor rgb color_spikes title 'highest between samples'"
 }
+if (errors_shown) {
+    entries = entries.", NaN with boxes fillcolor rgb color_errors title 'error of the estimate, 95 %'"
+}
 if (mapped_shown) {
     lines = lines.", $total using 1:5 with lines linecolor rgb color_mapped linewidth 1.6" \
         ." dashtype 2 notitle"
@@ -100,6 +104,10 @@ if (stacked) {
         .", $total using 1:($2 + $3) with lines linecolor rgb '#606060' linewidth 0.8 notitle"
     titles = "for [i = 1:stacked] NaN with boxes fillcolor rgb color_stack[i] title stack_titles[i]" \
         .", NaN with boxes fillcolor rgb color_others title others_title"
+}
+
+if (errors_shown) {
+    areas = areas.", $total using 1:7:8 with filledcurves fillcolor rgb color_errors notitle"
 }
 
 plot \

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "render/plot_words.h"
+#include "trace/processes.h"
 
 static uint64_t largest(uint64_t a, uint64_t b)
 {
@@ -37,12 +38,15 @@ static bool fit(struct series *series, const struct plot *plot, size_t points)
 
 struct ranked {
     uint32_t process;
+    bool small;
     uint64_t rss;
 };
 
 static int by_rss(const void *left, const void *right)
 {
     const struct ranked *a = left, *b = right;
+    if (a->small != b->small)
+        return a->small ? 1 : -1;
     if (a->rss != b->rss)
         return a->rss > b->rss ? -1 : 1;
     return (a->process > b->process) - (a->process < b->process);
@@ -54,21 +58,29 @@ static int by_process(const void *left, const void *right)
     return (a->process > b->process) - (a->process < b->process);
 }
 
-/* Processes that have samples, the largest first. */
-static struct ranked *rank_processes(const struct trace *trace, const bool *selected, size_t *count)
+/* Processes that have samples, the largest first; the shells and tools around them last. */
+static struct ranked *rank_processes(
+    const struct trace *trace, const bool *selected, size_t *count, size_t *n_large)
 {
     struct ranked *ranked = calloc(trace->n_processes, sizeof *ranked);
-    *count = 0;
+    bool *folded = calloc(trace->n_processes, sizeof *folded);
+    *count = *n_large = 0;
+    if (folded)
+        processes_fold(trace, selected, folded);
     for (uint32_t p = 1; ranked && p < trace->n_processes; p++) {
         if (!selected[p])
             continue;
         const struct trace_timeline *timeline = &trace->timelines[p];
         struct series whole = {.samples = timeline->samples, .count = timeline->count};
-        if (timeline->count)
-            ranked[(*count)++] = (struct ranked){p, highest_rss(&whole)};
+        if (!timeline->count)
+            continue;
+        bool small = folded && folded[p];
+        ranked[(*count)++] = (struct ranked){p, small, highest_rss(&whole)};
+        *n_large += !small;
     }
     if (ranked)
         qsort(ranked, *count, sizeof *ranked, by_rss);
+    free(folded);
     return ranked;
 }
 
@@ -77,7 +89,8 @@ static struct ranked *rank_processes(const struct trace *trace, const bool *sele
 static size_t choose_own(struct ranked *ranked, size_t count)
 {
     size_t own = 0;
-    while (own < count && ranked[own].rss >= ranked[0].rss / 20)
+    while (own < count && ranked[own].small == ranked[0].small &&
+           ranked[own].rss >= ranked[0].rss / 20)
         own++;
     if (own + 1 == count)
         own = count;
@@ -101,10 +114,10 @@ static bool add_others(struct plot *plot, const struct ranked *ranked, size_t co
 
 static bool add_lines(struct plot *plot, const bool *selected, size_t points)
 {
-    size_t count;
-    struct ranked *ranked = rank_processes(plot->trace, selected, &count);
+    size_t count, n_large;
+    struct ranked *ranked = rank_processes(plot->trace, selected, &count, &n_large);
     bool good = ranked != NULL;
-    if (count > 1) {
+    if (count > 1 && n_large != 1) {
         size_t own = choose_own(ranked, count);
         for (size_t i = 0; good && i < own; i++) {
             struct plot_line *line = &plot->lines[plot->n_lines++];
@@ -150,6 +163,12 @@ static void find_peak(struct plot *plot, const bool *selected, size_t n_selected
         peak->present = plot->peak_split = false;
 }
 
+uint64_t plot_error_of(const struct plot *plot, uint64_t time_us)
+{
+    int64_t error = errors_at(&plot->errors, time_us);
+    return error > 0 ? (uint64_t)error : 0;
+}
+
 static void find_extent(struct plot *plot)
 {
     uint64_t spike = 0;
@@ -157,7 +176,8 @@ static void find_extent(struct plot *plot)
     for (size_t i = 0; i < plot->total.count; i++) {
         const struct trace_sample *sample = &plot->total.samples[i];
         plot->max_rss = largest(plot->max_rss, sample->rss);
-        plot->max_live = largest(plot->max_live, largest(series_live(sample), sample->high));
+        uint64_t most = series_live(sample) + plot_error_of(plot, sample->time_us);
+        plot->max_live = largest(plot->max_live, largest(most, sample->high));
         plot->max_mapped = largest(plot->max_mapped, sample->mapped);
         if (sample->high > series_live(sample))
             spike = largest(spike, sample->high - series_live(sample));
@@ -228,6 +248,7 @@ static enum plot_error make_series(
     if (plot->to_us <= plot->from_us)
         return options->windowed ? PLOT_ERROR_WINDOW : PLOT_ERROR_EMPTY;
     find_peak(plot, selected, n_selected);
+    plot->errors = errors_make(plot->trace, selected);
     if (!series_window(&plot->total, plot->from_us, plot->to_us))
         return PLOT_ERROR_MEMORY;
     if (options->slope)
@@ -279,6 +300,7 @@ void plot_free(struct plot *plot)
     free(plot->stack_names);
     stack_free(&plot->stack);
     series_free(&plot->total);
+    errors_free(&plot->errors);
     for (size_t i = 0; i < PLOT_LINES; i++)
         series_free(&plot->lines[i].series);
     *plot = (struct plot){0};

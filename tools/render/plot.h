@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "render/report.h"
+#include "trace/errors.h"
 #include "trace/series.h"
 #include "trace/stack.h"
 
@@ -50,6 +51,7 @@ struct plot {
     const struct trace *trace;
     char *title, *subtitle;
     struct series total; /* of all processes */
+    struct errors errors; /* of its live memory, where blocks are samples */
     struct plot_line lines[PLOT_LINES];
     size_t n_lines; /* 0 where there is one process only */
     struct series_peak peak;
@@ -92,6 +94,8 @@ enum plot_error {
 enum plot_error plot_make(
     struct plot *plot, const struct report *report, const struct plot_options *options);
 void plot_free(struct plot *plot);
+/* How uncertain the live memory is at a time, bytes; 0 where all blocks are known. */
+uint64_t plot_error_of(const struct plot *plot, uint64_t time_us);
 /* Units for the axes, by what is shown; plot_make has chosen them for one plot alone. */
 void plot_choose_units(struct plot *plot);
 

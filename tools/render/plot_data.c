@@ -68,10 +68,22 @@ static void csv_slope(struct csv *csv, const struct series_slope *slope)
     csv_text(csv, slope->present ? text : "");
 }
 
+static struct errors errors_of_process(const struct trace *trace, uint32_t process)
+{
+    bool *selected = calloc(trace->n_processes, sizeof *selected);
+    if (!selected)
+        abort();
+    selected[process] = true;
+    struct errors errors = errors_make(trace, selected);
+    free(selected);
+    return errors;
+}
+
 static void csv_process(struct csv *csv, const struct trace *trace, const char *path, uint32_t p,
     const struct plot_options *options)
 {
     struct series_slope slope = {0};
+    struct errors errors = errors_of_process(trace, p);
     char name[64], seconds[32];
     plot_process_name(name, sizeof name, trace, p);
     if (options->slope)
@@ -91,10 +103,13 @@ static void csv_process(struct csv *csv, const struct trace *trace, const char *
         csv_number(csv, (int64_t)sample->native);
         csv_number(csv, (int64_t)sample->mapped);
         csv_number(csv, (int64_t)sample->high);
+        if (csv->samples)
+            csv_number(csv, errors_at(&errors, sample->time_us));
         if (options->slope)
             csv_slope(csv, &slope);
         csv_end_line(csv);
     }
+    errors_free(&errors);
 }
 
 /* ---- the rows of a key ---- */
@@ -176,13 +191,16 @@ static struct stack make_stack(const struct report *report, const struct plot_op
 void plot_csv(FILE *out, const struct report *reports, size_t n, const struct plot_options *options)
 {
     struct csv csv = {.file = out};
+    for (size_t i = 0; i < n; i++)
+        csv.samples = csv.samples ? csv.samples : report_samples(&reports[i]);
     if (options->stacked) {
         struct stack stack = make_stack(reports, options);
         csv_stack(&csv, reports, &stack, options);
         stack_free(&stack);
         return;
     }
-    fprintf(out, "%spid,process,time_s,rss,python,native,mapped,high%s\r\n", n > 1 ? "trace," : "",
+    fprintf(out, "%spid,process,time_s,rss,python,native,mapped,high%s%s\r\n",
+        n > 1 ? "trace," : "", csv.samples ? ",error" : "",
         options->slope ? ",rss_mib_per_minute,live_mib_per_minute" : "");
     for (size_t i = 0; i < n; i++) {
         const struct trace *trace = &reports[i].trace;
@@ -212,6 +230,19 @@ static void json_samples(struct json *json, const struct trace_timeline *timelin
             json_number(json, NULL, (int64_t)number);
     }
     json_close(json, ']');
+}
+
+static void json_errors(struct json *json, const struct trace *trace, uint32_t process,
+    const struct plot_options *options)
+{
+    const struct trace_timeline *timeline = &trace->timelines[process];
+    struct errors errors = errors_of_process(trace, process);
+    json_open(json, "error", '[');
+    for (size_t i = 0; i < timeline->count; i++)
+        if (shown(&timeline->samples[i], options))
+            json_number(json, NULL, errors_at(&errors, timeline->samples[i].time_us));
+    json_close(json, ']');
+    errors_free(&errors);
 }
 
 static void json_slope(
@@ -281,6 +312,8 @@ static void json_process(struct json *json, const struct trace *trace, uint32_t 
     json_samples(json, timeline, options, "native", offsetof(struct trace_sample, native));
     json_samples(json, timeline, options, "mapped", offsetof(struct trace_sample, mapped));
     json_samples(json, timeline, options, "high", offsetof(struct trace_sample, high));
+    if (trace->sample_bytes)
+        json_errors(json, trace, process, options);
     json_close(json, '}');
     json_close(json, '}');
 }

@@ -80,8 +80,7 @@ static void write_titles(FILE *script, const struct plot *plot)
 {
     const struct series_peak *peak = &plot->peak;
     bool several = plot->n_lines > 0;
-    write_title(
-        script, "rss_title",
+    write_title(script, "rss_title",
         plot->proportional ? "PSS of all, peak %s"
         : several          ? "RSS of all added up, peak %s"
                            : "RSS, peak %s",
@@ -96,10 +95,12 @@ static void write_titles(FILE *script, const struct plot *plot)
 static void write_peak(FILE *script, const struct plot *plot)
 {
     const struct series_peak *peak = &plot->peak;
-    char size[32], time[32], text[96];
+    char size[32], error[32] = "", time[32], text[128];
     uint64_t live = peak->python + peak->native;
-    snprintf(
-        text, sizeof text, "peak %s at %s", plot_size(size, live), plot_time(time, peak->time_us));
+    if (plot->errors.count)
+        plot_size(error, plot_error_of(plot, peak->time_us));
+    snprintf(text, sizeof text, "peak %s%s%s at %s", plot_size(size, live), *error ? " ± " : "",
+        error, plot_time(time, peak->time_us));
     fprintf(script, "peak_shown = %d\npeak_x = %.6f\npeak_y = %.6f\n", peak->present,
         (double)peak->time_us / plot->time_unit.size, (double)live / plot->size_unit.size);
     plot_write_string(script, "peak_text", text);
@@ -135,9 +136,10 @@ static void write_layout(FILE *script, const struct plot *plot, int width, int h
 {
     double scale = plot_scale(width, height);
     int columns = legend_columns(plot, (int)(width / scale));
-    int entries = 3 + plot->spikes_shown + plot->mapped_shown + (int)plot->n_lines;
+    int entries =
+        3 + (plot->errors.count > 0) + plot->spikes_shown + plot->mapped_shown + (int)plot->n_lines;
     if (plot->stacked)
-        entries = 2 + (int)plot->stack.n_rows;
+        entries = 2 + (plot->errors.count > 0) + (int)plot->stack.n_rows;
     if (columns > entries)
         columns = entries;
     fprintf(script, "line = %.6f\nkey_columns = %d\nkey_rows = %d\n", LINE_HEIGHT * scale / height,
@@ -150,12 +152,16 @@ static void write_samples(FILE *script, const struct plot *plot)
     fputs("$total << EOD\n", script);
     for (size_t i = 0; i < plot->total.count; i++) {
         const struct trace_sample *sample = &plot->total.samples[i];
-        uint64_t live = series_live(sample);
-        fprintf(script, "%.9g %.8g %.8g %.8g %.8g %.8g\n",
+        uint64_t live = series_live(sample), error = plot_error_of(plot, sample->time_us);
+        fprintf(script, "%.9g %.8g %.8g %.8g %.8g %.8g",
             (double)sample->time_us / plot->time_unit.size, (double)sample->python / unit,
             (double)sample->native / unit, (double)sample->rss / unit,
             (double)sample->mapped / unit,
             (double)(sample->high > live ? sample->high : live) / unit);
+        if (plot->errors.count)
+            fprintf(script, " %.8g %.8g", (double)(live > error ? live - error : 0) / unit,
+                (double)(live + error) / unit);
+        putc('\n', script);
     }
     fputs("EOD\n", script);
 }
@@ -337,8 +343,8 @@ void plot_image_script(
     write_layout(script, plot, width, height);
     write_titles(script, plot);
     write_peak(script, plot);
-    fprintf(
-        script, "mapped_shown = %d\nspikes_shown = %d\n", plot->mapped_shown, plot->spikes_shown);
+    fprintf(script, "mapped_shown = %d\nspikes_shown = %d\nerrors_shown = %d\n", plot->mapped_shown,
+        plot->spikes_shown, plot->errors.count > 0);
     write_marks(script, plot, width);
     write_bands(script, plot, width, height);
     write_limit(script, plot);

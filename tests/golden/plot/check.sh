@@ -207,6 +207,15 @@ more)
     for name in phases.json phases-key.json phases.csv phases-key.csv; do
         same "$name"
     done
+    # Samples have errors.
+    "$assemble" "$scenes/sampled.txt" sampled.mtrace
+    script sampled.gp sampled.mtrace
+    "$memtrace" plot -o sampled.csv sampled.mtrace
+    "$memtrace" plot --format json -o - sampled.mtrace >sampled.json
+    same sampled.csv
+    same sampled.json
+    "$memtrace" plot -o sampled.svg sampled.mtrace >/dev/null
+    grep -q 'error of the estimate' sampled.svg || fail "no error in the picture"
     head -2 all.csv >overlay.csv
     same overlay.csv
     for format in png svg pdf; do

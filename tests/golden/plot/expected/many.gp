@@ -26,6 +26,7 @@ peak_y = 151.358402
 peak_text = 'peak 151.4 MiB at 6.90 s'
 mapped_shown = 0
 spikes_shown = 1
+errors_shown = 0
 marks = 0
 array mark_x[200]
 array mark_text[200]

@@ -26,6 +26,7 @@ peak_y = 52.500000
 peak_text = 'peak 52.5 MiB at 13.8 s'
 mapped_shown = 0
 spikes_shown = 0
+errors_shown = 0
 marks = 2
 array mark_x[200]
 array mark_text[200]

@@ -26,6 +26,7 @@ peak_y = 85.499999
 peak_text = 'peak 85.5 MiB at 2.00 s'
 mapped_shown = 0
 spikes_shown = 0
+errors_shown = 0
 marks = 0
 array mark_x[200]
 array mark_text[200]
