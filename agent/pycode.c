@@ -12,16 +12,10 @@
 
 #define TEXT_MAX (1u << 20) /* longer names are damage */
 
-struct text {
-    const void *data;
-    uint64_t bytes;
-    uint32_t width; /* bytes of a character; 0: UTF-8 */
-};
-
-static bool read_string(uintptr_t object, struct text *text)
+bool pycode_text(uintptr_t object, struct pytext *text)
 {
     const struct pyoffsets *py = &python.offsets;
-    *text = (struct text){0};
+    *text = (struct pytext){0};
     if (!object) {
         return false;
     }
@@ -43,10 +37,10 @@ static bool read_string(uintptr_t object, struct text *text)
     return text->data != NULL;
 }
 
-static void read_table(uintptr_t object, struct text *text)
+static void read_table(uintptr_t object, struct pytext *text)
 {
     uint64_t size = object ? peek64(object + python.offsets.bytes_size) : 0;
-    *text = (struct text){0};
+    *text = (struct pytext){0};
     if (size && size < 1ull << 31) {
         text->data = (const void *)(object + python.offsets.bytes_data);
         text->bytes = size;
@@ -57,10 +51,10 @@ static bool define(struct thread *thread, const struct code *code)
 {
     const struct pyoffsets *py = &python.offsets;
     uintptr_t object = code->address;
-    struct text file, name, table;
+    struct pytext file, name, table;
     int16_t name_at = py->code_qualname != PY_NO_OFFSET ? py->code_qualname : py->code_name;
-    read_string(peek64(object + py->code_filename), &file);
-    read_string(peek64(object + name_at), &name);
+    pycode_text(peek64(object + py->code_filename), &file);
+    pycode_text(peek64(object + name_at), &name);
     read_table(peek64(object + py->code_lines), &table);
     uint64_t words[3] = {
         peek32(object + py->code_firstlineno) | (uint64_t)py->lines_kind << 32

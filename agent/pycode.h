@@ -6,7 +6,18 @@
 
 #include <stdbool.h>
 
+#include <stdint.h>
+
 #include "thread.h"
+
+struct pytext {
+    const void *data;
+    uint64_t bytes;
+    uint32_t width; /* bytes of a character; 0: UTF-8 */
+};
+
+/* The characters of a str; false if it has none to be read. */
+bool pycode_text(uintptr_t object, struct pytext *text);
 
 /* Fills base and first of code (address and id are given) and writes its definition: names,
    first line, line table.  False if what lies there is no code object. */

@@ -125,6 +125,7 @@ static struct thread *acquire(void)
     }
     atomic_fetch_add(&taken_count, 1);
     thread->tid = sys_tid();
+    thread->is_unnamed = thread->tid != session.pid;
     bool written = ring_meta(thread, MT_META_THREAD, 0, (uint32_t)thread->tid, NULL, 0);
     threadname_begin(thread);
     return written || thread->in_gap ? thread : NULL;

@@ -104,6 +104,7 @@ struct thread {
     struct memo memos[THREAD_MEMOS];
     struct native native;
     _Atomic uint32_t taken;
+    bool is_unnamed; /* by threading.Thread (pythreadname.h), as far as is known */
     int tid;
     char name[THREAD_NAME_SIZE]; /* as last written */
 };

@@ -7,6 +7,7 @@
 #include "order.h"
 #include "pystack.h"
 #include "python.h"
+#include "pythreadname.h"
 #include "ring.h"
 #include "selfcheck.h"
 
@@ -73,6 +74,9 @@ static inline uint32_t current_node(struct thread *thread, bool with_gil)
 static inline uint32_t node_of(struct thread *thread, bool with_gil, const struct caller *caller)
 {
     uint32_t node = current_node(thread, with_gil);
+    if (with_gil && __builtin_expect(thread->is_unnamed, 0)) {
+        pythreadname_tell(thread);
+    }
     if (!caller) {
         return node;
     }

@@ -226,10 +226,14 @@ enum mt_meta {
     MT_META_FORK = 20,     /* b = which fork of this image, from 1 up: this thread forks.  What the
                               child inherits is what is live here */
     MT_META_FORKED = 21,   /* b: another thread has forked; what follows comes after fork b */
-    MT_META_THREAD_NAME = 22, /* the scratch text is what this ring's thread is called now; a = 0:
-                              as the program is, by which nobody means this thread */
+    MT_META_THREAD_NAME = 22, /* the scratch text is what this ring's thread is called now; a = enum
+                              mt_name */
     MT_META_PYTHON = 23,   /* a = enum mt_python, b = Py_Version: the interpreter came after PROCESS */
 };
+
+/* Who says what a thread is called: the system, as the program is, by which nobody means this thread;
+   the system; Python, of which the system knows nothing. */
+enum mt_name { MT_NAME_OF_PROGRAM = 0, MT_NAME_OF_SYSTEM = 1, MT_NAME_OF_PYTHON = 2 };
 
 #define MT_NATIVE 0x80000000u /* in the first word half of a NODE: no code, but a native caller */
 #define MT_MODULE_LIMIT (1u << 15)

@@ -185,7 +185,7 @@ static bool on_release(struct collector *collector, struct ring *ring, uint64_t 
 }
 
 static void on_thread_name(
-    struct collector *collector, struct ring *ring, uint32_t name, bool is_given)
+    struct collector *collector, struct ring *ring, uint32_t name, enum mt_name kind)
 {
 }
 

@@ -117,13 +117,15 @@ start(nobody).join()
 """)
     traced.assert_sound(result.trace)
     found = names_of(traced, result.trace)
-    # From 3.14 on Python names its threads, which is one of the eight names that count of each.
-    named = traced.python.version >= (3, 14)
-    assert set(found) == {"main", "itself", "by prctl", "\u00e4nother"} | (
-        {"job 6", "Thread-3 (nobod", "Thread-6 (nobod"} if named else {"job 7", ""}), found
+    # Python's own name is one of the eight that count of each thread; from 3.14 on it is the system's.
+    version = traced.python.version
+    of_python = ("Thread-%d" if version < (3, 10) else "Thread-%d (nobody)" if version < (3, 14)
+                 else "Thread-%d (nobod")
+    assert set(found) == {"main", "itself", "by prctl", "\u00e4nother", "job 6",
+                          of_python % 3, of_python % 6}, found
     assert found["main"][0] > 3000000
     for name, number in (("itself", 1), ("by prctl", 2), ("\u00e4nother", 5),
-                         ("job 6" if named else "job 7", 4)):
+                         ("job 6", 4)):
         assert len(found[name]) == 1 and 0 <= found[name][0] - number * 100000 < 20000, found
     rows = traced.rows(result.trace, "--thread", "by prctl", key="function")
     assert [row["size"] >= 200000 for row in rows if row.get("function") == "fill"] == [True], rows
@@ -214,3 +216,63 @@ def test_a_crowd_takes_little_shared_memory(traced_once):
     traced_once.assert_sound(result.trace)
     rings, mebibytes = map(int, result.out.split())
     assert rings > 500 and mebibytes < 256, result
+
+
+OF_PYTHON = r"""
+import threading
+held = []
+
+def work(size):
+    held.append(bytes(size))
+
+class Own(threading.Thread):
+    def __init__(self):
+        threading.Thread.__init__(self, name="has its own")
+        for n in range(40):  # its attributes share no keys with those of others
+            setattr(self, "more%d" % n, n)
+
+    def run(self):
+        work(300000)
+
+class Slots(threading.Thread):
+    __slots__ = ("a",)
+
+class Late(threading.Thread):
+    def run(self):
+        work(600000)
+
+threads = [threading.Thread(target=work, args=(100000,), name="db-writer-with-a-long-name"),
+           threading.Thread(target=work, args=(200000,), name="gr\u00f6\u00dfe \u2192 \U0001f600"), Own(),
+           threading.Thread(target=work, args=(400000,)),
+           Slots(target=work, args=(500000,), name="slots"), Late()]
+threads[5].name = "late"
+del threads[5].__dict__["_target"]
+def bootstrap(self):
+    work(700000)
+bootstrap.__code__ = (lambda self: work(700000)).__code__.replace(co_name="_bootstrap")
+for thread in threads:
+    thread.start()
+    thread.join()
+import _thread, time
+for strange in (object(), 7, "text", None, threads[5]):
+    _thread.start_new_thread(bootstrap, (strange,))
+while len(held) < 11:
+    time.sleep(0.001)
+print(threads[3].name)
+"""
+
+
+def test_names_of_python(traced):
+    """Before 3.14 only the Thread object knows its name."""
+    result = traced.script(OF_PYTHON, options=["-q"])
+    traced.assert_sound(result.trace)
+    sizes = {}
+    for row in traced.rows(result.trace, key="thread"):
+        sizes.setdefault(row["thread"], []).append(row["size"] // 100000)
+    if traced.python.version < (3, 14):
+        names = ["db-writer-with-a-long-name", "gr\u00f6\u00dfe \u2192 \U0001f600", "has its own",
+                 result.out.decode().strip(), "slots"]
+        assert [sizes.get(name) for name in names] == [[1], [2], [3], [4], [5]], sizes
+        assert sorted(sizes["late"]) == [6, 7], sizes
+    else:
+        assert sizes["slots"] == [5], sizes

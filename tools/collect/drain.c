@@ -506,7 +506,7 @@ static uint64_t take_meta(struct drain *drain)
     case MT_META_THREAD_END:
         return 1;
     case MT_META_THREAD_NAME:
-        drain->events->thread_name(drain->collector, ring, take_name(drain), a);
+        drain->events->thread_name(drain->collector, ring, take_name(drain), (enum mt_name)a);
         return 1;
     case MT_META_PYTHON:
         drain->events->python(drain->collector, ring, (int)a, b);

@@ -77,7 +77,7 @@ struct drain_events {
     void (*process)(struct collector *collector, struct ring *ring, uint64_t w0, uint64_t w1);
     uint32_t (*thread)(struct collector *collector, struct ring *ring, int tid);
     void (*thread_name)(
-        struct collector *collector, struct ring *ring, uint32_t name, bool is_given);
+        struct collector *collector, struct ring *ring, uint32_t name, enum mt_name kind);
     /* The interpreter came after the process record. */
     void (*python)(struct collector *collector, struct ring *ring, int traced, uint32_t version);
     void (*end)(struct collector *collector, struct ring *ring);

@@ -14,13 +14,21 @@
 #define RENAMES_MAX 8 /* a program may name its threads after each thing that they do */
 #define COMM_MAX 64
 
-void names_thread(struct collector *collector, struct ring *ring, uint32_t name, bool is_given)
+static bool may_rename(const struct collector *collector, const struct ring *ring)
 {
-    struct definitions *definitions = &collector->accounts.definitions;
-    ring->called = name;
-    if (is_given && name && ring->thread && ring->thread != ring->image->other_threads &&
-        ring->tid != ring->image->pid && definitions->threads[ring->thread].renames < RENAMES_MAX) {
-        definitions_name_thread(definitions, ring->thread, name);
+    const struct thread_record *threads = collector->accounts.definitions.threads;
+    return ring->thread && ring->thread != ring->image->other_threads &&
+           ring->tid != ring->image->pid && threads[ring->thread].renames < RENAMES_MAX;
+}
+
+void names_thread(
+    struct collector *collector, struct ring *ring, uint32_t name, enum mt_name kind)
+{
+    if (kind != MT_NAME_OF_PYTHON) {
+        ring->called = name;
+    }
+    if (kind != MT_NAME_OF_PROGRAM && name && may_rename(collector, ring)) {
+        definitions_name_thread(&collector->accounts.definitions, ring->thread, name);
     }
 }
 
@@ -37,7 +45,8 @@ static void ask_kernel(struct collector *collector, struct ring *ring)
     if (size > 1 && text[size - 1] == '\n') {
         uint32_t name =
             definitions_string(&collector->accounts.definitions, text, (uint32_t)size - 1);
-        names_thread(collector, ring, name, name != ring->called);
+        names_thread(
+            collector, ring, name, name != ring->called ? MT_NAME_OF_SYSTEM : MT_NAME_OF_PROGRAM);
     }
 }
 

@@ -102,9 +102,9 @@ static bool on_release(struct collector *collector, struct ring *ring, uint64_t 
 }
 
 static void on_thread_name(
-    struct collector *collector, struct ring *ring, uint32_t name, bool is_given)
+    struct collector *collector, struct ring *ring, uint32_t name, enum mt_name kind)
 {
-    say("thread", is_given, name);
+    say("thread", kind, name);
 }
 
 static void on_python(struct collector *collector, struct ring *ring, int traced, uint32_t version)
