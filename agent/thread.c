@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cstack.h"
 #include "elfsym.h"
@@ -113,6 +114,15 @@ static struct thread *make_thread(void)
     return thread;
 }
 
+/* A program that has become another user may fill the rings that it has, and make no more. */
+static const char *why_no_ring(void)
+{
+    char path[SESSION_PATH_MAX];
+    return !session_path(path, ".") || sys_may(path, W_OK | X_OK)
+               ? "no room for another ring (shared memory, descriptors or address space)"
+               : "the session is not this user's";
+}
+
 static struct thread *acquire(void)
 {
     struct thread *thread = take_from_pool();
@@ -120,7 +130,7 @@ static struct thread *acquire(void)
         thread = make_thread();
     }
     if (!thread) {
-        session_off("no room for another ring (shared memory, descriptors or address space)");
+        session_off(why_no_ring());
         return NULL;
     }
     atomic_fetch_add(&taken_count, 1);
