@@ -68,7 +68,18 @@ def lists_as_data(directory):
     assert AGES["app"] <= app["age"] < AGES["app"] + 60
     assert app["size"] == (directory / "app.mtrace").stat().st_size
     rows = memtrace(directory, "list", "--format", "csv")[1].splitlines()
-    assert rows[0] == "trace,modified,size,state,program,seconds,peak,peak_rss" and len(rows) == 10
+    assert rows[0] == "trace,modified,size,state,program,seconds,peak,peak_rss,peak_pss" and len(rows) == 10
+
+
+def says_what_is_pss(directory):
+    several = directory / "several"
+    several.mkdir()
+    subprocess.run([ASSEMBLE, TRACES / "shared.txt", several / "shared.mtrace"], check=True)
+    *_, line, note = memtrace(several, "list")[1].splitlines()
+    assert " 90.0 MiB* sealed " in line and note.startswith("* PSS of several"), line
+    trace, = json.loads(memtrace(several, "list", "--format", "json")[1])["traces"]
+    assert trace["peak_pss"] == 90 << 20 and "peak_rss" not in trace
+    assert memtrace(several, "list", "--format", "csv")[1].splitlines()[1].endswith(f",,{90 << 20}")
 
 
 def lists_elsewhere(directory):
@@ -122,7 +133,7 @@ def refuses_what_makes_no_sense(directory):
 
 
 def main():
-    checks = [lists, lists_as_data, lists_elsewhere, removes_by_name, removes_nothing_else,
+    checks = [lists, lists_as_data, says_what_is_pss, lists_elsewhere, removes_by_name, removes_nothing_else,
               goes_on_after_a_failure, removes_old_ones, refuses_what_makes_no_sense]
     failed = False
     print(f"1..{len(checks)}")

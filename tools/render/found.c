@@ -66,15 +66,15 @@ static char *command_of(const struct trace *trace)
     return text;
 }
 
-static uint64_t highest_rss(const struct trace *trace)
+static void find_highest_rss(struct found *found, const struct trace *trace)
 {
     struct series series = {0};
-    uint64_t most = 0;
     if (series_of_all(&series, trace))
         for (size_t i = 0; i < series.count; i++)
-            most = series.samples[i].rss > most ? series.samples[i].rss : most;
+            if (series.samples[i].rss > found->peak_rss)
+                found->peak_rss = series.samples[i].rss;
+    found->proportional = series.proportional;
     series_free(&series);
-    return most;
 }
 
 static void look_inside(struct found *found)
@@ -93,7 +93,7 @@ static void look_inside(struct found *found)
     found->command = command_of(&trace);
     found->time_us = info_duration(&trace);
     found->peak = trace.peaks[0].python + trace.peaks[0].native;
-    found->peak_rss = highest_rss(&trace);
+    find_highest_rss(found, &trace);
     trace_free(&trace);
 }
 

@@ -27,6 +27,7 @@ struct found {
     /* Of those that can be read; else 0 and NULL. */
     char *command;                                /* as one would type it */
     uint64_t time_us, peak, peak_rss, elapsed_us; /* elapsed: while it is running */
+    bool proportional;                            /* peak_rss is the PSS of several processes */
 };
 
 /* The *.mtrace of a directory, the newest first.  -1 with errno if it cannot be read. */

@@ -91,3 +91,13 @@ struct info_own info_own(const struct report *report)
     json_decref(end);
     return own;
 }
+
+const struct trace_share *info_share(const struct trace *trace, uint32_t process)
+{
+    const struct trace_timeline *timeline = &trace->timelines[process];
+    const struct trace_share *most = NULL;
+    for (size_t i = 0; i < timeline->n_shares; i++)
+        if (!most || timeline->shares[i].pss > most->pss)
+            most = &timeline->shares[i];
+    return most;
+}

@@ -16,6 +16,8 @@ struct info_counters {
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events;
 };
 
+/* When a process had most that was its own (PSS): NULL if the kernel did not say. */
+const struct trace_share *info_share(const struct trace *trace, uint32_t process);
 /* Sums over all processes. */
 struct info_counters info_count(const struct trace *trace);
 /* "processes: 5" and the tree of them. */

@@ -36,6 +36,15 @@ static void put_end(struct json *json, const struct trace_process *process)
     json_number(json, "paused_frees", (int64_t)process->paused_frees);
 }
 
+static void put_share(struct json *json, const struct trace *trace, uint32_t process)
+{
+    const struct trace_share *share = info_share(trace, process);
+    if (!share)
+        return;
+    json_number(json, "max_pss", (int64_t)share->pss);
+    json_number(json, "uss", (int64_t)share->uss);
+}
+
 static void put_inherited(struct json *json, const struct inheritance *inherited)
 {
     json_open(json, "inherited", '{');
@@ -46,8 +55,8 @@ static void put_inherited(struct json *json, const struct inheritance *inherited
     json_close(json, '}');
 }
 
-static void put_process(struct json *json, const struct trace *trace, uint32_t id,
-    const struct inheritance *inherited)
+static void put_process(
+    struct json *json, const struct trace *trace, uint32_t id, const struct inheritance *inherited)
 {
     static const char *const traced[] = {"none", "traced", "unknown"};
     const struct trace_process *process = &trace->processes[id];
@@ -64,6 +73,7 @@ static void put_process(struct json *json, const struct trace *trace, uint32_t i
     json_seconds(json, "start", (double)process->start_us / 1e6);
     if (process->ended)
         put_end(json, process);
+    put_share(json, trace, id);
     if (inherited->blocks)
         put_inherited(json, inherited);
     json_number(json, "samples", (int64_t)trace->timelines[id].count);

@@ -93,6 +93,17 @@ static void print_inherited(struct tree *tree, uint32_t id, int blanks)
             process->inherited_frees);
 }
 
+/* Of what is resident the part that is this process's: with its share of common pages, and alone.
+ */
+static void print_share(FILE *file, const struct trace *trace, uint32_t id)
+{
+    char pss[FORMAT_SIZE], uss[FORMAT_SIZE], time[FORMAT_SIZE];
+    const struct trace_share *share = info_share(trace, id);
+    if (share)
+        fprintf(file, " (PSS %s, USS %s at %s)", format_size(pss, (int64_t)share->pss, UNITS_AUTO),
+            format_size(uss, (int64_t)share->uss, UNITS_AUTO), format_time(time, share->time_us));
+}
+
 static void print_process(struct tree *tree, uint32_t id, unsigned depth)
 {
     FILE *file = tree->file;
@@ -114,9 +125,10 @@ static void print_process(struct tree *tree, uint32_t id, unsigned depth)
     print_inherited(tree, id, blanks);
     if (!process->ended)
         return;
-    fprintf(file, "%*smax RSS %s, %s events\n", blanks, "",
-        format_size(rss, (int64_t)process->max_rss, UNITS_AUTO),
-        format_count(events, (int64_t)process->events));
+    fprintf(
+        file, "%*smax RSS %s", blanks, "", format_size(rss, (int64_t)process->max_rss, UNITS_AUTO));
+    print_share(file, trace, id);
+    fprintf(file, ", %s events\n", format_count(events, (int64_t)process->events));
     if (process->was_paused)
         fprintf(file, "%*spaused at times: %" PRIu64 " frees of blocks allocated then\n", blanks,
             "", process->paused_frees);

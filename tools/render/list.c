@@ -50,10 +50,10 @@ static void print_line(FILE *file, const struct list *list, const struct found *
         format_time(time, found->state == FOUND_RUNNING ? found->elapsed_us : found->time_us);
     }
     print_padded(file, found->path, width);
-    fprintf(file, "  %5s  %10s  %10s  %10s  %10s  %s",
+    fprintf(file, "  %5s  %10s  %10s  %10s  %10s%c %s",
         age_words(age, sizeof age, list->now - found->modified),
         format_total(bytes, found->bytes, list->units), time, peak, rss,
-        found_state_names[found->state]);
+        found->proportional ? '*' : ' ', found_state_names[found->state]);
     if (found->command && *found->command) {
         size_t state = strlen(found_state_names[found->state]);
         fprintf(file, "%*s", state < 10 ? (int)(12 - state) : 2, "");
@@ -68,8 +68,13 @@ void list_text(FILE *file, const struct list *list)
     if (list->n)
         fprintf(file, "%-*s  %5s  %10s  %10s  %10s  %10s  %-10s  %s\n", width, "trace", "age",
             "size", "time", "peak live", "peak RSS", "state", "program");
-    for (size_t i = 0; i < list->n; i++)
+    bool proportional = false;
+    for (size_t i = 0; i < list->n; i++) {
         print_line(file, list, &list->found[i], width);
+        proportional |= list->found[i].proportional;
+    }
+    if (proportional)
+        fputs("* PSS of several processes: pages that they share count once\n", file);
 }
 
 static void put_trace(struct json *json, const struct list *list, const struct found *found)
@@ -84,7 +89,7 @@ static void put_trace(struct json *json, const struct list *list, const struct f
         json_name(json, "program", found->command);
         json_seconds(json, "seconds", (double)found->time_us / 1e6);
         json_number(json, "peak", (int64_t)found->peak);
-        json_number(json, "peak_rss", (int64_t)found->peak_rss);
+        json_number(json, found->proportional ? "peak_pss" : "peak_rss", (int64_t)found->peak_rss);
     }
     json_close(json, '}');
 }
@@ -101,10 +106,19 @@ void list_json(FILE *file, const struct list *list)
     json_close(&json, '}');
 }
 
+/* One of two columns has it: as RSS, or as PSS. */
+static void put_resident(struct csv *csv, const struct found *found, bool proportional)
+{
+    if (found->proportional == proportional)
+        csv_number(csv, (int64_t)found->peak_rss);
+    else
+        csv_text(csv, "");
+}
+
 void list_csv(FILE *file, const struct list *list)
 {
     static const char *const columns[] = {
-        "trace", "modified", "size", "state", "program", "seconds", "peak", "peak_rss"};
+        "trace", "modified", "size", "state", "program", "seconds", "peak", "peak_rss", "peak_pss"};
     struct csv csv = {.file = file};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         csv_text(&csv, columns[i]);
@@ -120,7 +134,8 @@ void list_csv(FILE *file, const struct list *list)
         csv_text(&csv, found->command ? found->command : "");
         csv_text(&csv, seconds);
         csv_number(&csv, (int64_t)found->peak);
-        csv_number(&csv, (int64_t)found->peak_rss);
+        put_resident(&csv, found, false);
+        put_resident(&csv, found, true);
         csv_end_line(&csv);
     }
 }
