@@ -4,6 +4,7 @@
 #include "commands.h"
 
 #include <argp.h>
+#include <string.h>
 
 #include "render/leaks.h"
 #include "render/moments.h"
@@ -34,7 +35,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->leaks.warm_up_given = true;
         return 0;
     case OPTION_PER:
-        arguments->leaks.per = text;
+        arguments->leaks.per = strncmp(text, "mark:", 5) == 0 ? text + 5 : text; /* as --at has it */
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &arguments->report;
