@@ -199,20 +199,27 @@ struct text_search {
     uintptr_t address, start, end;
 };
 
+/* An object has more than one executable segment where a tool has laid its code out anew (BOLT
+   puts what is hot at the end): all of them, with what is in between. */
 static int search_text(struct dl_phdr_info *info, size_t size, void *data)
 {
     struct text_search *search = data;
+    uintptr_t first = UINTPTR_MAX, last = 0;
+    bool is_inside = false;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        uintptr_t start = info->dlpi_addr + segment->p_vaddr;
-        if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) && search->address >= start
-            && search->address - start < segment->p_memsz) {
-            search->start = start;
-            search->end = start + segment->p_memsz;
-            return 1;
+        uintptr_t start = info->dlpi_addr + segment->p_vaddr, end = start + segment->p_memsz;
+        if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X)) {
+            is_inside |= search->address >= start && search->address < end;
+            first = start < first ? start : first;
+            last = end > last ? end : last;
         }
     }
-    return 0;
+    if (is_inside) {
+        search->start = first;
+        search->end = last;
+    }
+    return is_inside;
 }
 
 int elfsym_text(const void *address, uintptr_t *start, uintptr_t *end)

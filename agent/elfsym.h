@@ -38,7 +38,7 @@ void *elfsym_next(const char *name);
 /* Address of what this object defines under that name; NULL if it does not. */
 struct loaded;
 void *elfsym_of(const struct loaded *object, const char *name);
-/* Code segment of the object that contains address; false if none does. */
+/* The code of the object that contains address: all its executable segments; false if none does. */
 int elfsym_text(const void *address, uintptr_t *start, uintptr_t *end);
 
 #endif

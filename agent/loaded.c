@@ -22,14 +22,56 @@ struct found {
 
 static int (*find_object)(void *address, struct found *found);
 
+static struct loaded program;
+
+static struct loaded object_of(const struct dl_phdr_info *info)
+{
+    uintptr_t start = UINTPTR_MAX, end = 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t at = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD) {
+            start = at < start ? at : start;
+            end = at + segment->p_memsz > end ? at + segment->p_memsz : end;
+        }
+    }
+    return (struct loaded){
+        start, end, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_name};
+}
+
+static int take_program(struct dl_phdr_info *info, size_t size, void *data)
+{
+    program = object_of(info);
+    return 1;
+}
+
 void loaded_setup(void)
 {
+    dl_iterate_phdr(take_program, NULL);
     find_object = (int (*)(void *, struct found *))elfsym_find("_dl_find_object");
 }
 
+static bool is_programs(uintptr_t address)
+{
+    for (unsigned i = 0; i < program.n_segments; i++) {
+        const ElfW(Phdr) *segment = &program.segments[i];
+        if (segment->p_type == PT_LOAD &&
+            address - (program.base + segment->p_vaddr) < segment->p_memsz) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a library all its segments are found as one, from its header on; of the program one of them
+   where there are gaps in between. */
 static bool ask_glibc(uintptr_t address, struct loaded *object)
 {
     struct found found;
+    if (is_programs(address)) {
+        *object = program;
+        return true;
+    }
     if (find_object((void *)address, &found) != 0 || !found.map) {
         return false;
     }
@@ -55,20 +97,11 @@ struct search {
 static int look_at(struct dl_phdr_info *info, size_t size, void *data)
 {
     struct search *search = data;
-    uintptr_t start = UINTPTR_MAX, end = 0;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        uintptr_t at = info->dlpi_addr + segment->p_vaddr;
-        if (segment->p_type == PT_LOAD) {
-            start = at < start ? at : start;
-            end = at + segment->p_memsz > end ? at + segment->p_memsz : end;
-        }
-    }
-    if (search->address < start || search->address >= end) {
+    struct loaded object = object_of(info);
+    if (search->address < object.start || search->address >= object.end) {
         return 0;
     }
-    *search->object = (struct loaded){
-        start, end, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_name};
+    *search->object = object;
     return 1;
 }
 

@@ -38,12 +38,17 @@ def objects_of(traced, result, mark):
     return found[0] if found else (0, 0)
 
 
+def assert_objects(traced, result, mark, sizes):
+    """Bytes objects of these lengths, and from 3.14 on a number or two in a free list."""
+    size, count = objects_of(traced, result, mark)
+    numbers = count - len(sizes)
+    assert 0 <= numbers <= (2 if traced.python.version >= (3, 14) else 0), (mark, count)
+    assert size == sum(sizes) + traced.header * len(sizes) + (traced.header - 1) * numbers, mark
+
+
 def assert_kept(traced, result):
     traced.assert_sound(result.trace)
-    size, count = objects_of(traced, result, "kept")
-    numbers = count - 100  # which stay in a free list, from 3.14 on
-    assert 0 <= numbers <= (2 if traced.python.version >= (3, 14) else 0)
-    assert size == sum(400 + n * 40 + traced.header for n in range(100)) + 48 * numbers
+    assert_objects(traced, result, "kept", [400 + n * 40 for n in range(100)])
 
 
 ENVIRONMENTS = {
@@ -85,10 +90,8 @@ for n in range(100):
     held.append(b)
 """)
     traced.assert_sound(result.trace)
-    header = support.bytes_header(traced.python.path)
-    assert objects_of(traced, result, "kept") == (
-        sum(1000 + n + header for n in range(2000)), 2000)
-    assert objects_of(traced, result, "more") == (100 * (2000 + header), 100)
+    assert_objects(traced, result, "kept", range(1000, 3000))
+    assert_objects(traced, result, "more", 100 * [2000])
     rows = traced.rows(result.trace, "--at", "mark:full", key="domain")
     tables = sum(row["size"] for row in rows if row["domain"] in ("raw", "malloc"))
     assert tables >= int(result.out) > 50000
