@@ -56,6 +56,13 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
+/* A script, or a path: somebody forgot to say `run`. */
+static bool is_program(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return strchr(name, '/') || (dot && strcmp(dot, ".py") == 0);
+}
+
 static int unknown_command(const char *name)
 {
     const struct command *nearest = NULL;
@@ -67,7 +74,9 @@ static int unknown_command(const char *name)
             nearest = command;
         }
     }
-    if (nearest)
+    if (is_program(name))
+        message("'%s' is not a command; `memtrace run %s` traces a program", name, name);
+    else if (nearest)
         message("'%s' is not a command; did you mean `memtrace %s`?", name, nearest->name);
     else
         message("'%s' is not a command; `memtrace --help` lists them", name);
@@ -87,6 +96,17 @@ static int run_command(int argc, char **argv)
     return unknown_command(argv[0]);
 }
 
+/* `memtrace help top` is `memtrace top --help`. */
+static int help(int argc, char **argv)
+{
+    static char option[] = "--help";
+    if (argc < 3) {
+        print_help(stdout);
+        return 0;
+    }
+    return run_command(2, (char *[]){argv[2], option, NULL});
+}
+
 int main(int argc, char **argv)
 {
     int status = 0;
@@ -100,7 +120,7 @@ int main(int argc, char **argv)
         puts("memtrace " MEMTRACE_VERSION);
     else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
              strcmp(argv[1], "help") == 0)
-        print_help(stdout);
+        status = help(argc, argv);
     else if (argv[1][0] == '-') {
         message("unknown option '%s'; options follow the command", argv[1]);
         return 2;
