@@ -17,6 +17,8 @@
 #define NOWHERE 1u /* activation_where: nothing to remember a node by */
 
 #define FAST static inline __attribute__((always_inline)) /* of the hot path */
+#define RARELY(condition) __builtin_expect(condition, 0)
+#define USUALLY(condition) __builtin_expect(condition, 1)
 
 static inline uintptr_t activation_innermost(uintptr_t state)
 {
@@ -34,12 +36,6 @@ FAST bool activation_may_mark(const struct thread *thread, uintptr_t state, enum
 {
     return (kind == PY_MARK_STACK || thread->mark_byte) &&
            peek64(state + python.offsets.tstate_tracefunc) == 0;
-}
-
-static inline struct memo *activation_memo(struct thread *thread, uint64_t where, uint32_t parent)
-{
-    return &thread->memos[((uint32_t)(where >> 1) + (uint32_t)(where >> 48) + parent * 37) %
-                          THREAD_MEMOS];
 }
 
 /* ---- where it is ---- */
@@ -99,6 +95,14 @@ FAST uint64_t activation_where(
     return start ? code + python.offsets.code_adaptive + (instruction - start) : NOWHERE;
 }
 
+/* An offset is in the upper bits, a pointer has none there. */
+FAST struct memo *activation_memo(
+    struct thread *thread, uint64_t where, uint32_t parent, enum py_mark_kind kind)
+{
+    uint32_t upper = activation_has_pointers(kind) ? 0 : (uint32_t)(where >> 48);
+    return &thread->memos[((uint32_t)(where >> 1) + upper + parent * 37) % THREAD_MEMOS];
+}
+
 /* ---- is it the same ---- */
 
 /* The mark of a frame that runs. */
@@ -126,7 +130,7 @@ FAST bool activation_step(
     struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
 {
     const struct pyoffsets *py = &python.offsets;
-    struct level *level = &thread->levels[(intptr_t)thread->depth - 1];
+    struct level *level = thread->top;
     if (level->frame != frame || !activation_is_marked(thread, frame, kind)) {
         return false;
     }
@@ -138,7 +142,7 @@ FAST bool activation_step(
     }
     uint32_t parent = level[-1].node;
     uint64_t where = activation_where(frame, level->code, instruction, kind);
-    const struct memo *memo = activation_memo(thread, where, parent);
+    const struct memo *memo = activation_memo(thread, where, parent, kind);
     if (memo->where != where || memo->parent != parent) {
         return false;
     }

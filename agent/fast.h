@@ -36,8 +36,8 @@ FAST void fast_guard(uint32_t depth, enum below below)
    is below it between fast_below and fast_record, and fast_leave at the end. */
 FAST bool fast_may_enter(void)
 {
-    return __builtin_expect(
-        thread_self.depth == 0 && session_live.on == 1 && *python.finalizing == 0, 1);
+    return USUALLY(thread_self.depth == 0) && USUALLY(session_live.on == 1) &&
+           USUALLY(*python.finalizing == 0);
 }
 
 FAST void fast_below(enum below below)
@@ -71,11 +71,11 @@ FAST uintptr_t fast_state(bool with_gil)
 
 FAST bool fast_node(struct thread *thread, bool with_gil, enum py_mark_kind kind, uint32_t *node)
 {
-    if (intern_deaths_pending(thread)) {
+    if (RARELY(intern_deaths_pending(thread))) {
         return false;
     }
     uintptr_t state = fast_state(with_gil);
-    if (!state || !activation_may_mark(thread, state, kind) ||
+    if (RARELY(!state) || RARELY(!activation_may_mark(thread, state, kind)) ||
         !activation_step(thread, activation_innermost(state), kind, node)) {
         return false;
     }
@@ -91,13 +91,12 @@ FAST bool fast_node(struct thread *thread, bool with_gil, enum py_mark_kind kind
 FAST bool fast_has_room(const struct thread *thread)
 {
     uint64_t now = atomic_load_explicit(&session.control->clock_us, memory_order_relaxed);
-    return thread->head + FAST_WORDS <= thread->limit &&
-           now == atomic_load_explicit(&thread->clock_us, memory_order_relaxed);
+    return USUALLY(thread->head + FAST_WORDS <= thread->limit) &&
+           USUALLY(now == atomic_load_explicit(&thread->clock_us, memory_order_relaxed));
 }
 
-FAST void fast_publish(struct thread *thread, uint64_t words)
+FAST void fast_publish(struct thread *thread, uint64_t head)
 {
-    uint64_t head = thread->head + words;
     thread->head = head;
     atomic_store_explicit(&thread->ring->head, head, memory_order_release);
 }
@@ -105,34 +104,36 @@ FAST void fast_publish(struct thread *thread, uint64_t words)
 FAST bool fast_put_block(struct thread *thread, enum mt_op op, uintptr_t address,
     uint64_t size_and_domain, uint32_t node)
 {
-    if (!fast_has_room(thread)) {
+    bool is_ordered;
+    if (!fast_has_room(thread) || !order_known(&is_ordered)) {
         return false;
     }
-    uint64_t *out = &thread->words[thread->head & thread->mask];
+    uint64_t head = thread->head, *out = &thread->words[head & thread->mask];
     uint64_t word = op | size_and_domain << 4;
-    if (order_needed()) {
+    if (RARELY(is_ordered)) {
         word += (MT_OP_ALLOC_SEQ - MT_OP_ALLOC) | (uint64_t)order_take(address) << 32;
     }
     out[0] = word;
     out[1] = (uint64_t)address << 16 | node;
-    fast_publish(thread, 2);
+    fast_publish(thread, head + 2);
     return true;
 }
 
 FAST bool fast_put_address(struct thread *thread, enum mt_op op, uintptr_t address)
 {
-    if (!fast_has_room(thread)) {
+    bool is_ordered;
+    if (!fast_has_room(thread) || !order_known(&is_ordered)) {
         return false;
     }
-    uint64_t *out = &thread->words[thread->head & thread->mask];
+    uint64_t head = thread->head, *out = &thread->words[head & thread->mask];
     uint64_t word = op | (uint64_t)address << 16;
-    if (__builtin_expect(order_needed(), 0)) {
+    if (RARELY(is_ordered)) {
         out[0] = word + (MT_OP_FREE_SEQ - MT_OP_FREE);
         out[1] = order_take(address);
-        fast_publish(thread, 2);
+        fast_publish(thread, head + 2);
     } else {
         out[0] = word;
-        fast_publish(thread, 1);
+        fast_publish(thread, head + 1);
     }
     return true;
 }
@@ -147,7 +148,7 @@ FAST bool fast_block(
     struct thread *thread = thread_self.thread;
     bool with_gil = domain == MT_DOMAIN_OBJ || domain == MT_DOMAIN_MEM;
     uint32_t node;
-    if (!address || !thread || size >= FAST_SIZE_LIMIT) {
+    if (RARELY(!address) || RARELY(!thread) || RARELY(size >= FAST_SIZE_LIMIT)) {
         return false;
     }
     return kind != PY_MARK_NONE && fast_node(thread, with_gil, kind, &node) &&
@@ -159,7 +160,7 @@ FAST bool fast_native_block(enum mt_op op, const void *address, size_t size, str
 {
     struct thread *thread = thread_self.thread;
     uint32_t node = 0;
-    if (!address || !thread || size >= FAST_SIZE_LIMIT ||
+    if (RARELY(!address) || RARELY(!thread) || RARELY(size >= FAST_SIZE_LIMIT) ||
         (python.readable && !fast_node(thread, false, python.offsets.mark_kind, &node))) {
         return false;
     }

@@ -217,6 +217,40 @@ static __attribute__((noinline)) void slow_free(
 
 /* ---- the hooks: an event as nearly all are (fast.h) ---- */
 
+/* What is left of an event that turns out not to be such; in the end of a hook, so that the hook
+   has nothing to keep meanwhile. */
+
+static __attribute__((noinline)) void *finish_alloc(
+    void *address, size_t size, enum mt_domain domain)
+{
+    trace_alloc(address, size, domain);
+    fast_leave();
+    return address;
+}
+
+static __attribute__((noinline)) void *finish_move(
+    void *address, size_t size, enum mt_domain domain, const void *recorded)
+{
+    trace_move_end(recorded, address, size, domain);
+    fast_leave();
+    return address;
+}
+
+static void free_below(const struct allocator *below, void *address, const void *recorded)
+{
+    thread_self.moving = (uintptr_t)recorded;
+    fast_below(BELOW_MOVE);
+    below->free(below->context, address);
+    fast_leave();
+}
+
+static __attribute__((noinline)) void finish_free(
+    const struct allocator *below, void *address, const void *recorded)
+{
+    trace_free(recorded);
+    free_below(below, address, recorded);
+}
+
 FAST void *hook_malloc(void *context, size_t size, enum mt_domain domain, enum py_mark_kind kind)
 {
     const struct allocator *below = context;
@@ -228,7 +262,7 @@ FAST void *hook_malloc(void *context, size_t size, enum mt_domain domain, enum p
     fast_record();
     note_new(address, domain);
     if (!fast_alloc(address, size, domain, kind)) {
-        trace_alloc(address, size, domain);
+        return finish_alloc(address, size, domain);
     }
     fast_leave();
     return address;
@@ -246,7 +280,7 @@ FAST void *hook_calloc(
     fast_record();
     note_new(address, domain);
     if (!fast_alloc(address, count * size, domain, kind)) {
-        trace_alloc(address, count * size, domain);
+        return finish_alloc(address, count * size, domain);
     }
     fast_leave();
     return address;
@@ -270,7 +304,7 @@ FAST void *hook_realloc(
     fast_record();
     note_new(address, domain);
     if (!fast_move_end(recorded, address, size, domain, kind)) {
-        trace_move_end(recorded, address, size, domain);
+        return finish_move(address, size, domain, recorded);
     }
     fast_leave();
     return address;
@@ -281,49 +315,53 @@ FAST void *hook_realloc(
 #define SEGMENT_SHIFT 25
 static inline bool has_type(uintptr_t object)
 {
-    return !python.offsets.free_threaded || (object ^ (object + 31)) >> SEGMENT_SHIFT == 0;
+    return (object ^ (object + 31)) >> SEGMENT_SHIFT == 0;
 }
 
 /* Code objects are freed through here: a new one at the same address is another. */
-static inline void note_code(const void *address)
+FAST bool is_code(const void *address, bool with_gil)
 {
     uintptr_t object = (uintptr_t)address;
-    if (object % 16 == 0 && has_type(object) &&
-        peek64(object + (uintptr_t)python.offsets.object_type) == python.code_type) {
-        intern_code_dies(object);
-    }
+    return object % 16 == 0 && (with_gil || has_type(object)) && object &&
+           RARELY(peek64(object + (uintptr_t)python.offsets.object_type) == python.code_type);
 }
 
-FAST void hook_free(void *context, void *address, enum mt_domain domain)
+static __attribute__((noinline)) void free_code(const struct allocator *below, void *address)
+{
+    intern_code_dies((uintptr_t)address);
+    slow_free(below, address, MT_DOMAIN_OBJ);
+}
+
+FAST void hook_free(void *context, void *address, enum mt_domain domain, bool with_gil)
 {
     const struct allocator *below = context;
-    if (domain == MT_DOMAIN_OBJ && address) {
-        note_code(address);
+    if (domain == MT_DOMAIN_OBJ && is_code(address, with_gil)) {
+        free_code(below, address);
+        return;
     }
-    if (__builtin_expect(!address, 0) || !fast_may_enter()) {
+    if (RARELY(!address) || !fast_may_enter()) {
         slow_free(below, address, domain);
         return;
     }
     fast_record();
     const void *recorded = recorded_as(address, domain);
     if (!fast_free(recorded)) {
-        trace_free(recorded);
+        finish_free(below, address, recorded);
+        return;
     }
-    thread_self.moving = (uintptr_t)recorded;
-    fast_below(BELOW_MOVE);
-    below->free(below->context, address);
-    fast_leave();
+    free_below(below, address, recorded);
 }
 
-#define HOOK_FREE(name, domain)                                                                    \
+#define HOOK_FREE(name, domain, with_gil)                                                          \
     static void name##_free(void *context, void *address)                                          \
     {                                                                                              \
-        hook_free(context, address, domain);                                                       \
+        hook_free(context, address, domain, with_gil);                                             \
     }
 
-HOOK_FREE(raw, MT_DOMAIN_RAW)
-HOOK_FREE(mem, MT_DOMAIN_MEM)
-HOOK_FREE(obj, MT_DOMAIN_OBJ)
+HOOK_FREE(raw, MT_DOMAIN_RAW, true)
+HOOK_FREE(mem, MT_DOMAIN_MEM, true)
+HOOK_FREE(obj, MT_DOMAIN_OBJ, true)
+HOOK_FREE(nogil_obj, MT_DOMAIN_OBJ, false)
 
 /* One set for each way to mark activations, so that none asks which it is. */
 #define HOOKS_OF(name, domain, way, kind)                                                          \
@@ -404,12 +442,24 @@ static void arena_free(void *context, void *address, size_t size)
     thread_self.depth = depth;
 }
 
+static const struct allocator *exact_hook(int domain)
+{
+    static struct allocator without_gil;
+    const struct allocator *hook = &hooks[python.offsets.mark_kind][domain];
+    if (domain == MT_DOMAIN_OBJ && python.offsets.free_threaded) {
+        without_gil = *hook;
+        without_gil.free = nogil_obj_free;
+        return &without_gil;
+    }
+    return hook;
+}
+
 static bool hook_domain(int domain)
 {
     struct allocator top = {0};
     get_allocator(domain, &top);
-    struct allocator hook = session.sample_bytes ? *sampled_python_hook(domain, &top)
-                                                 : hooks[python.offsets.mark_kind][domain];
+    struct allocator hook =
+        session.sample_bytes ? *sampled_python_hook(domain, &top) : *exact_hook(domain);
     if (layers_reach(&top, &hook)) {
         return false;
     }

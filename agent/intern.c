@@ -41,10 +41,10 @@ static uint64_t mix(uint64_t x)
 /* Rounded up to what is touched, for the collector to take off the RSS it samples. */
 static void tell_size(const struct thread *thread)
 {
-    uint64_t bytes = thread->n_nodes * sizeof(struct node)
-        + thread->codes_capacity * sizeof(struct code)
-        + thread->overflow_capacity * sizeof(uint64_t)
-        + thread->levels_capacity * sizeof(struct level);
+    uint64_t bytes = thread->n_nodes * sizeof(struct node) +
+                     thread->codes_capacity * sizeof(struct code) +
+                     thread->overflow_capacity * sizeof(uint64_t) +
+                     thread->levels_capacity * sizeof(struct level);
     atomic_store_explicit(&thread->ring->agent_bytes, bytes, memory_order_relaxed);
 }
 
@@ -85,8 +85,8 @@ bool intern_count(struct thread *thread, uint32_t more)
     if (thread->nodes_checked > MT_NODE_LIMIT) {
         thread->nodes_checked = MT_NODE_LIMIT;
     }
-    return (thread->n_nodes > limit && thread->n_nodes / 4 > thread->depth)
-        || thread->n_nodes + more > MT_NODE_LIMIT || thread->n_codes > CODES_SHARE;
+    return (thread->n_nodes > limit && thread->n_nodes / 4 > thread->depth) ||
+           thread->n_nodes + more > MT_NODE_LIMIT || thread->n_codes > CODES_SHARE;
 }
 
 static void forget_memos(struct thread *thread)
@@ -106,7 +106,7 @@ __attribute__((noinline)) void intern_reset(struct thread *thread)
     thread->nodes_checked = 0;
     thread->n_overflow = thread->codes_used = thread->n_codes = 0;
     thread->native.n_modules = thread->native.last_number = thread->native.unloads = 0;
-    thread->depth = 0;
+    thread_set_depth(thread, 0);
     ring_meta(thread, MT_META_RESET, 0, 0, NULL, 0);
 }
 
@@ -195,7 +195,8 @@ static bool define_node(struct thread *thread, uint32_t id)
     return true;
 }
 
-static __attribute__((noinline)) uint32_t add_node(struct thread *thread, uint32_t parent, uint64_t key, uint16_t tag)
+static __attribute__((noinline)) uint32_t add_node(
+    struct thread *thread, uint32_t parent, uint64_t key, uint16_t tag)
 {
     if (thread->n_nodes == thread->nodes_capacity && !grow_nodes(thread)) {
         return parent;
@@ -215,8 +216,7 @@ static __attribute__((noinline)) uint32_t add_node(struct thread *thread, uint32
     return define_node(thread, id) ? id : parent;
 }
 
-uint32_t intern_node(
-    struct thread *thread, uint32_t parent, uint32_t code_id, uint32_t instruction)
+uint32_t intern_node(struct thread *thread, uint32_t parent, uint32_t code_id, uint32_t instruction)
 {
     uint64_t key = (uint64_t)code_id << 32 | instruction;
     uint16_t tag = (uint16_t)(mix(key) >> 16);
@@ -320,7 +320,7 @@ static void bury(struct thread *thread, uintptr_t address)
     struct code *code = code_slot(thread, address);
     if (code->address) {
         code->address = TOMBSTONE;
-        thread->depth = 0;
+        thread_set_depth(thread, 0);
         forget_memos(thread);
     }
 }

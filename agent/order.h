@@ -37,6 +37,18 @@ static inline __attribute__((always_inline)) bool order_needed(void)
     return true;
 }
 
+/* The same where the answer is at hand; false, and nothing has changed, where it is not. */
+static inline __attribute__((always_inline)) bool order_known(bool *needed)
+{
+    const char *single = atomic_load_explicit(&session.single, memory_order_relaxed);
+    if (__builtin_expect(*single != 0, 1)) {
+        *needed = false;
+        return true;
+    }
+    *needed = true;
+    return single == &order_never_single;
+}
+
 /* Room for the event must be reserved before: a thread that held a number and waited for the
    collector would wait for ever. */
 static inline uint32_t order_take(uint64_t address)

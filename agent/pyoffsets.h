@@ -22,15 +22,16 @@ enum py_instr_kind {
     PY_INSTR_POINTER = 3      /* address of an instruction; the code starts at code_adaptive */
 };
 
-/* Where an activation can be marked (pystack.c).  What follows holds for frames that a thread owns,
-   not for those of generators. */
+/* Where an activation can be marked (pystack.c).  What follows holds for frames that a thread owns;
+   for those of generators only where it says so. */
 enum py_mark_kind {
     PY_MARK_NONE = 0,
     PY_MARK_TRACE_LINES = 1, /* the byte at frame_trace_lines: each new frame sets it to 1, any
                                 other value but 0 means the same; not where frame_gen is set */
     PY_MARK_STACK =
         2,            /* a running frame's int at frame_stacktop: each start and each return into
-                         it sets -1, all negative values mean the same.  Of a suspended one, which
+                         it sets -1, all negative values mean the same; of a generator's too, whose
+                         every resumption is such a start.  Of a suspended one, which
                          called the frame above from Python code: the slot of frame_localsplus that
                          frame_stacktop counts: what it called was there, what that returns will be */
     PY_MARK_OWNER = 3, /* the byte after frame_owner: a push sets it to 0, nothing reads it */

@@ -24,6 +24,7 @@
 #include "activation.h"
 #include "intern.h"
 #include "peek.h"
+#include "pymarks.h"
 #include "python.h"
 #include "sys.h"
 
@@ -49,7 +50,8 @@ bool pystack_setup(struct thread *thread)
     thread->fresh = sys_map_private(LEVELS_START * sizeof(uintptr_t));
     if (levels) {
         levels->frame = NO_FRAME;
-        thread->levels = levels + 1;
+        thread->top = levels;
+        thread->levels = thread->top + 1;
     }
     return thread->levels && thread->fresh;
 }
@@ -66,7 +68,7 @@ void pystack_discard(struct thread *thread)
 
 void pystack_forget(struct thread *thread)
 {
-    thread->depth = 0;
+    thread_set_depth(thread, 0);
 }
 
 static uint32_t hint_of(uintptr_t frame)
@@ -95,76 +97,6 @@ static int32_t find_level(const struct thread *thread, uintptr_t frame)
 
 /* ---- marks ---- */
 
-static inline bool is_called_from(const struct pyoffsets *py, uintptr_t frame, uintptr_t above)
-{
-    return above && peek8(frame + py->frame_owner) == OWNER_THREAD &&
-           peek8(above + py->frame_owner) == OWNER_THREAD &&
-           (py->frame_is_entry == PY_NO_OFFSET || !peek8(above + py->frame_is_entry));
-}
-
-/* The slot above a suspended frame's values, where what it called had been; 0 if the frame above
-   was not called from there. */
-static inline uintptr_t dead_slot(
-    const struct pyoffsets *py, uintptr_t frame, int32_t stacktop, uintptr_t above)
-{
-    uintptr_t slot = frame + py->frame_localsplus + 8 * (uintptr_t)stacktop;
-    return is_called_from(py, frame, above) && slot + 8 <= above ? slot : 0;
-}
-
-/* `above` is the frame above, 0 if there is none: then it runs. */
-FAST bool is_marked(
-    const struct thread *thread, uintptr_t frame, uintptr_t above, enum py_mark_kind kind)
-{
-    const struct pyoffsets *py = &python.offsets;
-    if (kind == PY_MARK_STACK) {
-        int32_t stacktop = (int32_t)peek32(frame + py->frame_stacktop);
-        if (stacktop >= 0) {
-            uintptr_t slot = dead_slot(py, frame, stacktop, above);
-            return slot && peek64(slot) == thread->mark_slot;
-        }
-    }
-    return activation_is_marked(thread, frame, kind);
-}
-
-static inline void mark_suspended(
-    struct thread *thread, uintptr_t frame, int32_t stacktop, uintptr_t above)
-{
-    uintptr_t slot = dead_slot(&python.offsets, frame, stacktop, above);
-    if (slot) {
-        poke64(slot, thread->mark_slot);
-    }
-}
-
-/* The frame was read just now, and is complete. */
-FAST void mark(struct thread *thread, uintptr_t frame, uintptr_t above, enum py_mark_kind kind)
-{
-    const struct pyoffsets *py = &python.offsets;
-    switch (kind) {
-    case PY_MARK_STACK: {
-        int32_t stacktop = (int32_t)peek32(frame + py->frame_stacktop);
-        if (stacktop >= 0) {
-            mark_suspended(thread, frame, stacktop, above);
-        } else if (peek8(frame + py->frame_owner) == OWNER_THREAD) {
-            poke32(frame + py->frame_stacktop, (uint32_t)thread->mark_top);
-        }
-        break;
-    }
-    case PY_MARK_TRACE_LINES:
-        if (peek8(frame + py->frame_trace_lines) && !peek64(frame + py->frame_gen)) {
-            poke8(frame + py->frame_trace_lines, thread->mark_byte);
-        }
-        break;
-    case PY_MARK_OWNER:
-    case PY_MARK_OWNER_COPIES:
-        if (peek8(frame + py->frame_owner) == OWNER_THREAD) {
-            poke8(frame + py->frame_owner + 1, thread->mark_byte);
-        }
-        break;
-    default:
-        break;
-    }
-}
-
 /* Shims and incomplete frames have no node of their own. */
 static inline bool is_shown(const struct level *level)
 {
@@ -177,7 +109,7 @@ FAST void mark_levels(struct thread *thread, uint32_t first, enum py_mark_kind k
     for (uint32_t i = first; i < thread->depth; i++) {
         const struct level *level = &thread->levels[i];
         if (is_shown(level)) {
-            mark(thread, level->frame, i + 1 < thread->depth ? level[1].frame : 0, kind);
+            pymarks_set(thread, level->frame, i + 1 < thread->depth ? level[1].frame : 0, kind);
         }
     }
 }
@@ -212,7 +144,7 @@ FAST int32_t check_down(struct checked *checked, int32_t from, enum py_mark_kind
         if (!is_unchanged(level, kind) || peek64(level->frame + py->frame_back) != below) {
             return i;
         }
-        bool is_proof = checked->trusted && is_marked(thread, level->frame, above, kind);
+        bool is_proof = checked->trusted && pymarks_has(thread, level->frame, above, kind);
         if (is_proof || !i) {
             checked->marked = (uint32_t)i + is_proof;
             return -1;
@@ -310,6 +242,7 @@ static __attribute__((noinline)) bool intern_level(
     struct thread *thread, struct level *level, uint32_t parent)
 {
     const struct pyoffsets *py = &python.offsets;
+    level->code = activation_code(level->frame);
     const struct code *code = level->code ? intern_code(thread, level->code) : NULL;
     uintptr_t start = code ? start_of(py, level, code) : 0;
     if (!code || (!start && py->instr_kind == PY_INSTR_POINTER)) {
@@ -323,7 +256,7 @@ static __attribute__((noinline)) bool intern_level(
     uint32_t node = intern_node(thread, parent, code->id, offset_of(py, level->instruction, start));
     uint64_t where = activation_where(level->frame, level->code, level->instruction, py->mark_kind);
     if (node != parent && !is_early && where != NOWHERE) {
-        *activation_memo(thread, where, parent) = (struct memo){where, parent, node};
+        *activation_memo(thread, where, parent, py->mark_kind) = (struct memo){where, parent, node};
     }
     level->node = node;
     return node != parent;
@@ -334,15 +267,19 @@ FAST void read_level(struct thread *thread, struct level *level, uintptr_t frame
     enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
-    *level = (struct level){.frame = frame, .node = parent, .instruction = LEVEL_SHIM};
+    level->frame = frame;
+    level->node = parent;
     if (is_shim(frame)) {
+        level->instruction = LEVEL_SHIM;
         return;
     }
     level->instruction = activation_has_pointers(kind) ? peek64(frame + py->frame_instr)
                                                        : peek32(frame + py->frame_instr);
-    level->code = activation_code(frame);
+    if (!activation_has_pointers(kind) || activation_has_copies(kind)) {
+        level->code = activation_code(frame); /* other instructions say what code it is */
+    }
     uint64_t where = activation_where(frame, level->code, level->instruction, kind);
-    const struct memo *memo = activation_memo(thread, where, parent);
+    const struct memo *memo = activation_memo(thread, where, parent, kind);
     if (memo->where == where && memo->parent == parent) {
         level->node = memo->node;
     } else {
@@ -368,7 +305,7 @@ static inline bool make_room(struct thread *thread, uint32_t depth)
 FAST uint32_t push_fresh(struct thread *thread, uint32_t depth, uint32_t n, enum py_mark_kind kind)
 {
     if (!make_room(thread, depth + n)) {
-        thread->depth = 0;
+        thread_set_depth(thread, 0);
         return 0;
     }
     uint32_t node = thread->levels[(intptr_t)depth - 1].node;
@@ -378,7 +315,7 @@ FAST uint32_t push_fresh(struct thread *thread, uint32_t depth, uint32_t n, enum
         thread->hints[hint_of(level->frame)] = depth++;
         node = level->node;
     }
-    thread->depth = depth;
+    thread_set_depth(thread, depth);
     return node;
 }
 
@@ -418,11 +355,100 @@ static __attribute__((noinline)) uint32_t walk(
     }
 }
 
+/* ---- calls and returns ---- */
+
+/* The frame of the level below, 0 below the root. */
+FAST uintptr_t frame_below(const struct thread *thread, const struct level *level)
+{
+    return level > thread->levels ? level[-1].frame : 0;
+}
+
+/* Puts the innermost frames into `fresh`, up to the first one that hangs on a frame which is in a
+   level: that level.  -1 if the last one is the root, LEVEL_NONE where there is no room. */
+#define LEVEL_NONE -2
+FAST int32_t climb(struct thread *thread, uintptr_t frame, uint32_t *n)
+{
+    for (int32_t level = -1;; frame = peek64(frame + python.offsets.frame_back)) {
+        if (!add_fresh(thread, n, frame)) {
+            return LEVEL_NONE;
+        }
+        uintptr_t back = peek64(frame + python.offsets.frame_back);
+        level = back ? find_level(thread, back) : -1;
+        if (level >= 0 || !back) {
+            return level;
+        }
+    }
+}
+
+/* The first of the levels up to `last` that has moved, or may be of another activation by now;
+   LEVEL_NONE where one hangs on another than it did.  `above` is the frame above the last one. */
+FAST int32_t find_moved(
+    const struct thread *thread, int32_t last, uintptr_t above, enum py_mark_kind kind)
+{
+    int32_t moved = last + 1;
+    for (int32_t i = last; i >= 0; i--) {
+        const struct level *level = &thread->levels[i];
+        bool is_same = pymarks_has(thread, level->frame, above, kind);
+        bool is_in_place =
+            peek64(level->frame + python.offsets.frame_back) == frame_below(thread, level);
+        if (!is_in_place) {
+            return LEVEL_NONE;
+        }
+        if (is_same && is_unchanged(level, kind)) {
+            return moved;
+        }
+        moved = i;
+        if (is_same) {
+            return moved;
+        }
+        above = level->frame;
+    }
+    return moved;
+}
+
+/* Functions have been called, or have returned, since the stack was last seen.  Marks are trusted:
+   the frames that are looked at are those down to the first one that has its mark.  False where
+   that is not enough. */
+FAST bool hop_as(struct thread *thread, uintptr_t frame, uint32_t *node, enum py_mark_kind kind)
+{
+    uint32_t n = 0;
+    int32_t last = climb(thread, frame, &n);
+    int32_t moved =
+        last == LEVEL_NONE ? LEVEL_NONE : find_moved(thread, last, thread->fresh[n - 1], kind);
+    if (moved == LEVEL_NONE || intern_is_full(thread, (uint32_t)(last + 1 - moved) + n)) {
+        return false;
+    }
+    struct level *level = thread->levels + moved;
+    for (; level <= thread->levels + last; level++) {
+        read_level(thread, level, level->frame, level[-1].node, kind);
+    }
+    *node = push_fresh(thread, (uint32_t)(last + 1), n, kind);
+    mark_levels(thread, (uint32_t)moved, kind);
+    return true;
+}
+
+static __attribute__((noinline)) bool hop(
+    struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
+{
+    switch (kind) {
+    case PY_MARK_STACK:
+        return hop_as(thread, frame, node, PY_MARK_STACK);
+    case PY_MARK_OWNER:
+        return hop_as(thread, frame, node, PY_MARK_OWNER);
+    case PY_MARK_OWNER_COPIES:
+        return hop_as(thread, frame, node, PY_MARK_OWNER_COPIES);
+    case PY_MARK_TRACE_LINES:
+        return hop_as(thread, frame, node, PY_MARK_TRACE_LINES);
+    default:
+        return false;
+    }
+}
+
 /* The innermost activation is the one that was last seen, but where it is now is not at hand. */
 static bool step_anew(
     struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
 {
-    struct level *level = &thread->levels[(intptr_t)thread->depth - 1];
+    struct level *level = thread->top;
     if (level->frame != frame || !activation_is_marked(thread, frame, kind)) {
         return false;
     }
@@ -448,7 +474,8 @@ uint32_t pystack_node(struct thread *thread, uintptr_t state)
     enum py_mark_kind kind = python.offsets.mark_kind;
     bool trusted = activation_may_mark(thread, state, kind);
     if (trusted &&
-        (activation_step(thread, frame, kind, &node) || step_anew(thread, frame, kind, &node))) {
+        (activation_step(thread, frame, kind, &node) || step_anew(thread, frame, kind, &node) ||
+            (frame && hop(thread, frame, kind, &node)))) {
         return node;
     }
     return walk(thread, frame, trusted, kind);

@@ -15,7 +15,8 @@
 
 /* One level of the Python stack as last seen, root first (pystack.c). */
 struct level {
-    uintptr_t frame, instruction, code;
+    uintptr_t frame, instruction;
+    uintptr_t code; /* where the instruction alone does not say which it is; else unused */
     uint32_t node;
 };
 #define LEVEL_SHIM 1u /* instruction of a level that is a shim: nothing else may be read there */
@@ -85,6 +86,7 @@ struct thread {
     uint32_t questions;               /* asked so far */
     /* the cached stack */
     struct level *levels; /* there is one more below the first, of no frame */
+    struct level *top;    /* the innermost: levels[depth - 1] */
     uint32_t depth, levels_capacity;
     uint8_t mark_byte;  /* this cache's marks on activations, 0 if there are too many caches */
     int32_t mark_top;   /* negative */
@@ -109,6 +111,13 @@ struct thread {
     char name[THREAD_NAME_SIZE]; /* as last written */
 };
 
+/* So many of its levels are the stack as last seen. */
+static inline void thread_set_depth(struct thread *thread, uint32_t depth)
+{
+    thread->depth = depth;
+    thread->top = thread->levels + (intptr_t)depth - 1;
+}
+
 /* What runs below a hook that is under way: nested.c needs to know. */
 enum below {
     BELOW_NOTHING = 0, /* the agent itself is at work */
@@ -131,11 +140,11 @@ struct thread_local_state {
         uint64_t guard; /* both */
     };
     uintptr_t moving; /* BELOW_MOVE: the block, as the trace knows it */
-    bool ended;    /* the thread's destructor has run */
-    bool loads;    /* its last allocation was the loader's (late.c) */
-    bool asks;     /* the interpreter for its state, which may allocate (python.c) */
-    uint32_t fork; /* while this thread forks: which fork of the image it is */
-    bool is_seeded;  /* sampling (sample.h): random numbers come from `random` */
+    bool ended;       /* the thread's destructor has run */
+    bool loads;       /* its last allocation was the loader's (late.c) */
+    bool asks;        /* the interpreter for its state, which may allocate (python.c) */
+    uint32_t fork;    /* while this thread forks: which fork of the image it is */
+    bool is_seeded;   /* sampling (sample.h): random numbers come from `random` */
     uint64_t random;
     uint64_t gap; /* bytes that it may allocate without a sample */
 };
