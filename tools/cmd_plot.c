@@ -99,8 +99,8 @@ static void parse_key(struct argp_state *state, struct arguments *arguments, con
         key++;
     if (key == VIEW_KEYS || key == VIEW_TRACEBACK || key == VIEW_NATIVE_FRAME)
         argp_error(state,
-            "--key %s: no key that can be stacked; there are caller, lineno, "
-            "filename, function, module, package, domain, thread and process",
+            "--key %s: no key that can be stacked; there are: caller, lineno, "
+            "filename, function, module, package, domain, thread, process",
             text);
     arguments->report.view.key = (enum view_key)key;
     arguments->plot.stacked = true;

@@ -79,3 +79,24 @@ def test_pages_are_sound():
     result = support.execute(["mandoc", "-T", "lint", "-W", "warning",
                               *sorted((support.ROOT / "docs" / "man").glob("*.1"))])
     assert result.status == 0 and not result.out, result
+
+
+@pytest.mark.parametrize("line, expected", [
+    ("memtrace le", {"leaks"}), ("memtrace top --sort ch", {"churn-size", "churn-count"}),
+    ("memtrace top --key = pac", {"package"}), ("memtrace plot --key f", {"filename", "function"}),
+    ("memtrace leaks --at p", {"peak"}), ("memtrace tree --inv", {"--inverted"}),
+    ("memtrace export --to pp", {"pprof"}), ("memtrace top --units K", {"KiB"})])
+def test_completion_of_values(line, expected):
+    """What bash offers for the last word; the words are as bash takes them apart."""
+    words = line.split()
+    script = """
+source "$1"; shift
+complete() { :; }; compopt() { :; }
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+_memtrace
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+    completion = support.MEMTRACE.parent / "tools" / "completions" / "memtrace"
+    done = support.execute(["bash", "-c", script, "bash", completion, *words],
+                           env=support.clean_environment(PATH="%s:/usr/bin:/bin" % support.MEMTRACE.parent))
+    assert done.status == 0 and set(done.out.decode().split()) == expected, done
