@@ -229,7 +229,7 @@ static void *hook_rallocx(void *old, size_t size, int flags)
 {
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    bool known;
+    bool known = false;
     enum entry entry = begin_move(&outer, old, &known, caller);
     void *block = next.rallocx(old, size, flags);
     end_move(old, known, block, size, caller, entry, &outer);
@@ -241,7 +241,7 @@ static size_t hook_xallocx(void *block, size_t size, size_t extra, int flags)
 {
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    bool known;
+    bool known = false;
     enum entry entry = begin_move(&outer, block, &known, caller);
     size_t now = next.xallocx(block, size, extra, flags);
     end_move(block, known, now >= size ? block : NULL, size, caller, entry, &outer);

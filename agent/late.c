@@ -89,7 +89,7 @@ static bool is_relocated(const void *address)
     struct table table = last_relocations(&object);
     const ElfW(Rela) *relocations = (const ElfW(Rela) *)table.address;
     size_t n = table.size / sizeof(*relocations);
-    return n && peek64(object.base + relocations[n - 1].r_offset) >= object.end - object.start;
+    return n && relocations && peek64(object.base + relocations[n - 1].r_offset) >= object.end - object.start;
 }
 
 static void adopt(void)

@@ -136,7 +136,7 @@ static object *call_region_end(object *self, object *arguments, object *keywords
 {
     unsigned region;
     int wants_report;
-    struct say_report report;
+    struct say_report report = {0};
     if (!py.PyArg_ParseTuple(arguments, "Ip:region", &region, &wants_report)) {
         return NULL;
     }

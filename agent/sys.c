@@ -113,7 +113,7 @@ long sys_close(int fd)
 /* Beyond the limit on the size of files the kernel would not only refuse but send SIGXFSZ. */
 static bool exceeds_file_limit(size_t size)
 {
-    struct rlimit limit;
+    struct rlimit limit = {0};
     return call6(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0
         && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
 }
@@ -128,7 +128,7 @@ long sys_allocate_file(int fd, size_t size)
 
 uint64_t sys_free_space(int fd)
 {
-    struct statfs status;
+    struct statfs status = {0};
     if (call6(SYS_fstatfs, fd, (long)&status, 0, 0, 0, 0) != 0 || !status.f_blocks) {
         return UINT64_MAX; /* a file system without a size */
     }
@@ -137,7 +137,7 @@ uint64_t sys_free_space(int fd)
 
 bool sys_file_is_ours(int fd, size_t size)
 {
-    struct stat status;
+    struct stat status = {0};
     return call6(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 && S_ISREG(status.st_mode)
         && status.st_uid == (uid_t)sys_effective_user()
         && (size_t)status.st_size >= size;
