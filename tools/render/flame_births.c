@@ -49,20 +49,31 @@ static int64_t least_size(const struct page_births *births)
     return least;
 }
 
+/* By node: the first of its stack, as the page numbers it. */
+static int32_t *first_frames(const struct data *data)
+{
+    const struct trace *trace = data->trace;
+    int32_t *first = calloc(trace->n_nodes, sizeof *first);
+    if (!first)
+        abort();
+    for (uint32_t i = 1; i < trace->n_nodes; i++)
+        first[i] = trace->nodes[i].parent ? first[trace->nodes[i].parent] : data->number[i];
+    return first;
+}
+
 /* Where there are too many, small ones count for the frame that their stacks begin with. */
 static void raise_births(struct data *data, struct page_births *births)
 {
     int64_t least = least_size(births);
+    int32_t *first = first_frames(data);
     for (size_t i = 0; i < births->count; i++) {
         struct row row = data->rows[births->all[i].row];
         if (births->all[i].size > least || row.node == NO_FRAMES)
             continue;
-        uint32_t node = data->nodes[row.node];
-        while (data->trace->nodes[node].parent)
-            node = data->trace->nodes[node].parent;
-        row.node = data->number[node];
+        row.node = first[data->nodes[row.node]];
         births->all[i].row = flame_row(data, row);
     }
+    free(first);
     merge_births(births);
 }
 
