@@ -60,6 +60,11 @@ static bool has_records(void)
     return !has_shims() && python.offsets.cframe_previous != PY_NO_OFFSET;
 }
 
+static bool finds_loops(void)
+{
+    return has_shims() || has_records() || loop.end;
+}
+
 static bool is_entry(const struct level *level)
 {
     if (has_shims()) {
@@ -131,14 +136,15 @@ static uint8_t kind_of(struct thread *thread, const struct cstack_level *level)
 
 static bool is_foreign(struct thread *thread, const struct cstack_level *level)
 {
-    return !is_interpreters(level) && kind_of(thread, level) == MODULE_OTHER;
+    uint8_t kind = kind_of(thread, level);
+    return !is_interpreters(level) && (kind == MODULE_OTHER || kind == MODULE_NONE);
 }
 
 /* How many of the outermost frames are main and what calls it, which begins in the program. */
 static uint32_t skip_main(struct thread *thread, const struct cstack *stack, uint32_t end)
 {
     uint32_t i = 1;
-    if (!end || kind_of(thread, &stack->levels[0]) == MODULE_SYSTEM) {
+    if (!end || kind_of(thread, &stack->levels[0]) != MODULE_OTHER) {
         return 0;
     }
     while (i < end && kind_of(thread, &stack->levels[i]) == MODULE_SYSTEM) {
@@ -170,6 +176,12 @@ static uint32_t find_root(struct thread *thread, const struct cstack *stack, uin
     return 0;
 }
 
+/* Is more below the outermost frame than is there?  The C library itself has stacks that begin so. */
+static bool is_cut(struct thread *thread, const struct cstack *stack)
+{
+    return stack->is_cut && stack->n && kind_of(thread, &stack->levels[0]) != MODULE_SYSTEM;
+}
+
 /* Says of each native frame from which Python frame it was called; returns the outermost that
    counts. */
 static uint32_t assign(struct thread *thread, const struct cstack *stack, bool is_python)
@@ -187,6 +199,9 @@ static uint32_t assign(struct thread *thread, const struct cstack *stack, bool i
     }
     if (is_python && begin && runs.top < 0) {
         return find_root(thread, stack, begin - 1);
+    }
+    if (is_python && finds_loops() && is_cut(thread, stack)) {
+        return 0; /* the frames of the loops that are out of sight called what is there */
     }
     return is_python && !has_shims() && !has_records() ? stack->n : begin;
 }
@@ -229,6 +244,9 @@ static void add_python(struct merged *merged, int32_t top)
     }
 }
 
+/* Where the stack was cut. */
+#define CUT ((uintptr_t)0)
+
 static void add_native(struct merged *merged, uintptr_t address)
 {
     merged->node = native_make_node(merged->thread, merged->node, address);
@@ -256,6 +274,10 @@ uint32_t cmerge_node(struct thread *thread, const struct cstack *stack, uint32_t
         begin = assign_last(thread, stack);
     }
     uint32_t caller = stack->n > begin ? find_caller(thread, stack, begin) : begin;
+    if (begin == 0 && is_cut(thread, stack) && stack->levels[0].python != CSTACK_HIDDEN) {
+        add_python(&merged, stack->levels[0].python);
+        add_native(&merged, CUT);
+    }
     for (uint32_t i = begin; i < stack->n && i <= caller; i++) {
         const struct cstack_level *level = &stack->levels[i];
         if (level->python != CSTACK_HIDDEN && (i == caller || !is_interpreters(level))) {

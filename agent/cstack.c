@@ -135,7 +135,8 @@ static bool is_same(const struct cstack_level *level, const struct unwind_frame 
 static bool leads_to(
     struct cstack *stack, const struct cstack_level *level, const struct cstack_level *caller)
 {
-    if (__builtin_expect(level->kind == CFI_SP || level->kind == CFI_BP, 1)) {
+    bool is_plain = level->kind == CFI_SP || level->kind == CFI_BP;
+    if (__builtin_expect(is_plain, 1) || level->kind == CFI_NONE) {
         return peek64(caller->frame.sp - sizeof(uintptr_t)) == caller->frame.ip &&
                (!caller->needs_bp || !caller->frame.bp_at ||
                    peek64(caller->frame.bp_at) == caller->frame.bp);
@@ -203,6 +204,7 @@ static void collect(struct cstack *stack, struct unwind_frame frame)
         }
         if (!unwind_step(&stack->unwind, rule, &callee, &frame)) {
             stack->n = 0; /* this is the root */
+            stack->is_cut = rule->kind == CFI_NONE;
             break;
         }
         if (frame.sp <= callee.sp) { /* a handler's on a stack of its own, or damage */
@@ -215,6 +217,7 @@ static void collect(struct cstack *stack, struct unwind_frame frame)
     }
     if (stack->is_odd) {
         stack->n = 0;
+        stack->is_cut = false;
     }
 }
 

@@ -26,6 +26,7 @@ struct cstack {
     struct cstack_level *levels, *fresh; /* fresh: innermost first, while they are collected */
     uint32_t n, n_fresh, capacity;
     bool is_odd;                  /* not one stack from the root on: nothing of it is kept */
+    bool is_cut;                  /* who called the outermost level could not be found */
     uint32_t parent, depth, node; /* the answer, while the stack stays as it is */
     struct unwind unwind;
 };

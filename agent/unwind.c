@@ -7,6 +7,7 @@
  */
 #include "unwind.h"
 
+#include "codeframe.h"
 #include "expression.h"
 #include "peek.h"
 #include "sys.h"
@@ -146,6 +147,8 @@ bool unwind_step(struct unwind *unwind, const struct unwind_rule *rule,
         break;
     case CFI_OTHER:
         return step_slowly(unwind, frame, caller);
+    case CFI_NONE:
+        return codeframe_step(&unwind->readable, frame, caller);
     default:
         return false;
     }

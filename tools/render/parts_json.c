@@ -80,11 +80,11 @@ void json_native(struct json *json, const struct report *report, uint32_t native
         json_name(json, "library", library);
         json_name(json, "path", trace->strings[trace->modules[at->module].path].data);
     }
-    if (at->function)
+    if (natives_function(trace, native))
         json_name(json, "function", natives_function(trace, native));
     if (!row)
         put_call(json, trace, at);
-    if (row ? library && !at->function : native != 0)
+    if (row ? library && !at->function : native && !natives_is_cut(trace, native))
         json_number(json, "address", (int64_t)at->address);
     json_close(json, '}');
 }

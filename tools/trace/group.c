@@ -123,13 +123,16 @@ static uint32_t line_frame_number(struct group *group, uint32_t node)
 }
 
 /* A stack is of one call, a row of native frames of a function with all the calls in it.  Addresses
-   in a module have fewer than 40 bits, and code of no module is a row of its own. */
+   in a module have fewer than 40 bits; all code of no module is one row of native frames. */
 static uint32_t native_number(struct group *group, uint32_t native)
 {
     const struct trace_native *at = &group->trace->natives[native];
     uint32_t path = canonical(group, group->trace->modules[at->module].path);
-    uint64_t key = (uint64_t)path << 40 | (path ? at->address & 0xffffffffff : 1);
-    if (at->function && group->key == VIEW_NATIVE_FRAME)
+    bool is_row = group->key == VIEW_NATIVE_FRAME;
+    uint64_t key = (uint64_t)path << 40 | (at->address & 0xffffffffff);
+    if (!path)
+        key = 1ull << 62 | (is_row ? 1 : at->address);
+    else if (at->function && is_row)
         key = 1ull << 63 | (uint64_t)path << 32 | canonical(group, at->function);
     return native ? number_of(&group->native_numbers, key, &group->n_natives) : 0;
 }

@@ -15,10 +15,18 @@ const char *natives_library(const struct trace *trace, uint32_t native)
     return module->path ? (slash && slash[1] ? slash + 1 : path) : NULL;
 }
 
+bool natives_is_cut(const struct trace *trace, uint32_t native)
+{
+    const struct trace_native *at = &trace->natives[native];
+    return native && !at->module && !at->address;
+}
+
 const char *natives_function(const struct trace *trace, uint32_t native)
 {
     uint32_t function = trace->natives[native].function;
-    return function ? trace->strings[function].data : NULL;
+    return function                        ? trace->strings[function].data
+           : natives_is_cut(trace, native) ? NATIVE_CUT
+                                           : NULL;
 }
 
 const char *natives_name(
@@ -29,6 +37,8 @@ const char *natives_name(
     uint64_t address = trace->natives[native].address;
     if (!native)
         snprintf(buffer, size, NATIVE_NONE);
+    else if (natives_is_cut(trace, native))
+        snprintf(buffer, size, NATIVE_CUT);
     else if (!library && key == VIEW_NATIVE_FRAME)
         snprintf(buffer, size, NATIVE_NOWHERE);
     else if (!library)
