@@ -67,6 +67,7 @@ static void start(const char *path, uint32_t sites)
     collector.cgroup.usage = -1;
     buffer_append(&meta, "{}", 2);
     writer_chunk(&collector.writer, MT_CHUNK_META, &meta);
+    buffer_free(&meta);
     struct process_record process = {.pid = 1, .traced = MT_PYTHON_TRACED};
     image.process = definitions_process(&collector.accounts.definitions, &process);
     account_init(&image.account);

@@ -28,6 +28,6 @@ void rows_get(struct cursor *body, struct row *rows, size_t count, int values, s
             (i && rows[i].site == rows[i - 1].site && rows[i].birth <= rows[i - 1].birth))
             body->bad = true;
     }
-    for (int value = 0; value < values; value++)
+    for (int value = 0; count && value < values; value++) /* rows may be NULL where there are none */
         cursor_svarints(body, &rows->values[value], sizeof *rows, count);
 }
