@@ -169,6 +169,20 @@ uint64_t plot_error_of(const struct plot *plot, uint64_t time_us)
     return error > 0 ? (uint64_t)error : 0;
 }
 
+void plot_peak_text(const struct plot *plot, bool utf8, char text[PLOT_PEAK])
+{
+    const struct series_peak *peak = &plot->peak;
+    char size[32], error[32] = "", time[32];
+    plot_size(size, peak->python + peak->native);
+    if (plot->errors.count)
+        plot_size(error, plot_error_of(plot, peak->time_us));
+    snprintf(text, PLOT_PEAK, "peak %s%s%s at %s", size,
+        !*error ? ""
+        : utf8  ? " ± "
+                : " +/- ",
+        error, plot_time(time, peak->time_us));
+}
+
 static void find_extent(struct plot *plot)
 {
     uint64_t spike = 0;

@@ -22,7 +22,8 @@ enum {
     PLOT_BANDS = 400,  /* regions */
     PLOT_LANES = 4,    /* of bands that overlap */
     PLOT_MARKS = 200,
-    PLOT_NAME = 64
+    PLOT_NAME = 64,
+    PLOT_PEAK = 128
 };
 
 struct plot_line { /* resident set size of one process, or of those too small for a line */
@@ -96,6 +97,8 @@ enum plot_error plot_make(
 void plot_free(struct plot *plot);
 /* How uncertain the live memory is at a time, bytes; 0 where all blocks are known. */
 uint64_t plot_error_of(const struct plot *plot, uint64_t time_us);
+/* "peak 42.7 MiB at 5.1 s", with its error if it has one. */
+void plot_peak_text(const struct plot *plot, bool utf8, char text[PLOT_PEAK]);
 /* Units for the axes, by what is shown; plot_make has chosen them for one plot alone. */
 void plot_choose_units(struct plot *plot);
 

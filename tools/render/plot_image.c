@@ -95,12 +95,9 @@ static void write_titles(FILE *script, const struct plot *plot)
 static void write_peak(FILE *script, const struct plot *plot)
 {
     const struct series_peak *peak = &plot->peak;
-    char size[32], error[32] = "", time[32], text[128];
+    char text[PLOT_PEAK];
     uint64_t live = peak->python + peak->native;
-    if (plot->errors.count)
-        plot_size(error, plot_error_of(plot, peak->time_us));
-    snprintf(text, sizeof text, "peak %s%s%s at %s", plot_size(size, live), *error ? " ± " : "",
-        error, plot_time(time, peak->time_us));
+    plot_peak_text(plot, true, text);
     fprintf(script, "peak_shown = %d\npeak_x = %.6f\npeak_y = %.6f\n", peak->present,
         (double)peak->time_us / plot->time_unit.size, (double)live / plot->size_unit.size);
     plot_write_string(script, "peak_text", text);

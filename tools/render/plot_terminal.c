@@ -141,13 +141,12 @@ static void write_string(FILE *script, const char *name, const char *text)
     putc('\n', script);
 }
 
-static void write_peak(FILE *script, const struct grid *grid)
+static void write_peak(FILE *script, const struct grid *grid, bool utf8)
 {
     const struct series_peak *peak = &grid->plot->peak;
     uint64_t live = peak->python + peak->native;
-    char size[32], time[32], text[96];
-    snprintf(
-        text, sizeof text, "peak %s at %s", plot_size(size, live), plot_time(time, peak->time_us));
+    char text[PLOT_PEAK];
+    plot_peak_text(grid->plot, utf8, text);
     write_string(script, "peak_text", text);
     int column = peak->present ? column_of(grid, peak->time_us) : 0;
     fprintf(script, "peak_shown = %d\npeak_x = %.9g\npeak_left = %d\n", peak->present,
@@ -280,7 +279,7 @@ void plot_terminal_script(
     fprintf(script, "notes = %d\n", notes);
     plot_notes_write(script, plot, terminal, LEFT, grid.columns, notes);
     write_legend(script, plot, terminal);
-    write_peak(script, &grid);
+    write_peak(script, &grid, terminal->utf8);
     write_limit(script, &grid);
     for (enum layer layer = 0; layer < LAYERS; layer++)
         write_layer(script, &grid, layer);

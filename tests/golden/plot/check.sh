@@ -89,6 +89,9 @@ script)
 terminal)
     traces growth three small tiny
     "$assemble" "$scenes/phases.txt" phases.mtrace
+    "$assemble" "$scenes/sampled.txt" sampled.mtrace
+    "$memtrace" plot -t sampled.mtrace | grep -q 'peak 11.0 MiB ± ' || fail "no error at the peak"
+    LC_ALL=C "$memtrace" plot -t sampled.mtrace | grep -q 'peak 11.0 MiB +/- ' || fail "not in ASCII"
     "$memtrace" plot -t phases.mtrace >phases.txt
     LC_ALL=C "$memtrace" plot -t --size 60x18 phases.mtrace >phases-small.txt
     LC_ALL=C "$memtrace" plot --terminal growth.mtrace >growth.txt
