@@ -86,6 +86,29 @@ static void print_leak_name(FILE *file, const struct leaks_report *shown, const 
         fputs(top_rest_names[leak->row - view->n_rows], file);
 }
 
+static void print_ellipsis(FILE *file)
+{
+    fputs(output_utf8() ? "\xe2\x80\xa6" : "...", file);
+}
+
+/* The native frames that allocate most of a row, above its last Python frame, a line each:
+   "native grow (table.c:17) in table.so". */
+static void print_natives(FILE *file, const struct report *report, uint32_t site)
+{
+    const struct trace_node *nodes = report->trace.nodes;
+    size_t left = report->options.frames;
+    for (uint32_t at = report->trace.sites[site].stack; nodes[at].native; at = nodes[at].parent) {
+        fputs("    native ", file);
+        if (report->options.frames && !left--) {
+            print_ellipsis(file);
+            fputc('\n', file);
+            break;
+        }
+        print_native_frame(file, report, at, true);
+        fputc('\n', file);
+    }
+}
+
 /* Who called the frame that a row is about: "called from a.py:33 handle, a.py:60 <module>". */
 static void print_callers(FILE *file, const struct report *report, uint32_t node)
 {
@@ -98,7 +121,7 @@ static void print_callers(FILE *file, const struct report *report, uint32_t node
     for (bool first = true; at; at = nodes[at].parent, first = false) {
         fputs(first ? "" : ", ", file);
         if (report->options.frames && !left--) {
-            fputs(output_utf8() ? "\xe2\x80\xa6" : "...", file);
+            print_ellipsis(file);
             break;
         }
         print_place(file, report, at);
@@ -121,8 +144,10 @@ static void print_stack(FILE *file, const struct leaks_report *shown, const stru
     }
     if (key <= VIEW_LINENO)
         print_row_source(file, shown->report, row);
-    if (key <= VIEW_FUNCTION && key != VIEW_FILENAME && row->node)
+    if (key <= VIEW_FUNCTION && key != VIEW_FILENAME && row->node) {
+        print_natives(file, shown->report, row->site);
         print_callers(file, shown->report, row->node);
+    }
 }
 
 static void print_leak(FILE *file, const struct leaks_report *shown, size_t i)

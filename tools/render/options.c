@@ -38,7 +38,7 @@ static const struct argp_option options[] = {
     {"key", OPTION_KEY, "KEY", 0,
         "Group by caller (the default, but of tree), lineno, filename, function, module, package, "
         "traceback, "
-        "domain, thread, process or native-frame",
+        "domain, thread, process or native-frame (native for short)",
         1},
     {"sort", OPTION_SORT, "METRIC", 0,
         "Sort by size (default), count, churn-size or churn-count (all ever allocated)", 1},
@@ -198,7 +198,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         view->interval = true;
         return 0;
     case OPTION_KEY:
-        view->key = (enum view_key)report_choose(state, "key", text, view_key_names, VIEW_KEYS);
+        view->key = (enum view_key)report_choose(
+            state, "key", view_key_name(text), view_key_names, VIEW_KEYS);
         return 0;
     case OPTION_SORT:
         view->sort =

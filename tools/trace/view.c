@@ -16,6 +16,11 @@
 
 const char *const view_key_names[VIEW_KEYS] = {"caller", "lineno", "filename", "function", "module",
     "package", "traceback", "domain", "thread", "process", "native-frame"};
+
+const char *view_key_name(const char *word)
+{
+    return strcmp(word, "native") == 0 ? view_key_names[VIEW_NATIVE_FRAME] : word;
+}
 const char *const view_sort_names[VIEW_SORTS] = {"size", "count", "churn-size", "churn-count"};
 
 bool view_key_has_frames(enum view_key key)

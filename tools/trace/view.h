@@ -32,6 +32,8 @@ enum view_key {
 enum view_sort { VIEW_SIZE, VIEW_COUNT, VIEW_CHURN_SIZE, VIEW_CHURN_COUNT, VIEW_SORTS };
 
 extern const char *const view_key_names[VIEW_KEYS];
+/* The name that a word stands for: `native` is short for native-frame; any other is itself. */
+const char *view_key_name(const char *word);
 extern const char *const view_sort_names[VIEW_SORTS];
 
 enum { VIEW_SORTED = 5000 }; /* rows that are in order even if fewer will be shown */
