@@ -210,6 +210,10 @@ more)
     for name in phases.json phases-key.json phases.csv phases-key.csv; do
         same "$name"
     done
+    # Shells around the programs have no lines of their own.
+    "$assemble" "$scenes/helpers.txt" helpers.mtrace
+    "$memtrace" plot --format gnuplot -o - helpers.mtrace | grep '^process_titles.*=' >helpers.txt
+    same helpers.txt
     # Samples have errors.
     "$assemble" "$scenes/sampled.txt" sampled.mtrace
     script sampled.gp sampled.mtrace
