@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "doors.h"
 #include "elfsym.h"
 #include "hooks.h"
 #include "late.h"
@@ -46,7 +47,7 @@ static struct {
     void (*sdallocx)(void *, size_t, int);
 } next;
 
-static enum entry begin(struct nested *outer, struct caller caller)
+enum entry doors_begin(struct nested *outer, struct caller caller)
 {
     late_allocated(caller);
     enum entry entry = nested_or_outermost(outer, (const void *)caller.address);
@@ -56,7 +57,7 @@ static enum entry begin(struct nested *outer, struct caller caller)
     return entry;
 }
 
-static void *end(
+void *doors_end(
     void *block, size_t size, struct caller caller, enum entry entry, const struct nested *outer)
 {
     trace_below(BELOW_NOTHING);
@@ -71,12 +72,12 @@ static void *end(
 static void *note(void *block, size_t size, struct caller caller)
 {
     struct nested outer;
-    enum entry entry = begin(&outer, caller);
-    return entry == ENTRY_NONE ? block : end(block, size, caller, entry, &outer);
+    enum entry entry = doors_begin(&outer, caller);
+    return entry == ENTRY_NONE ? block : doors_end(block, size, caller, entry, &outer);
 }
 
 /* Before the real delete; what must be called after it. */
-static enum entry begin_delete(struct nested *outer, const void *block, struct caller caller)
+enum entry doors_begin_delete(struct nested *outer, const void *block, struct caller caller)
 {
     enum entry entry =
         block ? nested_or_outermost(outer, (const void *)caller.address) : ENTRY_NONE;
@@ -89,7 +90,7 @@ static enum entry begin_delete(struct nested *outer, const void *block, struct c
     return entry;
 }
 
-static void end_delete(enum entry entry, const struct nested *outer)
+void doors_end_delete(enum entry entry, const struct nested *outer)
 {
     if (entry != ENTRY_NONE) {
         trace_below(BELOW_NOTHING);
@@ -110,28 +111,28 @@ static bool may_try_calmly(bool has_calm)
 static void *get(new_plain *real, new_calm *calm, size_t size, struct caller caller)
 {
     struct nested outer;
-    enum entry entry = may_try_calmly(calm != NULL) ? begin(&outer, caller) : ENTRY_NONE;
+    enum entry entry = may_try_calmly(calm != NULL) ? doors_begin(&outer, caller) : ENTRY_NONE;
     void *block =
-        entry == ENTRY_NONE ? NULL : end(calm(size, &nothrow), size, caller, entry, &outer);
+        entry == ENTRY_NONE ? NULL : doors_end(calm(size, &nothrow), size, caller, entry, &outer);
     return block ? block : note(real(size), size, caller);
 }
 
 static void *get_calm(new_calm *real, size_t size, const void *tag, struct caller caller)
 {
     struct nested outer;
-    enum entry entry = begin(&outer, caller);
+    enum entry entry = doors_begin(&outer, caller);
     void *block = real(size, tag);
-    return entry == ENTRY_NONE ? block : end(block, size, caller, entry, &outer);
+    return entry == ENTRY_NONE ? block : doors_end(block, size, caller, entry, &outer);
 }
 
 static void *get_aligned(
     new_aligned *real, new_aligned_calm *calm, size_t size, size_t alignment, struct caller caller)
 {
     struct nested outer;
-    enum entry entry = may_try_calmly(calm != NULL) ? begin(&outer, caller) : ENTRY_NONE;
+    enum entry entry = may_try_calmly(calm != NULL) ? doors_begin(&outer, caller) : ENTRY_NONE;
     void *block = entry == ENTRY_NONE
                       ? NULL
-                      : end(calm(size, alignment, &nothrow), size, caller, entry, &outer);
+                      : doors_end(calm(size, alignment, &nothrow), size, caller, entry, &outer);
     return block ? block : note(real(size, alignment), size, caller);
 }
 
@@ -139,9 +140,9 @@ static void *get_aligned_calm(
     new_aligned_calm *real, size_t size, size_t alignment, const void *tag, struct caller caller)
 {
     struct nested outer;
-    enum entry entry = begin(&outer, caller);
+    enum entry entry = doors_begin(&outer, caller);
     void *block = real(size, alignment, tag);
-    return entry == ENTRY_NONE ? block : end(block, size, caller, entry, &outer);
+    return entry == ENTRY_NONE ? block : doors_end(block, size, caller, entry, &outer);
 }
 
 #define NEW(name)                                                                                  \
@@ -170,9 +171,9 @@ NEW(new_array)
     static void hook_##name(void *block, size_t a, const void *b)                                  \
     {                                                                                              \
         struct nested outer;                                                                       \
-        enum entry entry = begin_delete(&outer, block, NATIVE_CALLER);                             \
+        enum entry entry = doors_begin_delete(&outer, block, NATIVE_CALLER);                             \
         next.name(block, a, b);                                                                    \
-        end_delete(entry, &outer);                                                                 \
+        doors_end_delete(entry, &outer);                                                                 \
     }
 
 DELETE(delete)
@@ -194,13 +195,13 @@ static void *hook_mallocx(size_t size, int flags)
 {
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
-    enum entry entry = begin(&outer, caller);
+    enum entry entry = doors_begin(&outer, caller);
     void *block = next.mallocx(size, flags);
-    return entry == ENTRY_NONE ? block : end(block, size, caller, entry, &outer);
+    return entry == ENTRY_NONE ? block : doors_end(block, size, caller, entry, &outer);
 }
 
 /* *known: the block is in the accounts. */
-static enum entry begin_move(
+enum entry doors_begin_move(
     struct nested *outer, const void *block, bool *known, struct caller caller)
 {
     late_allocated(caller);
@@ -213,7 +214,7 @@ static enum entry begin_move(
     return entry;
 }
 
-static void end_move(const void *old, bool known, const void *block, size_t size,
+void doors_end_move(const void *old, bool known, const void *block, size_t size,
     struct caller caller, enum entry entry, const struct nested *outer)
 {
     if (entry != ENTRY_NONE) {
@@ -230,9 +231,9 @@ static void *hook_rallocx(void *old, size_t size, int flags)
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
     bool known = false;
-    enum entry entry = begin_move(&outer, old, &known, caller);
+    enum entry entry = doors_begin_move(&outer, old, &known, caller);
     void *block = next.rallocx(old, size, flags);
-    end_move(old, known, block, size, caller, entry, &outer);
+    doors_end_move(old, known, block, size, caller, entry, &outer);
     return block;
 }
 
@@ -242,26 +243,26 @@ static size_t hook_xallocx(void *block, size_t size, size_t extra, int flags)
     struct caller caller = NATIVE_CALLER;
     struct nested outer;
     bool known = false;
-    enum entry entry = begin_move(&outer, block, &known, caller);
+    enum entry entry = doors_begin_move(&outer, block, &known, caller);
     size_t now = next.xallocx(block, size, extra, flags);
-    end_move(block, known, now >= size ? block : NULL, size, caller, entry, &outer);
+    doors_end_move(block, known, now >= size ? block : NULL, size, caller, entry, &outer);
     return now;
 }
 
 static void hook_dallocx(void *block, int flags)
 {
     struct nested outer;
-    enum entry entry = begin_delete(&outer, block, NATIVE_CALLER);
+    enum entry entry = doors_begin_delete(&outer, block, NATIVE_CALLER);
     next.dallocx(block, flags);
-    end_delete(entry, &outer);
+    doors_end_delete(entry, &outer);
 }
 
 static void hook_sdallocx(void *block, size_t size, int flags)
 {
     struct nested outer;
-    enum entry entry = begin_delete(&outer, block, NATIVE_CALLER);
+    enum entry entry = doors_begin_delete(&outer, block, NATIVE_CALLER);
     next.sdallocx(block, size, flags);
-    end_delete(entry, &outer);
+    doors_end_delete(entry, &outer);
 }
 
 /* ---- */
@@ -305,5 +306,6 @@ void hooks_doors_resolve(void)
     if (allocator) { /* the C library has none of these, and is soon looked through */
         get_new_handler = (void *(*)(void))elfsym_find("_ZSt15get_new_handlerv");
         rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator);
+        hooks_named_resolve(allocator);
     }
 }

@@ -177,6 +177,16 @@ def test_python(traced, name, debug):
     assert python[marked["bytes"]] == (expected["bytes"], 50)
 
 
+@pytest.mark.parametrize("name,options", [
+    ("mimalloc", ["-DNAME(x)=mi_##x", "-DMIMALLOC"]), ("tcmalloc", ["-DNAME(x)=tc_##x"])])
+def test_under_its_own_name(traced_plain, name, options):
+    program = compiled(traced_plain.directory, *options, of_allocator(name), source="named.c")
+    (size, count, wrong), result = same(traced_plain, program)
+    traced_plain.assert_sound(result.trace)
+    assert wrong == 0 and kept(traced_plain, result.trace) == [size, count]
+    assert not result.err
+
+
 # ---- an allocator inside of an extension ----
 
 INSIDE = r"""

@@ -1,0 +1,204 @@
+/*
+ * The functions that mimalloc and tcmalloc have under their own names, of the
+ * allocator whose malloc is behind ours (hooks_doors.c).  In the host, in every
+ * call.
+ *
+ * Nearly all of those that give or take blocks are there, since a block that came through one door
+ * may go through any.  Not: what may throw (mi_new, tc_new), names of files, and mi_heap_destroy,
+ * which frees blocks that nobody names: they stay live.
+ */
+#include <string.h>
+
+#include "doors.h"
+#include "hooks.h"
+#include "rebind.h"
+
+/* Each defines next_NAME and hook_NAME.  `bytes` is what the caller asked for, of the parameters.
+ */
+#define GIVES(name, parameters, arguments, bytes)                                                  \
+    static void *(*next_##name)parameters;                                                         \
+    static void *hook_##name parameters                                                            \
+    {                                                                                              \
+        struct caller caller = NATIVE_CALLER;                                                      \
+        struct nested outer;                                                                       \
+        enum entry entry = doors_begin(&outer, caller);                                            \
+        void *block = next_##name arguments;                                                       \
+        return entry == ENTRY_NONE || !block ? leave(block, entry, &outer)                         \
+                                             : doors_end(block, bytes, caller, entry, &outer);     \
+    }
+
+/* The block is `old`; of no size it is freed, whatever comes back. */
+#define MOVES(name, parameters, arguments, bytes)                                                  \
+    static void *(*next_##name)parameters;                                                         \
+    static void *hook_##name parameters                                                            \
+    {                                                                                              \
+        struct caller caller = NATIVE_CALLER;                                                      \
+        struct nested outer;                                                                       \
+        bool known = false;                                                                        \
+        bool is_move = old && (bytes) != 0;                                                        \
+        enum entry entry = is_move ? doors_begin_move(&outer, old, &known, caller)                 \
+                           : old   ? doors_begin_delete(&outer, old, caller)                       \
+                                   : doors_begin(&outer, caller);                                    \
+        void *block = next_##name arguments;                                                       \
+        if (is_move) {                                                                             \
+            doors_end_move(old, known, block, bytes, caller, entry, &outer);                       \
+            return block;                                                                          \
+        }                                                                                          \
+        return entry == ENTRY_NONE || !block ? leave(block, entry, &outer)                         \
+                                             : doors_end(block, bytes, caller, entry, &outer);     \
+    }
+
+#define TAKES(name, parameters, arguments)                                                         \
+    static void(*next_##name) parameters;                                                          \
+    static void hook_##name parameters                                                             \
+    {                                                                                              \
+        struct nested outer;                                                                       \
+        enum entry entry = doors_begin_delete(&outer, block, NATIVE_CALLER);                       \
+        next_##name arguments;                                                                     \
+        doors_end_delete(entry, &outer);                                                           \
+    }
+
+static void *leave(void *block, enum entry entry, const struct nested *outer)
+{
+    doors_end_delete(entry, outer);
+    return block;
+}
+
+typedef struct mi_heap_s heap;
+
+/* ---- both ---- */
+
+#define FAMILY(prefix)                                                                             \
+    GIVES(prefix##_malloc, (size_t size), (size), size)                                            \
+    GIVES(prefix##_calloc, (size_t count, size_t size), (count, size), count *size)                \
+    MOVES(prefix##_realloc, (void *old, size_t size), (old, size), size)                           \
+    GIVES(prefix##_memalign, (size_t alignment, size_t size), (alignment, size), size)             \
+    GIVES(prefix##_valloc, (size_t size), (size), size)                                            \
+    GIVES(prefix##_pvalloc, (size_t size), (size), size)                                           \
+    TAKES(prefix##_free, (void *block), (block))                                                   \
+    TAKES(prefix##_cfree, (void *block), (block))                                                  \
+    static int (*next_##prefix##_posix_memalign)(void **, size_t, size_t);                         \
+    static int hook_##prefix##_posix_memalign(void **out, size_t alignment, size_t size)           \
+    {                                                                                              \
+        struct caller caller = NATIVE_CALLER;                                                      \
+        struct nested outer;                                                                       \
+        enum entry entry = doors_begin(&outer, caller);                                            \
+        int error = next_##prefix##_posix_memalign(out, alignment, size);                          \
+        if (entry == ENTRY_NONE || error) {                                                        \
+            leave(NULL, entry, &outer);                                                            \
+        } else {                                                                                   \
+            doors_end(*out, size, caller, entry, &outer);                                          \
+        }                                                                                          \
+        return error;                                                                              \
+    }
+
+FAMILY(tc)
+FAMILY(mi)
+
+/* ---- tcmalloc ---- */
+
+GIVES(tc_malloc_skip_new_handler, (size_t size), (size), size)
+TAKES(tc_free_sized, (void *block, size_t size), (block, size))
+
+/* ---- mimalloc: of the thread's heap, and of one that is named ---- */
+
+GIVES(mi_malloc_small, (size_t size), (size), size)
+GIVES(mi_zalloc_small, (size_t size), (size), size)
+GIVES(mi_zalloc, (size_t size), (size), size)
+GIVES(mi_mallocn, (size_t count, size_t size), (count, size), count *size)
+GIVES(mi_strdup, (const char *text), (text), strlen(block) + 1)
+GIVES(mi_strndup, (const char *text, size_t most), (text, most), strlen(block) + 1)
+GIVES(mi_aligned_alloc, (size_t alignment, size_t size), (alignment, size), size)
+GIVES(mi_malloc_aligned, (size_t size, size_t alignment), (size, alignment), size)
+GIVES(mi_zalloc_aligned, (size_t size, size_t alignment), (size, alignment), size)
+GIVES(mi_calloc_aligned, (size_t count, size_t size, size_t alignment), (count, size, alignment),
+    count *size)
+GIVES(mi_malloc_aligned_at, (size_t size, size_t alignment, size_t offset),
+    (size, alignment, offset), size)
+GIVES(mi_zalloc_aligned_at, (size_t size, size_t alignment, size_t offset),
+    (size, alignment, offset), size)
+MOVES(mi_rezalloc, (void *old, size_t size), (old, size), size)
+MOVES(mi_reallocn, (void *old, size_t count, size_t size), (old, count, size), count *size)
+MOVES(mi_reallocarray, (void *old, size_t count, size_t size), (old, count, size), count *size)
+MOVES(mi_recalloc, (void *old, size_t count, size_t size), (old, count, size), count *size)
+MOVES(mi_realloc_aligned, (void *old, size_t size, size_t alignment), (old, size, alignment), size)
+MOVES(mi_rezalloc_aligned, (void *old, size_t size, size_t alignment), (old, size, alignment), size)
+TAKES(mi_free_size, (void *block, size_t size), (block, size))
+TAKES(mi_free_size_aligned, (void *block, size_t size, size_t alignment), (block, size, alignment))
+TAKES(mi_free_aligned, (void *block, size_t alignment), (block, alignment))
+
+GIVES(mi_heap_malloc, (heap * of, size_t size), (of, size), size)
+GIVES(mi_heap_malloc_small, (heap * of, size_t size), (of, size), size)
+GIVES(mi_heap_zalloc, (heap * of, size_t size), (of, size), size)
+GIVES(mi_heap_calloc, (heap * of, size_t count, size_t size), (of, count, size), count *size)
+GIVES(mi_heap_mallocn, (heap * of, size_t count, size_t size), (of, count, size), count *size)
+GIVES(mi_heap_strdup, (heap * of, const char *text), (of, text), strlen(block) + 1)
+GIVES(mi_heap_strndup, (heap * of, const char *text, size_t most), (of, text, most),
+    strlen(block) + 1)
+GIVES(
+    mi_heap_malloc_aligned, (heap * of, size_t size, size_t alignment), (of, size, alignment), size)
+GIVES(
+    mi_heap_zalloc_aligned, (heap * of, size_t size, size_t alignment), (of, size, alignment), size)
+MOVES(mi_heap_realloc, (heap * of, void *old, size_t size), (of, old, size), size)
+MOVES(mi_heap_rezalloc, (heap * of, void *old, size_t size), (of, old, size), size)
+MOVES(mi_heap_reallocn, (heap * of, void *old, size_t count, size_t size), (of, old, count, size),
+    count *size)
+MOVES(mi_heap_recalloc, (heap * of, void *old, size_t count, size_t size), (of, old, count, size),
+    count *size)
+
+/* ---- */
+
+#define DOOR(name)                                                                                 \
+    {                                                                                              \
+#name, (void *)hook_##name, (void **)&next_##name                                          \
+    }
+#define DOORS(prefix)                                                                              \
+    DOOR(prefix##_malloc), DOOR(prefix##_calloc), DOOR(prefix##_realloc), DOOR(prefix##_memalign), \
+        DOOR(prefix##_valloc), DOOR(prefix##_pvalloc), DOOR(prefix##_free), DOOR(prefix##_cfree),  \
+        DOOR(prefix##_posix_memalign)
+
+static const struct rebind doors[] = {
+    DOORS(tc),
+    DOOR(tc_malloc_skip_new_handler),
+    DOOR(tc_free_sized),
+    DOORS(mi),
+    DOOR(mi_malloc_small),
+    DOOR(mi_zalloc_small),
+    DOOR(mi_zalloc),
+    DOOR(mi_mallocn),
+    DOOR(mi_strdup),
+    DOOR(mi_strndup),
+    DOOR(mi_aligned_alloc),
+    DOOR(mi_malloc_aligned),
+    DOOR(mi_zalloc_aligned),
+    DOOR(mi_calloc_aligned),
+    DOOR(mi_malloc_aligned_at),
+    DOOR(mi_zalloc_aligned_at),
+    DOOR(mi_rezalloc),
+    DOOR(mi_reallocn),
+    DOOR(mi_reallocarray),
+    DOOR(mi_recalloc),
+    DOOR(mi_realloc_aligned),
+    DOOR(mi_rezalloc_aligned),
+    DOOR(mi_free_size),
+    DOOR(mi_free_size_aligned),
+    DOOR(mi_free_aligned),
+    DOOR(mi_heap_malloc),
+    DOOR(mi_heap_malloc_small),
+    DOOR(mi_heap_zalloc),
+    DOOR(mi_heap_calloc),
+    DOOR(mi_heap_mallocn),
+    DOOR(mi_heap_strdup),
+    DOOR(mi_heap_strndup),
+    DOOR(mi_heap_malloc_aligned),
+    DOOR(mi_heap_zalloc_aligned),
+    DOOR(mi_heap_realloc),
+    DOOR(mi_heap_rezalloc),
+    DOOR(mi_heap_reallocn),
+    DOOR(mi_heap_recalloc),
+};
+
+void hooks_named_resolve(const void *allocator)
+{
+    rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator);
+}
