@@ -5,6 +5,8 @@
 #include "commands.h"
 
 #include <argp.h>
+#include <errno.h>
+#include <grp.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +24,16 @@
 #include "render/format.h"
 
 #define OWN_FAILURE 125
+#define NO_GROUP ((gid_t)-1)
 
 struct run {
     const char *output, *python, *module, *code;
     unsigned interval_ms;
     uint64_t sample_bytes; /* 0: every block is recorded */
     bool full;             /* every event is kept */
+    gid_t group;           /* may read the trace; NO_GROUP: nobody else */
+    const char *summary_path;
+    FILE *summary; /* NULL: only on stderr */
     bool quiet, best_effort, probe, off, no_children, symbolize, native;
     char **rest; /* the program, or the arguments of -m and -c */
     int n_rest;
@@ -47,6 +53,8 @@ enum {
     OPTION_NATIVE,
     OPTION_SAMPLE,
     OPTION_FULL,
+    OPTION_GROUP,
+    OPTION_SUMMARY,
     OPTION_PROBE
 };
 
@@ -77,6 +85,8 @@ static const struct argp_option options[] = {
         0},
     {"full", OPTION_FULL, NULL, 0,
         "keep every event in the trace: reports of any second, export --to events; large files", 0},
+    {"group", OPTION_GROUP, "NAME", 0, "members of this group may read the trace", 0},
+    {"summary", OPTION_SUMMARY, "FILE", 0, "write the summary to FILE too, even with -q", 0},
     {"probe-agent", OPTION_PROBE, NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -109,6 +119,20 @@ static uint64_t parse_sample(const char *text, struct argp_state *state)
         argp_error(state, "--sample: %s is not a number of bytes from 1 to 1TiB", text);
     }
     return (uint64_t)bytes;
+}
+
+static gid_t parse_group(const char *text, struct argp_state *state)
+{
+    const struct group *group = getgrnam(text);
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    if (group) {
+        return group->gr_gid;
+    }
+    if (*end || end == text || number >= NO_GROUP) {
+        argp_error(state, "--group: there is no group %s", text);
+    }
+    return (gid_t)number;
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -156,6 +180,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_FULL:
         run->full = true;
         return 0;
+    case OPTION_GROUP:
+        run->group = parse_group(text, state);
+        return 0;
+    case OPTION_SUMMARY:
+        run->summary_path = text;
+        return 0;
     case OPTION_PROBE:
         run->probe = true;
         return 0;
@@ -189,7 +219,8 @@ static void accept_dashes(int argc, char **argv)
             return;
         }
         if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--output") == 0 ||
-            strcmp(argv[i], "--python") == 0 || strcmp(argv[i], "--interval") == 0) {
+            strcmp(argv[i], "--python") == 0 || strcmp(argv[i], "--interval") == 0 ||
+            strcmp(argv[i], "--group") == 0 || strcmp(argv[i], "--summary") == 0) {
             i++;
         }
         if (strcmp(argv[i], "--") == 0 || strcmp(argv[i], "-m") == 0 ||
@@ -311,7 +342,7 @@ static char *meta_json(const struct run *run, pid_t pid, uint64_t memory_limit)
 
 struct outcome {
     double seconds, user, system;
-    uint64_t max_rss, max_pss; /* of one process; of all at once, 0: it was one */
+    uint64_t max_rss, max_pss;         /* of one process; of all at once, 0: it was one */
     uint64_t collector_rss, agent_rss; /* largest; of the agent in one process */
     struct totals peak, end;
     uint64_t bytes;
@@ -324,17 +355,16 @@ static double seconds_of(struct timeval time)
 
 static char *end_json(const struct outcome *outcome, int status)
 {
-    json_t *end =
-        json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:I}", "seconds", outcome->seconds, "user", outcome->user,
-            "sys", outcome->system, "status", status, "max_rss", (json_int_t)outcome->max_rss,
-            "collector_rss", (json_int_t)outcome->collector_rss, "agent_rss",
-            (json_int_t)outcome->agent_rss);
+    json_t *end = json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:I}", "seconds", outcome->seconds,
+        "user", outcome->user, "sys", outcome->system, "status", status, "max_rss",
+        (json_int_t)outcome->max_rss, "collector_rss", (json_int_t)outcome->collector_rss,
+        "agent_rss", (json_int_t)outcome->agent_rss);
     char *text = json_dumps(end, JSON_COMPACT);
     json_decref(end);
     return text;
 }
 
-static void print_summary(const struct outcome *outcome, const char *path)
+static void print_summary(FILE *file, const struct outcome *outcome, const char *path)
 {
     char rss[FORMAT_SIZE], peak[FORMAT_SIZE], python[FORMAT_SIZE], native[FORMAT_SIZE],
         end[FORMAT_SIZE];
@@ -344,12 +374,12 @@ static void print_summary(const struct outcome *outcome, const char *path)
     format_total(python, (int64_t)outcome->peak.python, UNITS_AUTO);
     format_total(native, (int64_t)outcome->peak.native, UNITS_AUTO);
     format_total(end, (int64_t)(outcome->end.python + outcome->end.native), UNITS_AUTO);
-    fprintf(stderr,
+    fprintf(file,
         "memtrace: %.1f s (user %.1f, sys %.1f)  peak %s %s  live: peak %s (Python %s, native "
         "%s), at end %s\n",
         outcome->seconds, outcome->user, outcome->system, outcome->max_pss ? "PSS" : "RSS", rss,
         peak, python, native, end);
-    fprintf(stderr, "memtrace: %s (%.0f kB). Next: memtrace leaks | top --at peak | plot\n", path,
+    fprintf(file, "memtrace: %s (%.0f kB). Next: memtrace leaks | top --at peak | plot\n", path,
         (double)outcome->bytes / 1000);
 }
 
@@ -393,6 +423,11 @@ static int start(struct run *run, struct collector *collector, struct launch *la
         launch_cancel(launch);
         return OWN_FAILURE;
     }
+    if (run->group != NO_GROUP && !place_share(fd, run->group, *path)) {
+        launch_cancel(launch);
+        unlink(*path);
+        return OWN_FAILURE;
+    }
     char *meta = meta_json(run, launch->pid, collector->cgroup.limit);
     session_output(collector, fd, *path, meta);
     free(meta);
@@ -409,6 +444,21 @@ static int start(struct run *run, struct collector *collector, struct launch *la
         return 126;
     }
     return 0;
+}
+
+static void summarize(const struct run *run, const struct outcome *outcome, const char *path)
+{
+    if (!run->quiet) {
+        print_summary(stderr, outcome, path);
+    }
+    if (!run->summary) {
+        return;
+    }
+    print_summary(run->summary, outcome, path);
+    if (fclose(run->summary) != 0) {
+        fprintf(
+            stderr, "memtrace: %s: %s: the summary is lost\n", run->summary_path, strerror(errno));
+    }
 }
 
 static int finish(
@@ -429,8 +479,8 @@ static int finish(
     if (access(path, F_OK) != 0) {
         fprintf(
             stderr, "memtrace: %s was removed while the program ran: its trace is lost\n", path);
-    } else if (!run->quiet && !error) {
-        print_summary(&outcome, path);
+    } else if (!error) {
+        summarize(run, &outcome, path);
     }
     return supervise_exit(status);
 }
@@ -497,7 +547,7 @@ static int trace(struct run *run, struct launch *launch)
 
 int cmd_run(int argc, char **argv)
 {
-    struct run run = {.python = "python3", .interval_ms = 10};
+    struct run run = {.python = "python3", .interval_ms = 10, .group = NO_GROUP};
     struct launch launch = {0};
     accept_dashes(argc, argv);
     argp_err_exit_status = OWN_FAILURE; /* 1 and 2 may be the program's */
@@ -513,6 +563,11 @@ int cmd_run(int argc, char **argv)
     }
     if (status) {
         return status;
+    }
+    if (run.summary_path && !(run.summary = fopen(run.summary_path, "we"))) {
+        fprintf(stderr, "memtrace: %s: %s; name a file that can be written with --summary\n",
+            run.summary_path, strerror(errno));
+        return OWN_FAILURE;
     }
     if (launch.why_untraced) {
         run.why_untraced = launch.why_untraced;

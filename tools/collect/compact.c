@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collect/memory.h"
@@ -260,6 +261,15 @@ static void discard(struct compaction *job)
     memory_free(job);
 }
 
+/* Who may read the old file may read the new one. */
+static void copy_access(int from, int to)
+{
+    struct stat status;
+    if (fstat(from, &status) == 0 && fchown(to, (uid_t)-1, status.st_gid) == 0) {
+        fchmod(to, status.st_mode & 0777);
+    }
+}
+
 struct compaction *compact_begin(
     const struct writer *writer, const char *path, const struct boundaries *boundaries)
 {
@@ -277,6 +287,7 @@ struct compaction *compact_begin(
         discard(job);
         return NULL;
     }
+    copy_access(writer->fd, fd);
     writer_open(&job->out, fd);
     if (pthread_create(&job->thread, NULL, work, job) != 0) {
         writer_close(&job->out);

@@ -123,3 +123,13 @@ int place_open(const char *pattern, const char *name, pid_t pid, char **path)
     }
     return fd;
 }
+
+bool place_share(int fd, gid_t group, const char *path)
+{
+    if (fchown(fd, (uid_t)-1, group) == 0 && fchmod(fd, 0640) == 0) {
+        return true;
+    }
+    fprintf(stderr, "memtrace: %s: cannot be given to that group: %s; name one that you are in\n",
+        path, strerror(errno));
+    return false;
+}
