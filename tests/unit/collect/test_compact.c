@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collect/boundaries.h"
@@ -198,12 +199,16 @@ static void same_before_and_after(void **state)
         start(&world);
         put_boundary(&world, MT_BOUNDARY_START, 0, 0);
         write_some(&world, 1, BOUNDARIES);
+        struct stat status;
+        assert_int_equal(fchmod(world.writer.fd, 0640), 0);
         struct compaction *job = compact_begin(&world.writer, world.path, &world.boundaries);
         assert_non_null(job);
         write_some(&world, BOUNDARIES, BOUNDARIES + 50);
         assert_int_equal(trace_read(&old, world.path), TRACE_OK);
         uint64_t before = world.writer.written;
         compact_end(job, &world.writer);
+        assert_int_equal(stat(world.path, &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0640);
         assert_true(world.writer.written < before);
         assert_int_equal(trace_read(&new, world.path), TRACE_OK);
         assert_false(new.damaged);
