@@ -110,6 +110,7 @@ int cmd_leaks(int argc, char **argv)
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return 2;
     arguments.report.view.moment.retained = true; /* cohorts are of boundaries */
+    arguments.report.stacks = arguments.report.format == FORMAT_TEXT; /* native frames have names */
     report.options = arguments.report;
     if (!report_open(&report))
         return 1;

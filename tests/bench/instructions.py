@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How many instructions the agent adds to an event, in each mode; how many the collector takes.
 
-    instructions.py [--check | --record] [--build DIRECTORY] [--python PYTHON]
+    instructions.py [--check | --record] [--build DIRECTORY] [--python PYTHON] [--program NAME]
 
 Counts by valgrind's callgrind, which repeat where times do not: churn.py is run for a few and for
 more rounds, bare and traced, so that what starting costs falls out.  An event is an allocation, a
 free or a reallocation as the exact mode records them, in each mode.  --check compares with
 instructions.json, which holds what --record found for that version of Python, and fails where one
-has grown by more than 5 %.  Exits with 77 where there is no valgrind.
+has grown by more than 5 %.  Of another program than churn.py, as churn_native.py, nothing is
+recorded.  Exits with 77 where there is no valgrind.
 """
 import argparse
 import json
@@ -20,6 +21,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+PROGRAM = "churn.py"
 RECORD = HERE / "instructions.json"
 FEW, MORE = 1, 4
 SLACK = 1.05
@@ -38,7 +40,7 @@ def count(command):
 
 
 def program(python, rounds):
-    return [python, "-S", str(HERE / "churn.py"), str(rounds)]
+    return [python, "-S", str(HERE / PROGRAM), str(rounds)]
 
 
 def events_of(memtrace, trace):
@@ -89,7 +91,12 @@ def main():
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / "build")
     parser.add_argument("--python", default="/usr/bin/python3")
+    parser.add_argument("--program", default="churn.py")
     arguments = parser.parse_args()
+    if arguments.program != "churn.py" and (arguments.check or arguments.record):
+        parser.error("of churn.py alone there are records")
+    global PROGRAM
+    PROGRAM = arguments.program
     if not shutil.which("valgrind"):
         print("instructions.py: there is no valgrind here")
         return 77
@@ -101,7 +108,7 @@ def main():
         found["collector"] = collector(build, arguments.python, folder, events)
     version = version_of(arguments.python)
     known = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    bounds = known.get(version, {})
+    bounds = known.get(version, {}) if PROGRAM == "churn.py" else {}
     print("instructions an event, Python %s, and as recorded" % version)
     for name, value in found.items():
         recorded = bounds.get(name, "not recorded") if name != "bare" else ""
