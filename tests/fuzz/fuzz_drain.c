@@ -141,6 +141,7 @@ static void discard(struct collector *collector)
     }
     memory_free(collector->images);
     memory_free(collector->living);
+    index_free(&collector->image_index);
     memory_free(collector->rings);
     memory_free(collector->path);
     boundaries_free(&collector->boundaries);
