@@ -158,6 +158,22 @@ def test_as_the_c_library_finds_them(traced_plain, tmp_path, options):
     assert dict(found) == expected
 
 
+def build_any(tmp_path, source):
+    """A program of C, C++ or Rust."""
+    if source.endswith(".c"):
+        return build(tmp_path, "program", support.PROGRAMS / source, "-ldl")
+    command = {"cc": ["c++", "-O1", "-g", "-std=c++17", "-w"], "rs": ["rustc", "-O", "-g"]}
+    compiler = command[source.rpartition(".")[2]]
+    if not shutil.which(compiler[0]):
+        pytest.skip("no %s here" % compiler[0])
+    made = support.execute(compiler + [support.PROGRAMS / source, "-o", tmp_path / "program"],
+                           env=dict(os.environ))
+    if made.status and source.endswith(".rs"):
+        pytest.skip("rustc makes no program here: %r" % made)
+    assert made.status == 0, made
+    return tmp_path / "program"
+
+
 def by_function(traced, trace, source):
     """{function of the source file that asked for memory: (bytes, blocks)}"""
     found = collections.defaultdict(lambda: [0, 0])
@@ -172,18 +188,11 @@ def by_function(traced, trace, source):
     return found
 
 
-@pytest.mark.parametrize("source, compiler", [("doors.cc", ["c++", "-O1", "-g", "-std=c++17", "-w"]),
-                                              ("doors.rs", ["rustc", "-O", "-g"])])
-def test_other_languages(traced_plain, tmp_path, source, compiler):
+@pytest.mark.parametrize("source", ["doors.cc", "doors.rs"])
+def test_other_languages(traced_plain, tmp_path, source):
     """What each function asked for, down to its own line, through templates and closures."""
-    if not shutil.which(compiler[0]):
-        pytest.skip("no %s here" % compiler[0])
-    made = support.execute(compiler + [support.PROGRAMS / source, "-o", tmp_path / "doors"],
-                           env=dict(os.environ))
-    if made.status and source.endswith(".rs"):
-        pytest.skip("rustc makes no program here: %r" % made)
-    assert made.status == 0, made
-    result = traced_plain.run(tmp_path / "doors", options=NATIVE)
+    program = build_any(tmp_path, source)
+    result = traced_plain.run(program, options=NATIVE)
     traced_plain.assert_sound(result.trace)
     found = by_function(traced_plain, result.trace, source)
     told = [line.split() for line in result.out.decode().splitlines()]
@@ -198,11 +207,11 @@ def everything(traced, trace):
     return row["allocated"], row["allocations"]
 
 
-def test_totals_as_of_valgrind(traced_plain, tmp_path):
-    """DHAT counts a reallocation as the bytes that it adds: so a program without any."""
+@pytest.mark.parametrize("source", ["callers.c", "doors.cc", "doors.rs"])
+def test_totals_as_of_valgrind(traced_plain, tmp_path, source):
     if not shutil.which("valgrind"):
         pytest.skip("no valgrind here")
-    program = build(tmp_path, "doors", support.PROGRAMS / "doors.cc", "-std=c++17", compiler="c++")
+    program = build_any(tmp_path, source)
     trace = traced_plain.run(program, options=["--native"]).trace
     dhat = support.execute(["valgrind", "--tool=dhat", "--dhat-out-file=%s" % (tmp_path / "dhat"),
                             program])
