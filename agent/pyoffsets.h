@@ -29,12 +29,14 @@ enum py_mark_kind {
     PY_MARK_TRACE_LINES = 1, /* the byte at frame_trace_lines: each new frame sets it to 1, any
                                 other value but 0 means the same; not where frame_gen is set */
     PY_MARK_STACK =
-        2,            /* a running frame's int at frame_stacktop: each start and each return into
-                         it sets -1, all negative values mean the same; of a generator's too, whose
-                         every resumption is such a start.  Of a suspended one, which
-                         called the frame above from Python code: the slot of frame_localsplus that
-                         frame_stacktop counts: what it called was there, what that returns will be */
-    PY_MARK_OWNER = 3, /* the byte after frame_owner: a push sets it to 0, nothing reads it */
+        2,             /* a running frame's int at frame_stacktop: each start and each return into
+                          it sets -1, all negative values mean the same; of a generator's too, whose
+                          every resumption is such a start.  Of a suspended one, which
+                          called the frame above from Python code: the slot of frame_localsplus that
+                          frame_stacktop counts: what it called was there, what that returns will be */
+    PY_MARK_OWNER = 3, /* the byte after frame_owner: a push sets it to 0, nothing reads it but, in
+                          the first 3.14s, an incremental collection, to which any other value says
+                          that it has been here: it looks at fewer frames, and finds the same */
     PY_MARK_OWNER_COPIES = 4 /* the same where threads have copies of bytecode: code_copies */
 };
 

@@ -30,7 +30,10 @@ while getopts b:r:s option; do
     case $option in
     b) build=$OPTARG ;;
     r) root=$OPTARG ;;
-    s) suite=1 ;;
+    s) # what follows is the suite's
+        suite=1
+        break
+        ;;
     *) usage ;;
     esac
 done

@@ -27,7 +27,10 @@ while getopts V:b:d:s option; do
     V) version=$OPTARG ;;
     b) build=$OPTARG ;;
     d) directory=$OPTARG ;;
-    s) suite=1 ;;
+    s) # what follows is the suite's
+        suite=1
+        break
+        ;;
     *) usage ;;
     esac
 done
@@ -86,7 +89,7 @@ export MEMTRACE=$build/memtrace MEMTRACE_TEST_PYTHONS=$python
 name=$("$python" -c 'import platform; print(platform.python_version() + "t")')
 if [ -n "$suite" ]; then
     echo "==> CPython's own tests"
-    exec "$source/tests/cpython_suite.py" "$name" "$@"
+    exec python3 "$source/tests/cpython_suite.py" "$name" "$@"
 fi
 echo "==> Offsets"
 python3 "$source/agent/generate_offsets.py" --check "$directory/python/include/python${version}t"

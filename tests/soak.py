@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Hours in one go: `tests/soak.py [--quick] [--minutes N] [--rate MB] MEMTRACE [PYTHON]`.
 
 A program that allocates, frees, starts threads, forks, runs other programs and sets
