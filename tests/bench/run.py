@@ -1,13 +1,15 @@
 """What tracing costs: each program bare and under memtrace, in turns, on this machine.
 
-    run.py [--rounds N] [--python PYTHON] [--venv DIR] [--sample [BYTES]] [--peers] [NAME...]
+    run.py [--rounds N] [--python PYTHON] [--venv DIR] [--sample [BYTES]] [--native] [--one-core]
+           [--peers] [NAME...]
 
 Prints a markdown table: the median of the ratios of neighbouring runs and their
 spread, events a second, and the size of the trace.  Programs that need a
 package are left out if PYTHON cannot import it; --venv makes a virtual
-environment with all of them in DIR first.  --sample measures `memtrace run --sample`.  --peers runs each under tracemalloc
-and memray too, and prints their ratios only.  Ratios travel to other machines,
-times do not.
+environment with all of them in DIR first.  --sample and --native measure `memtrace
+run` with that option, --one-core gives everything one processor.  --peers runs each
+under the other tracers that are found too, and prints their ratios only.  Ratios
+travel to other machines, times do not.
 """
 import argparse
 import collections
@@ -15,6 +17,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -95,6 +98,52 @@ for _ in range(4):
     frame.merge(frame.head(2000), on="key").sort_values("value_x")
     frame["text"].str.upper().value_counts()
 """)),
+    ("pydantic", ("pydantic", """
+import pydantic
+class Part(pydantic.BaseModel):
+    name: str
+    sizes: list[float]
+class Item(pydantic.BaseModel):
+    id: int
+    title: str = "none"
+    parts: list[Part] = []
+rows = [{"id": n, "title": "item %d" % n, "parts": [{"name": "a", "sizes": [n, 1.5]}] * 3}
+        for n in range(20000)]
+for _ in range(6):
+    items = [Item(**row) for row in rows]
+    texts = [item.model_dump_json() for item in items]
+""")),
+    ("flask", ("flask", """
+import flask, json
+app = flask.Flask("bench")
+@app.route("/<int:n>")
+def page(n):
+    rows = [{"id": i, "name": "row %d" % i} for i in range(n % 40)]
+    return flask.jsonify(rows=rows, total=n)
+client = app.test_client()
+for n in range(4000):
+    assert json.loads(client.get("/%d" % n).data)["total"] == n
+""")),
+    ("threads", (None, """
+import threading
+def work(seed):
+    kept = []
+    for n in range(400000):
+        kept.append([seed, n, {"n": n}])
+        if len(kept) > 500:
+            del kept[:400]
+threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+""")),
+    ("processes", (None, """
+import multiprocessing
+def work(seed):
+    return len({"%d %d" % (seed, n): [n] for n in range(40000)})
+if __name__ == "__main__":
+    with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=4) as pool:
+        print(sum(pool.map(work, range(64), chunksize=1)))
+""")),
 ])
 
 
@@ -154,36 +203,47 @@ def measure(python, script, rounds, directory, more):
 
 
 def peers(python, script, directory):
-    """{name: command} of other tools on the same program."""
-    memray = [python, "-m", "memray", "run", "-q", "-f", "-o", os.path.join(directory, "memray.bin")]
+    """{name: command} of other tools on the same program, those that are there."""
+    place = os.path.join(directory, "peer")
+    memray = [python, "-m", "memray", "run", "-q", "-f", "-o", place + ".memray"]
+    heaptrack = shutil.which("heaptrack")
     found = collections.OrderedDict([
         ("memtrace", [str(MEMTRACE), "run", "-q", "-o", os.path.join(directory, "bench.mtrace"),
                       "--python", python, script]),
         ("tracemalloc, 1 frame", [python, "-X", "tracemalloc=1", script]),
-        ("tracemalloc, 50 frames", [python, "-X", "tracemalloc=50", script])])
+        ("tracemalloc, 25 frames", [python, "-X", "tracemalloc=25", script])])
     if can_import(python, "memray"):
         found["memray"] = memray + [script]
         found["memray, Python's allocators"] = memray + ["--trace-python-allocators", script]
+        found["memray, native"] = memray + ["--native", script]
+        found["memray, aggregated"] = memray + ["--aggregate", "--trace-python-allocators", script]
+    if can_import(python, "scalene"):
+        found["scalene"] = [python, "-m", "scalene", "run", "-o", place + ".json", script]
+    if heaptrack:
+        found["heaptrack"] = [heaptrack, "-o", place + ".heaptrack", python, script]
     return found
 
 
 def compare(python, script, rounds, directory):
-    """{name: median ratio to the bare run of the same round}."""
+    """{name: median ratio to the bare run of the same round, None where it failed}."""
     commands = peers(python, script, directory)
     ratios = {name: [] for name in commands}
     timed([python, script])
     for _ in range(rounds):
         bare, _ = timed([python, script])
         for name, command in commands.items():
-            ratios[name].append(timed(command)[0] / bare)
-    return {name: statistics.median(found) for name, found in ratios.items()}
+            try:
+                ratios[name].append(timed(command)[0] / bare)
+            except subprocess.CalledProcessError:
+                print("%s failed" % " ".join(command), file=sys.stderr)
+    return {name: statistics.median(found) if found else None for name, found in ratios.items()}
 
 
 def make_venv(directory, python):
     here = os.path.join(directory, "bin", "python")
     if not os.path.exists(here):
         subprocess.run([python, "-m", "venv", directory], check=True)
-        needed = sorted({module for module, _ in PROGRAMS.values() if module} | {"memray"})
+        needed = sorted({module for module, _ in PROGRAMS.values() if module} | {"memray", "scalene"})
         subprocess.run([here, "-m", "pip", "install", "-q", *needed], check=True)
     return here
 
@@ -200,14 +260,17 @@ def main():
     parser.add_argument("--venv")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--native", action="store_true")
+    parser.add_argument("--one-core", action="store_true")
     parser.add_argument("--sample", nargs="?", const="512KiB", metavar="BYTES")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     python = make_venv(options.venv, options.python) if options.venv else options.python
     version = subprocess.run([python, "-c", "import sys; print(sys.version.split()[0])"],
                              stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+    if options.one_core:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     print("Python %s, %d processors, median of %d rounds\n" % (
-        version, os.cpu_count(), options.rounds))
+        version, len(os.sched_getaffinity(0)), options.rounds))
     with tempfile.TemporaryDirectory() as directory:
         chosen = [(name, script_of(name, directory)) for name, (module, _) in PROGRAMS.items()
                   if (not options.names or name in options.names) and can_import(python, module)]
@@ -247,7 +310,8 @@ def print_comparison(python, chosen, rounds, directory):
     print("| time over bare | %s |\n|---%s|" % (" | ".join(names), "|---" * len(names)))
     for name, script in chosen:
         ratios = compare(python, script, rounds, directory)
-        print("| %s | %s |" % (name, " | ".join("%.2f" % ratios[n] for n in names)), flush=True)
+        print("| %s | %s |" % (name, " | ".join(
+            "%.2f" % ratios[n] if ratios[n] else "failed" for n in names)), flush=True)
 
 
 if sys.version_info < (3, 8):
