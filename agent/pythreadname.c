@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "activation.h"
 #include "peek.h"
 #include "pycode.h"
 #include "python.h"
@@ -193,7 +194,7 @@ static const struct shape *shape_of_version(void)
 static const struct level *bottom(const struct thread *thread)
 {
     for (uint32_t i = 0; i < thread->depth && i < 2; i++) {
-        if (thread->levels[i].code) {
+        if (thread->levels[i].instruction != LEVEL_SHIM) {
             return &thread->levels[i];
         }
     }
@@ -211,7 +212,8 @@ void pythreadname_tell(struct thread *thread)
         return; /* not in Python code yet */
     }
     thread->is_unnamed = false;
-    if (shape && is_text(peek64(level->code + (uintptr_t)py->code_name), "_bootstrap") &&
+    uintptr_t code = shape ? activation_code(level->frame) : 0;
+    if (code && is_text(peek64(code + (uintptr_t)py->code_name), "_bootstrap") &&
         read_attributes(
             peek64(level->frame + (uintptr_t)py->frame_localsplus), shape, &attributes)) {
         uintptr_t name = find_attribute(&attributes, "_name");
