@@ -452,7 +452,7 @@ static bool step_anew(
     if (level->frame != frame || !activation_is_marked(thread, frame, kind)) {
         return false;
     }
-    struct level moved = {frame, read_instruction(&python.offsets, frame), level->code, 0};
+    struct level moved = {.frame = frame, .instruction = read_instruction(&python.offsets, frame)};
     if (intern_is_full(thread, 1) || !intern_level(thread, &moved, level[-1].node)) {
         return false;
     }

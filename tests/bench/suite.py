@@ -5,8 +5,9 @@
 
 PYTHON is one that has pyperformance and pyperf; benchmarks that need more than it has are left out
 and named.  Each is run bare and under `memtrace run` in turns, by itself, with as many loops as
-take about S seconds (0.4 if not said).  Prints a markdown table of the ratios of the time for a loop, without what starting
-and ending cost, their geometric mean and their 90th percentile.
+take about S seconds (0.4 if not said).  Prints a markdown table of the ratios of the time for a
+loop, without what starting and ending cost, their geometric mean and their 90th percentile; of what
+there is so far if it is interrupted (SIGINT).
 """
 import argparse
 import json
@@ -64,27 +65,34 @@ def compare(python, script, seconds, folder):
             for name in names}
 
 
+def measure(options, scripts, folder, found, left_out, failed):
+    for script in scripts:
+        name = script.parent.name[len("bm_"):]
+        ratios = compare(options.python, script, options.seconds, folder)
+        if ratios is None:
+            left_out.append(name)
+        elif not ratios:
+            failed.append(name)
+        else:
+            found.update(ratios)
+            print("%s: %s" % (name, ", ".join(
+                "%s %.2f" % item for item in sorted(ratios.items()))), file=sys.stderr)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", required=True)
     parser.add_argument("--seconds", type=float, default=0.4)
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
+    scripts = [script for script in benchmarks(options.python)
+               if not options.names or script.parent.name[len("bm_"):] in options.names]
     found, left_out, failed = {}, [], []
-    with tempfile.TemporaryDirectory() as folder:
-        for script in benchmarks(options.python):
-            name = script.parent.name[len("bm_"):]
-            if options.names and name not in options.names:
-                continue
-            ratios = compare(options.python, script, options.seconds, folder)
-            if ratios is None:
-                left_out.append(name)
-            elif not ratios:
-                failed.append(name)
-            else:
-                found.update(ratios)
-                print("%s: %s" % (name, ", ".join(
-                    "%s %.2f" % item for item in sorted(ratios.items()))), file=sys.stderr)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            measure(options, scripts, folder, found, left_out, failed)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
     if not found:
         sys.exit("suite.py: no benchmark runs here")
     ranked = sorted(found.items(), key=lambda item: item[1])

@@ -12,6 +12,7 @@
 #define SMALL                                                                                      \
     (1u << 19) /* up to here tables double; then they grow by a quarter, for their room            \
                   counts for the limit that the program is under */
+_Static_assert(HEAPMAP_CACHED <= SMALL, "the slots of small tables are found by a shift");
 
 static void next(const struct heapmap *map, uint64_t key, struct heapmap_probe *probe)
 {

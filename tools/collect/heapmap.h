@@ -53,10 +53,11 @@ void heapmap_each(
     const struct heapmap *map, void (*each)(void *, const struct block *), void *context);
 /* Takes `less` from the stamps of all blocks; the smallest is 0. */
 void heapmap_age(struct heapmap *map, uint32_t less);
-/* Too large to be in a cache as it is. */
+/* A larger one is not in a cache as it is.  Up to here capacities are powers of two. */
+#define HEAPMAP_CACHED (1u << 17)
 static inline bool heapmap_is_large(const struct heapmap *map)
 {
-    return map->capacity > 1u << 17;
+    return map->capacity > HEAPMAP_CACHED;
 }
 void heapmap_free(struct heapmap *map);
 

@@ -20,25 +20,14 @@ struct naming {
     size_t strings_capacity, inlined_capacity;
 };
 
-static void *room(void *array, size_t *capacity, size_t count, size_t item)
-{
-    if (count < *capacity)
-        return array;
-    *capacity = count * 2 + 64;
-    array = reallocarray(array, *capacity, item);
-    if (!array)
-        abort();
-    return array;
-}
-
 static uint32_t add_string(struct naming *naming, const char *text)
 {
     struct trace *trace = naming->trace;
     size_t size = strlen(text);
     char *copy = arena_need(trace->arena, size + 1);
     memcpy(copy, text, size);
-    trace->strings =
-        room(trace->strings, &naming->strings_capacity, trace->n_strings, sizeof *trace->strings);
+    trace->strings = array_need(
+        trace->strings, &naming->strings_capacity, trace->n_strings, sizeof *trace->strings);
     trace->strings[trace->n_strings] = (struct trace_string){copy, size};
     trace->n_merged_strings++;
     return (uint32_t)trace->n_strings++;
@@ -50,8 +39,8 @@ static void add_inlined(struct naming *naming, uint32_t native, const struct elf
     struct trace_inlined inlined = {.native = native, .line = (uint32_t)named->line};
     inlined.function = add_string(naming, named->function);
     inlined.file = named->line ? add_string(naming, named->file) : 0;
-    trace->inlined =
-        room(trace->inlined, &naming->inlined_capacity, trace->n_inlined, sizeof *trace->inlined);
+    trace->inlined = array_need(
+        trace->inlined, &naming->inlined_capacity, trace->n_inlined, sizeof *trace->inlined);
     trace->inlined[trace->n_inlined++] = inlined;
 }
 

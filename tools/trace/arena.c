@@ -87,3 +87,14 @@ void arena_free(struct arena *arena)
         arena->blocks = next;
     }
 }
+
+void *array_need(void *array, size_t *capacity, size_t count, size_t item)
+{
+    if (count < *capacity)
+        return array;
+    *capacity = count * 2 + 64;
+    array = reallocarray(array, *capacity, item);
+    if (!array)
+        abort();
+    return array;
+}

@@ -18,4 +18,7 @@ void *arena_alloc(struct arena *arena, size_t size);
 void *arena_need(struct arena *arena, size_t size);
 void arena_free(struct arena *arena);
 
+/* Room for one more than `count` items in an array that realloc may move; for views, too. */
+void *array_need(void *array, size_t *capacity, size_t count, size_t item);
+
 #endif

@@ -35,17 +35,6 @@ struct merger {
     size_t n_steps;
 };
 
-static void *grow(void *array, size_t *capacity, size_t count, size_t item)
-{
-    if (count < *capacity)
-        return array;
-    *capacity = count * 2 + 64;
-    array = reallocarray(array, *capacity, item);
-    if (!array)
-        abort();
-    return array;
-}
-
 /* ---- definitions ---- */
 
 /* "libfoo.so+0x1234" */
@@ -57,8 +46,8 @@ static uint32_t name_address(struct merger *merger, uint32_t native)
     size_t size = strlen(name);
     char *text = arena_need(trace->arena, size + 1);
     memcpy(text, name, size);
-    trace->strings =
-        grow(trace->strings, &merger->strings_capacity, trace->n_strings, sizeof *trace->strings);
+    trace->strings = array_need(
+        trace->strings, &merger->strings_capacity, trace->n_strings, sizeof *trace->strings);
     trace->strings[trace->n_strings] = (struct trace_string){text, size};
     return (uint32_t)trace->n_strings++;
 }
@@ -72,8 +61,8 @@ static uint32_t define_function(struct merger *merger, uint32_t native)
     uint32_t *function = table_at(&merger->functions, (uint64_t)file << 32 | name);
     if (!*function) {
         *function = (uint32_t)trace->n_functions;
-        trace->functions = grow(trace->functions, &merger->functions_capacity, trace->n_functions,
-            sizeof *trace->functions);
+        trace->functions = array_need(trace->functions, &merger->functions_capacity,
+            trace->n_functions, sizeof *trace->functions);
         trace->functions[trace->n_functions++] =
             (struct trace_function){.file = file, .name = name};
     }
@@ -117,7 +106,7 @@ static uint32_t child_of(struct merger *merger, uint32_t parent, struct step ste
         return known;
     *child = (uint32_t)trace->n_nodes;
     trace->nodes =
-        grow(trace->nodes, &merger->nodes_capacity, trace->n_nodes, sizeof *trace->nodes);
+        array_need(trace->nodes, &merger->nodes_capacity, trace->n_nodes, sizeof *trace->nodes);
     trace->nodes[trace->n_nodes] = node;
     merger->nodes_left--;
     return (uint32_t)trace->n_nodes++;
@@ -131,7 +120,7 @@ static bool add_step(struct merger *merger, uint32_t frame, bool is_native)
         return false;
     merger->steps_left--;
     merger->steps =
-        grow(merger->steps, &merger->steps_capacity, merger->n_steps, sizeof *merger->steps);
+        array_need(merger->steps, &merger->steps_capacity, merger->n_steps, sizeof *merger->steps);
     merger->steps[merger->n_steps++] = (struct step){frame, is_native};
     return true;
 }
@@ -185,8 +174,7 @@ static void define_inlined(struct trace *trace)
     size_t count = trace->n_natives;
     if (!trace->n_inlined)
         return;
-    trace->natives =
-        reallocarray(trace->natives, count + trace->n_inlined, sizeof *trace->natives);
+    trace->natives = reallocarray(trace->natives, count + trace->n_inlined, sizeof *trace->natives);
     if (!trace->natives)
         abort();
     for (size_t i = 0; i < trace->n_inlined; i++) {
