@@ -72,6 +72,9 @@ static inline void *map(void *address, size_t size, int protection, int flags, i
     trace_below(BELOW_NATIVE);
     void *mapped = next.mmap(address, size, protection, flags, fd, offset);
     trace_below(BELOW_NOTHING);
+    if (entry == ENTRY_OUTERMOST && python_calls(caller.address)) {
+        python_hook(); /* mimalloc's, asked by no hook of ours: they were dropped */
+    }
     if (mapped != MAP_FAILED) {
         trace_map(mapped, size, kind_of(flags), &caller);
     }
