@@ -123,22 +123,48 @@ struct sides {
     struct view_options options[TRACES];
     struct view views[TRACES];
     struct diff_side sides[TRACES];
+    struct moment moments[TRACES]; /* that reports are of without --old-at */
+    bool borrowed[TRACES];         /* the trace is that of a side before */
     size_t n, opened;
 };
+
+/* Both may be NULL: the newest. */
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* A trace that is there twice is read once. */
+static bool open_report(struct sides *sides, const struct arguments *arguments, size_t i)
+{
+    struct report *report = &sides->reports[i];
+    for (size_t k = 0; k < i && !sides->borrowed[i]; k++) {
+        if (is_same(arguments->traces[k], arguments->traces[i])) {
+            *report = sides->reports[k];
+            report->options.view.moment = sides->moments[k];
+            sides->borrowed[i] = true;
+        }
+    }
+    if (sides->borrowed[i])
+        return true;
+    report->options = arguments->report;
+    report->options.trace = arguments->traces[i];
+    return report_open(report);
+}
 
 static bool open_side(struct sides *sides, const struct arguments *arguments, size_t i)
 {
     struct report *report = &sides->reports[i];
-    report->options = arguments->report;
-    report->options.trace = arguments->traces[i];
-    if (!report_open(report))
+    if (!open_report(sides, arguments, i))
         return false;
     sides->opened++;
+    sides->moments[i] = report->options.view.moment;
     bool is_new = i + 1 == arguments->n_traces;
     if (arguments->has_old_at && !is_new)
         report->options.view.moment = arguments->old_at;
     sides->options[i] = report->options.view;
     sides->options[i].limit = 0;
+    sides->options[i].unsorted = report->options.format == FORMAT_TEXT; /* which has no `via` */
     enum view_error error = view_make(&sides->views[i], &report->trace, &sides->options[i]);
     sides->n++;
     if (error != VIEW_OK)
@@ -153,6 +179,8 @@ static void close_sides(struct sides *sides)
     for (size_t i = 0; i < sides->n; i++)
         view_free(&sides->views[i]);
     for (size_t i = sides->opened; i-- > 0;) {
+        if (sides->borrowed[i])
+            continue;
         if (i)
             report_forget_options(&sides->reports[i]);
         report_close(&sides->reports[i]);

@@ -103,7 +103,8 @@ static void add_view(struct maker *maker, const struct view *view, size_t run)
         const char *identity = identity_of_row(identities, &view->rows[i], &size);
         uint32_t number = number_of(maker, identity, size);
         struct diff_row *row = add_amount(maker, number, run, &view->rows[i].amount);
-        if (row->view != view) { /* the biggest of those that are one here */
+        /* The biggest of those that are one here. */
+        if (row->view != view || !row->row || view->rows[i].metric > row->row->metric) {
             row->view = view;
             row->row = &view->rows[i];
         }

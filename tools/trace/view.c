@@ -392,7 +392,7 @@ static void sort_rows(struct view *view)
 {
     size_t limit = view->options->limit;
     drop_empty_rows(view);
-    if (!view->n_rows)
+    if (!view->n_rows || view->options->unsorted)
         return;
     if (limit && limit < VIEW_SORTED)
         limit = VIEW_SORTED;
@@ -508,7 +508,7 @@ static void make_rows(struct view *view)
         prepare_processes(&maker);
     add_sites(&maker);
     sort_rows(view);
-    if (options->key == VIEW_CALLER && !options->cumulative)
+    if (options->key == VIEW_CALLER && !options->cumulative && !options->unsorted)
         find_vias(&maker);
     view->row_of_site = maker.row_of_site;
     rank_sites(view, maker.capacity);

@@ -47,6 +47,7 @@ struct view_options { /* zeroed is the default but for the moment */
     bool interval; /* only what was allocated after `from` */
     struct filter filter;
     size_t limit; /* of rows that will be shown: of the others `via` is not found out; 0: all */
+    bool unsorted; /* rows are in no order and have no `via`: somebody else sorts them */
     char **mine;  /* patterns of what is the user's own */
     size_t n_mine;
 };
