@@ -107,7 +107,8 @@ static int show(const struct arguments *arguments, const struct report *report)
 {
     struct view view;
     int status = 1;
-    enum view_error error = view_make(&view, &report->trace, &report->options.view);
+    enum view_error error = (arguments->to->by_stack ? view_make : view_open)(
+        &view, &report->trace, &report->options.view);
     FILE *file = NULL;
     if (error != VIEW_OK)
         explain_view(report, &view, error);

@@ -3,11 +3,14 @@
     check_large.py MEMTRACE MAKE_LARGE [SITES PROCESSES BOUNDARIES]
 
 Prints a table.  Fails if a report takes too many times the processor time of `info`, which reads the
-trace and does nothing with it, or too much memory for the number of sites; and if the biggest rows
-are not those of the whole ranking.
+trace and does nothing with it, or too much memory for the number of sites; if the biggest rows are
+not those of the whole ranking; and if the flame graph has not all memory, in a number of frames
+that browsers are quick with.
 """
+import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,7 +22,8 @@ BASE = 60 << 20
 SANITIZED = "ASAN_OPTIONS" in os.environ  # it has memory of its own
 REPORTS = ["top", "top --key traceback", "top --cumulative", "top --key process", "tree",
            "tree --inverted", "stats --key lineno", "lines", "leaks", "diff --old-at 5",
-           "plot --format csv"]
+           "plot --format csv", "flame -o -", "flame --format svg -o -",
+           *(f"export --to {tool}" for tool in ("folded", "speedscope", "pprof", "pstats", "mprof"))]
 
 
 def measure(memtrace, trace, report):
@@ -42,6 +46,18 @@ def ranking(memtrace, trace, limit):
     return lines.splitlines()[1:101]
 
 
+def folded_wrongly(memtrace, trace):
+    """What is not in the page as a frame of its own has to be in one that is."""
+    page, top = (subprocess.run([memtrace, *report.split(), trace], check=True,
+                                stdout=subprocess.PIPE).stdout.decode("utf-8", "surrogateescape")
+                 for report in ("flame -o -", "top --limit 1 --format json"))
+    data = json.loads(re.search('type="application/json" id="data">(.*?)</script>', page, re.S)[1])
+    total = json.loads(top)["total"]
+    moment = data["moments"][0]
+    return (len(data["nodes"]["parents"]) > 40000 or sum(moment["size"]) != total["size"] or
+            sum(moment["count"]) != total["count"])
+
+
 def main():
     memtrace, make_large = sys.argv[1:3]
     size = sys.argv[3:6] or QUICK
@@ -60,6 +76,9 @@ def main():
         if ranking(memtrace, trace, 100) != ranking(memtrace, trace, 0):
             failed = True
             print("the first rows are not those of the whole ranking")
+        if folded_wrongly(memtrace, trace):
+            failed = True
+            print("the flame graph has too many frames, or not all memory")
     return failed
 
 

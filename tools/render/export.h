@@ -11,17 +11,6 @@
 #include "render/report.h"
 #include "trace/view.h"
 
-/* A stack of frames as nodes of the trace, the innermost first; it grows as it is used. */
-struct export_stack {
-    uint32_t *nodes;
-    size_t depth, capacity;
-};
-void export_stack_of(struct export_stack *stack, const struct trace *trace, uint32_t leaf);
-void export_stack_free(struct export_stack *stack);
-
-/* "function (file:line)" */
-void export_frame(FILE *file, const struct report *report, uint32_t node);
-
 /* These take a view by traceback, which has each stack once; the value is what it is sorted by. */
 void export_folded(FILE *file, const struct report *report, const struct view *view);
 void export_speedscope(FILE *file, const struct report *report, const struct view *view);

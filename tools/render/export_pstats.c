@@ -36,10 +36,16 @@ struct function {
     size_t n_callers;
 };
 
+struct step {          /* of a stack, by its node; 0: not looked up */
+    uint32_t function; /* 1 + number of its function */
+    uint32_t call;     /* 1 + number of the call from the node's parent to it */
+};
+
 struct pstats {
     const struct report *report;
     const struct trace *trace;
     struct group *group;
+    struct step *steps;
     struct table calls; /* 1 + number, by caller and callee */
     struct function *functions;
     struct call **by_number;
@@ -50,11 +56,11 @@ struct pstats {
 
 /* ---- sums ---- */
 
-static struct function *function_at(struct pstats *pstats, uint32_t node, size_t *number)
+static uint32_t find_function(struct pstats *pstats, uint32_t node)
 {
     bool added;
-    *number = group_row(pstats->group, group_frame_number(pstats->group, node), &added);
-    if (*number >= pstats->capacity) {
+    size_t number = group_row(pstats->group, group_frame_number(pstats->group, node), &added);
+    if (number >= pstats->capacity) {
         pstats->capacity = pstats->capacity ? pstats->capacity * 2 : 256;
         pstats->functions =
             reallocarray(pstats->functions, pstats->capacity, sizeof *pstats->functions);
@@ -62,17 +68,26 @@ static struct function *function_at(struct pstats *pstats, uint32_t node, size_t
             abort();
     }
     if (added) {
-        pstats->functions[*number] = (struct function){.node = node};
-        pstats->n_functions = *number + 1;
+        pstats->functions[number] = (struct function){.node = node};
+        pstats->n_functions = number + 1;
     }
-    return &pstats->functions[*number];
+    return (uint32_t)number + 1;
 }
 
-static struct call *call_at(struct pstats *pstats, size_t caller, size_t callee)
+/* The number of the function of a node, from 0.  This may move all functions. */
+static uint32_t function_of(struct pstats *pstats, uint32_t node)
 {
-    uint32_t *number = table_at(&pstats->calls, (uint64_t)caller << 32 | (uint32_t)callee);
+    struct step *step = &pstats->steps[node];
+    if (!step->function)
+        step->function = find_function(pstats, node);
+    return step->function - 1;
+}
+
+static uint32_t find_call(struct pstats *pstats, uint32_t caller, uint32_t callee)
+{
+    uint32_t *number = table_at(&pstats->calls, (uint64_t)caller << 32 | callee);
     if (*number)
-        return pstats->by_number[*number - 1];
+        return *number;
     if (pstats->n_calls == pstats->calls_capacity) {
         pstats->calls_capacity = pstats->calls_capacity ? pstats->calls_capacity * 2 : 256;
         pstats->by_number =
@@ -86,8 +101,18 @@ static struct call *call_at(struct pstats *pstats, size_t caller, size_t callee)
     function->callers = call;
     function->n_callers++;
     pstats->by_number[pstats->n_calls++] = call;
-    *number = (uint32_t)pstats->n_calls;
-    return call;
+    return *number = (uint32_t)pstats->n_calls;
+}
+
+/* From the parent of a node to it. */
+static struct call *call_of(struct pstats *pstats, uint32_t node)
+{
+    struct step *step = &pstats->steps[node];
+    if (!step->call) {
+        uint32_t caller = function_of(pstats, pstats->trace->nodes[node].parent);
+        step->call = find_call(pstats, caller, function_of(pstats, node));
+    }
+    return pstats->by_number[step->call - 1];
 }
 
 /* `stack` is the last one that was added. */
@@ -104,20 +129,15 @@ static void add(
 static void add_stack(
     struct pstats *pstats, uint32_t leaf, uint32_t site, const struct view_amount *amount)
 {
-    size_t callee = 0, number;
-    for (uint32_t node = leaf;; node = pstats->trace->nodes[node].parent) {
-        if (node != leaf && !node)
-            return;
-        struct function *function = function_at(pstats, node, &number);
+    const struct trace_node *nodes = pstats->trace->nodes;
+    for (uint32_t node = leaf;; node = nodes[node].parent) {
+        uint32_t number = function_of(pstats, node);
+        struct function *function = &pstats->functions[number];
         add(&function->sum, &function->stack, site, node == leaf, amount);
-        if (node != leaf) {
-            struct call *call = call_at(pstats, number, callee);
-            bool own = pstats->trace->nodes[leaf].parent == node;
-            add(&call->sum, &call->stack, site, own, amount);
-        }
-        callee = number;
-        if (!node)
+        if (!nodes[node].parent)
             return;
+        struct call *call = call_of(pstats, node);
+        add(&call->sum, &call->stack, site, node == leaf, amount);
     }
 }
 
@@ -128,10 +148,12 @@ static void put_byte(struct pstats *pstats, char byte)
     buffer_append(&pstats->out, &byte, 1);
 }
 
-static void put_little(struct pstats *pstats, uint64_t value, int bytes)
+static void put_little(struct pstats *pstats, uint64_t value, size_t size)
 {
-    for (int i = 0; i < bytes; i++)
-        put_byte(pstats, (char)(value >> (8 * i)));
+    uint8_t bytes[8];
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    buffer_append(&pstats->out, bytes, size);
 }
 
 /* What does not fit into 32 bits is digits of 15. */
@@ -211,6 +233,7 @@ void export_pstats(FILE *file, const struct report *report, const struct view *v
 {
     struct pstats pstats = {.report = report, .trace = view->trace};
     pstats.group = group_new(view->trace, VIEW_FUNCTION);
+    pstats.steps = arena_need(&pstats.arena, view->trace->n_nodes * sizeof *pstats.steps);
     for (uint32_t i = 1; i < view->trace->n_sites; i++) {
         struct view_amount amount = view_amount_of_site(view, i);
         if (view->sites[i] && (amount.size || amount.count))

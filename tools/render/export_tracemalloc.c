@@ -56,27 +56,38 @@ static void put(struct pickle *pickle, int byte)
     buffer_append(&pickle->out, &one, 1);
 }
 
-static void put_little(struct pickle *pickle, uint64_t value, int bytes)
+static void put_little(struct pickle *pickle, uint64_t value, size_t size)
 {
-    for (int i = 0; i < bytes; i++)
-        put(pickle, (int)(value >> (8 * i) & 0xff));
+    uint8_t bytes[8];
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    buffer_append(&pickle->out, bytes, size);
+}
+
+/* An opcode and its argument; half of a snapshot is made of these. */
+static void put_with(struct pickle *pickle, enum opcode opcode, uint32_t value)
+{
+    const uint8_t bytes[] = {(uint8_t)opcode, (uint8_t)value, (uint8_t)(value >> 8),
+        (uint8_t)(value >> 16), (uint8_t)(value >> 24)};
+    buffer_append(&pickle->out, bytes, sizeof bytes);
 }
 
 static void put_int(struct pickle *pickle, int64_t value)
 {
-    bool fits = value >= INT32_MIN && value <= INT32_MAX;
-    put(pickle, fits ? BININT : LONG1);
-    if (!fits)
-        put(pickle, 8);
-    put_little(pickle, (uint64_t)value, fits ? 4 : 8);
+    if (value >= INT32_MIN && value <= INT32_MAX) {
+        put_with(pickle, BININT, (uint32_t)value);
+        return;
+    }
+    put(pickle, LONG1);
+    put(pickle, 8);
+    put_little(pickle, (uint64_t)value, 8);
 }
 
 static void put_text(struct pickle *pickle, const char *text, size_t size)
 {
     struct buffer utf8 = {0};
     buffer_append_surrogates(&utf8, text, size);
-    put(pickle, BINUNICODE);
-    put_little(pickle, utf8.size, 4);
+    put_with(pickle, BINUNICODE, (uint32_t)utf8.size);
     buffer_append(&pickle->out, utf8.data, utf8.size);
     buffer_free(&utf8);
 }
@@ -89,15 +100,13 @@ static void put_global(struct pickle *pickle, const char *name)
 
 static uint32_t remember(struct pickle *pickle)
 {
-    put(pickle, LONG_BINPUT);
-    put_little(pickle, ++pickle->memo, 4);
+    put_with(pickle, LONG_BINPUT, ++pickle->memo);
     return pickle->memo;
 }
 
 static void recall(struct pickle *pickle, uint32_t memo)
 {
-    put(pickle, LONG_BINGET);
-    put_little(pickle, memo, 4);
+    put_with(pickle, LONG_BINGET, memo);
 }
 
 /* (filename, lineno), once for each node. */

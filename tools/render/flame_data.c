@@ -31,6 +31,36 @@ static char *name_of(const struct view *view)
     return text;
 }
 
+static void add_values(struct moment_data *moment, uint32_t site, const struct view_amount *amount)
+{
+    if (moment->count == moment->capacity) {
+        moment->capacity = moment->capacity ? moment->capacity * 2 : 1024;
+        moment->values = reallocarray(moment->values, moment->capacity, sizeof *moment->values);
+        if (!moment->values)
+            abort();
+    }
+    moment->values[moment->count++] =
+        (struct site_values){site, {[VIEW_SIZE] = amount->size,
+                                       [VIEW_COUNT] = amount->count,
+                                       [VIEW_CHURN_SIZE] = amount->allocated,
+                                       [VIEW_CHURN_COUNT] = amount->allocations}};
+}
+
+static void take_values(struct data *data, struct moment_data *moment, const struct view *view)
+{
+    for (uint32_t i = 1; i < data->trace->n_sites; i++) {
+        if (!view->sites[i])
+            continue;
+        struct view_amount amount = view_amount_of_site(view, i);
+        int64_t churn = amount.allocated / 8; /* what lives is what is looked at */
+        int64_t most = amount.size > churn ? amount.size : churn;
+        most = most > amount.allocations ? most : amount.allocations; /* of blocks of no bytes */
+        data->rank[i] = most > data->rank[i] ? most : data->rank[i];
+        if (!view_amount_is_zero(&amount))
+            add_values(moment, i, &amount);
+    }
+}
+
 static void take_moment(struct data *data, const struct view *view)
 {
     struct moment_data *moment = &data->moments[data->n_moments];
@@ -41,17 +71,7 @@ static void take_moment(struct data *data, const struct view *view)
             return;
         }
     }
-    moment->amounts = arena_need(&data->arena, data->trace->n_sites * sizeof *moment->amounts);
-    for (uint32_t i = 1; i < data->trace->n_sites; i++) {
-        if (!view->sites[i])
-            continue;
-        struct view_amount amount = view_amount_of_site(view, i);
-        int64_t churn = amount.allocated / 8; /* what lives is what is looked at */
-        int64_t most = amount.size > churn ? amount.size : churn;
-        most = most > amount.allocations ? most : amount.allocations; /* of blocks of no bytes */
-        moment->amounts[i] = amount;
-        data->rank[i] = most > data->rank[i] ? most : data->rank[i];
-    }
+    take_values(data, moment, view);
     data->n_moments++;
 }
 
@@ -84,86 +104,6 @@ static void add_moments(struct data *data)
         strcpy(kept, text);
         free(text);
         add_moment(data, kept);
-    }
-}
-
-/* ---- which stacks ---- */
-
-static int by_rank(const void *a, const void *b, void *context)
-{
-    const int64_t *rank = context;
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    if (rank[left] != rank[right])
-        return rank[left] > rank[right] ? -1 : 1;
-    return left < right ? -1 : left > right;
-}
-
-static void choose_sites(struct data *data)
-{
-    size_t n = data->trace->n_sites;
-    data->sites = arena_need(&data->arena, n * sizeof *data->sites);
-    for (uint32_t i = 1; i < n; i++)
-        if (data->rank[i] > 0)
-            data->sites[data->n_sites++] = i;
-    qsort_r(data->sites, data->n_sites, sizeof *data->sites, by_rank, data->rank);
-}
-
-static void mark_node(const struct data *data, bool *wanted, uint32_t node)
-{
-    for (; node && !wanted[node]; node = data->trace->nodes[node].parent)
-        wanted[node] = true;
-}
-
-/* Parents come before their children, as they do in the trace.  What is too small for a place of
-   its own counts for the frame that led there. */
-static void number_nodes(struct data *data)
-{
-    size_t n = data->trace->n_nodes;
-    bool *wanted = arena_need(&data->arena, n);
-    data->number = arena_need(&data->arena, n * sizeof *data->number);
-    data->nodes = arena_need(&data->arena, n * sizeof *data->nodes);
-    data->frames = arena_need(&data->arena, n * sizeof *data->frames);
-    data->number[0] = NO_FRAMES;
-    for (size_t i = 0; i < data->n_sites && i < STACKS; i++)
-        mark_node(data, wanted, data->trace->sites[data->sites[i]].stack);
-    for (uint32_t i = 1; i < n; i++) {
-        data->number[i] =
-            wanted[i] ? (int32_t)data->n_nodes : data->number[data->trace->nodes[i].parent];
-        if (wanted[i])
-            data->nodes[data->n_nodes++] = i;
-    }
-}
-
-static bool is_native(const struct data *data, uint32_t site)
-{
-    return !domain_is_python(data->trace->sites[site].domain);
-}
-
-uint32_t flame_row(struct data *data, struct row row)
-{
-    uint64_t key = (uint64_t)(uint32_t)(row.node + 1) << 32 | row.thread << 1 | row.is_native;
-    uint32_t *number = table_at(&data->numbers, key);
-    if (!*number) {
-        if (data->n_rows == data->capacity) {
-            data->capacity = data->capacity ? data->capacity * 2 : 1024;
-            data->rows = reallocarray(data->rows, data->capacity, sizeof *data->rows);
-            if (!data->rows)
-                abort();
-        }
-        data->rows[data->n_rows] = row;
-        *number = (uint32_t)++data->n_rows;
-    }
-    return *number - 1;
-}
-
-static void make_rows(struct data *data)
-{
-    data->row_of_site = arena_need(&data->arena, data->trace->n_sites * sizeof *data->row_of_site);
-    for (size_t i = 0; i < data->n_sites; i++) {
-        uint32_t site = data->sites[i];
-        const struct trace_site *at = &data->trace->sites[site];
-        data->row_of_site[site] = flame_row(
-            data, (struct row){data->number[at->stack], at->thread, is_native(data, site)});
     }
 }
 
@@ -289,22 +229,15 @@ static void put_rows(struct data *data)
     json_close(json, '}');
 }
 
-static int64_t value_of(const struct view_amount *amount, enum view_sort sort)
-{
-    return sort == VIEW_SIZE         ? amount->size
-           : sort == VIEW_COUNT      ? amount->count
-           : sort == VIEW_CHURN_SIZE ? amount->allocated
-                                     : amount->allocations;
-}
-
-static void put_values(struct data *data, const struct moment_data *moment, enum view_sort sort)
+static void put_values(struct data *data, const struct moment_data *moment, int sort)
 {
     int64_t *sums = calloc(data->n_rows + 1, sizeof *sums);
     if (!sums)
         abort();
-    for (size_t i = 0; i < data->n_sites; i++) {
-        uint32_t site = data->sites[i];
-        sums[data->row_of_site[site]] += value_of(&moment->amounts[site], sort);
+    for (size_t i = 0; i < moment->count; i++) {
+        const struct site_values *values = &moment->values[i];
+        if (data->rank[values->site] > 0)
+            sums[data->row_of_site[values->site]] += values->values[sort];
     }
     for (size_t i = 0; i < data->n_rows; i++)
         json_number(&data->json, NULL, sums[i]);
@@ -322,7 +255,7 @@ static void put_moments(struct data *data)
         json_name(json, "name", data->moments[i].name);
         for (int sort = 0; sort < VIEW_SORTS; sort++) {
             json_open(json, metrics[sort], '[');
-            put_values(data, &data->moments[i], (enum view_sort)sort);
+            put_values(data, &data->moments[i], sort);
             json_close(json, ']');
         }
         json_close(json, '}');
@@ -415,12 +348,12 @@ static void make_data(FILE *file, const struct flame *flame, const struct view *
     data.callers = callers_find(view->trace, options->mine, options->n_mine, &data.arena);
     data.rank = arena_need(&data.arena, view->trace->n_sites * sizeof *data.rank);
     add_moments(&data);
-    choose_sites(&data);
-    number_nodes(&data);
-    make_rows(&data);
+    flame_stacks(&data);
     put_all(&data);
-    for (size_t i = 0; i < data.n_moments; i++)
+    for (size_t i = 0; i < data.n_moments; i++) {
         free(data.moments[i].name);
+        free(data.moments[i].values);
+    }
     group_free(data.group);
     table_free(&data.numbers);
     free(data.rows);
@@ -438,11 +371,13 @@ void flame_data(FILE *file, const struct flame *flame, const struct view *view)
     make_data(memory, flame, view);
     if (fclose(memory) != 0)
         abort();
-    for (size_t i = 0; i < size; i++) {
-        if (text[i] == '<')
+    for (size_t at = 0; at < size; at++) {
+        const char *found = memchr(text + at, '<', size - at);
+        size_t length = found ? (size_t)(found - text) - at : size - at;
+        fwrite(text + at, 1, length, file);
+        if (found)
             fputs("\\u003c", file);
-        else
-            putc(text[i], file);
+        at += length;
     }
     free(text);
 }

@@ -1,6 +1,6 @@
 /*
- * What the files that make the page's data share.  Only for flame_data.c and
- * flame_births.c.
+ * What the files that make the page's data share.  Only for flame_data.c,
+ * flame_stacks.c and flame_births.c.
  */
 #ifndef RENDER_FLAME_PARTS_H
 #define RENDER_FLAME_PARTS_H
@@ -9,7 +9,7 @@
 #include "render/json.h"
 #include "trace/table.h"
 
-enum { MOMENTS = 12, STACKS = 20000, NO_FRAMES = -1 };
+enum { MOMENTS = 12, NO_FRAMES = -1 };
 
 /* What the page counts: a stack in a thread, of Python or native. */
 struct row {
@@ -18,9 +18,15 @@ struct row {
     bool is_native;
 };
 
+struct site_values {
+    uint32_t site;
+    int64_t values[VIEW_SORTS];
+};
+
 struct moment_data {
     char *name;
-    struct view_amount *amounts; /* by site */
+    struct site_values *values; /* of sites that have anything, by id */
+    size_t count, capacity;
 };
 
 struct data {
@@ -33,8 +39,6 @@ struct data {
     const uint32_t *callers;
     struct moment_data moments[MOMENTS];
     size_t n_moments;
-    uint32_t *sites; /* that have anything, the biggest first */
-    size_t n_sites;
     struct row *rows;
     uint32_t *row_of_site; /* from 0 */
     size_t n_rows, capacity;
@@ -49,6 +53,8 @@ struct data {
     struct arena arena;
 };
 
+/* Chooses the nodes that the page has, and makes the rows. */
+void flame_stacks(struct data *data);
 /* The number of a row, from 0; it is made if it is not there. */
 uint32_t flame_row(struct data *data, struct row row);
 

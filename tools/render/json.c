@@ -4,7 +4,6 @@
  */
 #include "render/json.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "render/escape.h"
@@ -39,7 +38,7 @@ static void new_line(struct json *json)
 static void begin(struct json *json, const char *key)
 {
     if (json->started)
-        fputs(json->depth <= DEPTH_ON_LINES ? "," : ", ", json->file);
+        fwrite_unlocked(", ", 1, json->depth <= DEPTH_ON_LINES ? 1 : 2, json->file);
     if (json->depth && json->depth <= DEPTH_ON_LINES)
         new_line(json);
     json->started = true;
@@ -82,8 +81,16 @@ void json_name(struct json *json, const char *key, const char *name)
 
 void json_number(struct json *json, const char *key, int64_t number)
 {
+    char digits[24];
+    size_t first = sizeof digits;
+    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
     begin(json, key);
-    fprintf(json->file, "%" PRId64, number);
+    do
+        digits[--first] = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        digits[--first] = '-';
+    fwrite_unlocked(digits + first, 1, sizeof digits - first, json->file);
 }
 
 void json_seconds(struct json *json, const char *key, double seconds)

@@ -4,10 +4,10 @@
 #include "render/top.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "render/escape.h"
-#include "render/export.h"
 #include "render/packages.h"
 
 const char *const top_rest_names[VIEW_RESTS] = {
@@ -144,8 +144,9 @@ static void print_left_out(
     struct packages packages = {0};
     for (size_t i = 0; i < depth; i++) {
         const struct trace_node *node = &trace->nodes[stack[i]];
-        packages_add(&packages, node->native ? report_library(report, stack[i])
-                                             : trace->strings[trace->functions[node->function].file].data);
+        packages_add(&packages, node->native
+                                    ? report_library(report, stack[i])
+                                    : trace->strings[trace->functions[node->function].file].data);
     }
     fputs("  ", file);
     packages_print(file, &packages);
@@ -181,12 +182,26 @@ static void print_frames(
         print_left_out(file, report, stack, end);
 }
 
+/* The nodes of a stack, the innermost first; the caller frees them. */
+static uint32_t *stack_of(const struct trace *trace, uint32_t leaf, size_t *depth)
+{
+    *depth = 0;
+    for (uint32_t node = leaf; node; node = trace->nodes[node].parent)
+        ++*depth;
+    uint32_t *stack = calloc(*depth + 1, sizeof *stack);
+    if (!stack)
+        abort();
+    for (size_t i = 0; i < *depth; i++, leaf = trace->nodes[leaf].parent)
+        stack[i] = leaf;
+    return stack;
+}
+
 void print_whole_stack(FILE *file, const struct report *report, const struct view_row *row)
 {
-    struct export_stack stack = {0};
-    export_stack_of(&stack, &report->trace, row->node);
-    print_frames(file, report, stack.nodes, stack.depth);
-    export_stack_free(&stack);
+    size_t depth;
+    uint32_t *stack = stack_of(&report->trace, row->node, &depth);
+    print_frames(file, report, stack, depth);
+    free(stack);
 }
 
 static void print_touched(FILE *file, const struct report *report, const struct view *view,
@@ -202,8 +217,7 @@ static void print_inherited(FILE *file, const struct report *report, const struc
 {
     char size[FORMAT_SIZE];
     if (row->inherited)
-        fprintf(file, ", %s inherited",
-            format_size(size, row->inherited, report->options.units));
+        fprintf(file, ", %s inherited", format_size(size, row->inherited, report->options.units));
 }
 
 static void print_row(FILE *file, const struct report *report, const struct view *view, size_t i)

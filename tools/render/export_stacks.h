@@ -1,0 +1,28 @@
+/*
+ * The stacks of a view as numbers of frames, for formats that name each frame of
+ * each stack.  A frame is a line of a function; it is looked up once for each node
+ * of the trace, not for each stack that it is in.
+ */
+#ifndef RENDER_EXPORT_STACKS_H
+#define RENDER_EXPORT_STACKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/model.h"
+
+struct export_stacks {
+    uint32_t *frames; /* of the stack read last: their numbers, from the innermost */
+    uint32_t *nodes;  /* by number of a frame: a node that has it, 0 for no frame */
+    size_t n_frames;
+    struct stack_numbers *numbers;
+};
+
+struct export_stacks *export_stacks_new(const struct trace *trace);
+void export_stacks_free(struct export_stacks *stacks);
+/* Reads the stack of a node and returns its depth, at least 1: what has no frame has one that says
+   so.  Frames are numbered from 0 in the order of their first use, of a stack the outermost first.
+ */
+size_t export_stacks_read(struct export_stacks *stacks, uint32_t leaf);
+
+#endif
