@@ -91,6 +91,11 @@ void follow_hide(void)
     }
 }
 
+void follow_no_more(void)
+{
+    take_out(MT_SESSION_ENV);
+}
+
 /* ---- in the program that starts another ---- */
 
 void follow_start(const char *directory)

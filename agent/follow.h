@@ -22,6 +22,8 @@ struct follow {
 /* Takes out of the environment what was added to it; once, before anybody reads it.  Pointers to
    the values stay good. */
 void follow_hide(void);
+/* What is started from now on looks for no session. */
+void follow_no_more(void);
 /* What is started from now on joins the session in this directory. */
 void follow_start(const char *directory);
 /* True if the program that will have this environment is to be followed and would not be with it

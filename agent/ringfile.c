@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "loan.h"
 #include "session.h"
 #include "sys.h"
 
@@ -102,7 +103,7 @@ struct mt_ring *ringfile_make(uint32_t number, uint64_t *bytes)
         *bytes = SPARE_BYTES;
         ring = make(path, bytes);
     }
-    return ring;
+    return ring ? ring : loan_take(number, bytes);
 }
 
 void ringfile_unmap(struct mt_ring *ring, uint64_t bytes)

@@ -9,8 +9,8 @@
 #include "memtrace/ring.h"
 
 /* Makes that of a slot and maps it, the data twice, one copy behind the other, so that no record
-   has to be split at the end.  The size is what there is room for.  NULL if there is none for
-   MT_RING_LEAST. */
+   has to be split at the end.  The size is what there is room for.  Where no file can be made the
+   collector lends a ring.  NULL if there is no room for MT_RING_LEAST. */
 struct mt_ring *ringfile_make(uint32_t number, uint64_t *bytes);
 void ringfile_unmap(struct mt_ring *ring, uint64_t bytes);
 

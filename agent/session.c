@@ -49,6 +49,26 @@ const char *session_variable(const char *name)
     return NULL;
 }
 
+static size_t control_size(void)
+{
+    return session.has_loans ? MT_CONTROL_BYTES : sizeof(struct mt_control);
+}
+
+/* What is lent is done without where the file is short of it, or addresses are scarce. */
+static struct mt_control *map_file(int fd)
+{
+    struct mt_control *control = NULL;
+    if (!sys_has_few_addresses() && sys_file_is_ours(fd, MT_CONTROL_BYTES)) {
+        control = sys_map(NULL, MT_CONTROL_BYTES, MAP_SHARED, fd, 0);
+        session.has_loans = control != NULL;
+    }
+    /* Where a session has been another user may have put something of the same name. */
+    if (!control && sys_file_is_ours(fd, sizeof(*control))) {
+        control = sys_map(NULL, sizeof(*control), MAP_SHARED, fd, 0);
+    }
+    return control;
+}
+
 static struct mt_control *map_control(void)
 {
     char path[SESSION_PATH_MAX];
@@ -59,11 +79,7 @@ static struct mt_control *map_control(void)
     if (fd < 0) {
         return NULL;
     }
-    /* Where a session has been another user may have put something of the same name. */
-    struct mt_control *control = NULL;
-    if (sys_file_is_ours((int)fd, sizeof(*control))) {
-        control = sys_map(NULL, sizeof(*control), MAP_SHARED, (int)fd, 0);
-    }
+    struct mt_control *control = map_file((int)fd);
     sys_close((int)fd);
     return control;
 }
@@ -93,6 +109,18 @@ static void join(struct mt_control *control)
     session_pause(control->flags & MT_SESSION_PAUSED);
 }
 
+/* The first program that was started as another user says it for those that it starts. */
+static void say_if_foreign(void)
+{
+    char path[SESSION_PATH_MAX];
+    if (session_path(path, MT_CONTROL_NAME) && sys_is_forbidden(path)) {
+        sys_complain("the session is another user's: this program is not traced "
+                     "(`memtrace run` as the user that it runs as does it)",
+            NULL);
+        follow_no_more();
+    }
+}
+
 void session_attach(void)
 {
     if (attempted || !environ) {
@@ -107,18 +135,19 @@ void session_attach(void)
     strcpy(directory, wanted);
     struct mt_control *control = map_control();
     if (!control) {
+        say_if_foreign();
         return; /* the session is over: a program that outlived it is left in peace */
     }
     if (!elfsym_find("gnu_get_libc_version")) {
         sys_complain("a program of another C library than glibc: it is not traced", NULL);
-        sys_unmap(control, sizeof(*control));
+        sys_unmap(control, control_size());
         return;
     }
     if (!control_fits(control)) {
         sys_complain("the agent and `memtrace` are of different versions: nothing is traced; "
                      "install one of them again",
             NULL);
-        sys_unmap(control, sizeof(*control));
+        sys_unmap(control, control_size());
         return;
     }
     if (atomic_load(&control->state) == MT_STATE_RUNNING && is_wanted(control)) {

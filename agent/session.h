@@ -13,6 +13,7 @@
 
 struct session {
     struct mt_control *control;
+    bool has_loans; /* the whole control file is mapped, not the control block alone */
     uint32_t image, parent_image;
     uint32_t parent_fork;  /* which fork of the parent made this image, 0: not known */
     _Atomic uint32_t forks; /* of this image */

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -79,6 +80,11 @@ bool sys_may(const char *path, int how)
     return call6(SYS_faccessat, AT_FDCWD, (long)path, how, 0, 0, 0) == 0;
 }
 
+bool sys_is_forbidden(const char *path)
+{
+    return call6(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0, 0) == -EACCES;
+}
+
 int sys_effective_user(void)
 {
     return (int)call6(SYS_geteuid, 0, 0, 0, 0, 0, 0);
@@ -116,6 +122,13 @@ static bool exceeds_file_limit(size_t size)
     struct rlimit limit = {0};
     return call6(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0
         && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
+}
+
+bool sys_has_few_addresses(void)
+{
+    struct rlimit limit = {0};
+    return call6(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) == 0 &&
+           limit.rlim_cur != RLIM_INFINITY;
 }
 
 long sys_allocate_file(int fd, size_t size)
@@ -170,6 +183,14 @@ void *sys_grow_private(void *memory, size_t old_size, size_t new_size)
     long result = call6(
         SYS_mremap, (long)memory, (long)old_size, (long)new_size, MREMAP_MAYMOVE, 0, 0);
     return result < 0 && result > -4096 ? NULL : (void *)result;
+}
+
+/* To move nothing of what is shared is to have it twice. */
+bool sys_map_again(void *address, void *shared, size_t size)
+{
+    long result = call6(
+        SYS_mremap, (long)shared, 0, (long)size, MREMAP_MAYMOVE | MREMAP_FIXED, (long)address, 0);
+    return result == (long)address;
 }
 
 void sys_unmap(void *memory, size_t size)
@@ -259,6 +280,12 @@ size_t sys_decimal(char *out, uint64_t value)
     return length;
 }
 
+/* Where there is no /proc, or not the whole of it: also a zombie. */
+static bool may_be_signalled(int pid)
+{
+    return call6(SYS_kill, pid, 0, 0, 0, 0, 0) != -ESRCH;
+}
+
 /* The state letter of /proc/PID/stat: after the last ')' of the first line. */
 bool sys_process_lives(int pid)
 {
@@ -270,7 +297,7 @@ bool sys_process_lives(int pid)
     }
     long fd = sys_open(path, O_RDONLY, 0);
     if (fd < 0) {
-        return fd != -2 && fd != -3; /* ENOENT, ESRCH: gone; anything else says nothing */
+        return may_be_signalled(pid);
     }
     long size = sys_read((int)fd, text, sizeof(text));
     sys_close((int)fd);

@@ -17,12 +17,14 @@ long sys_read_at(int fd, void *buffer, size_t size, size_t offset);
 struct stat;
 bool sys_status(const char *path, struct stat *status); /* false if it is not there */
 bool sys_may(const char *path, int how);                /* R_OK, X_OK */
+bool sys_is_forbidden(const char *path); /* this user may not look there at all */
 int sys_effective_user(void);
 long sys_write(int fd, const void *bytes, size_t size);
 long sys_readlink(const char *path, char *buffer, size_t size);
 long sys_current_directory(char *buffer, size_t size); /* bytes with the NUL */
 long sys_close(int fd);
 long sys_exec_at(int directory, const char *path, char *const argv[], char *const variables[], int flags);
+bool sys_has_few_addresses(void); /* there is a limit on them (RLIMIT_AS) */
 long sys_allocate_file(int fd, size_t size);
 uint64_t sys_free_space(int fd); /* bytes of its file system that we may have */
 bool sys_file_is_ours(int fd, size_t size); /* regular, this user's, and has so many bytes */
@@ -30,6 +32,7 @@ void *sys_map(void *address, size_t size, int flags, int fd, size_t offset); /* 
 void *sys_map_private(size_t size); /* zeroed */
 void *sys_reserve(size_t size);     /* addresses only */
 void *sys_grow_private(void *memory, size_t old_size, size_t new_size);     /* may move */
+bool sys_map_again(void *address, void *shared, size_t size);  /* there too, in place of what is */
 void sys_unmap(void *memory, size_t size);
 bool sys_protect(void *memory, size_t size, int protection); /* whole pages */
 bool sys_wipe_on_fork(void *memory, size_t size);

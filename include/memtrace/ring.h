@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 7u
+#define MT_RING_VERSION 8u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -33,6 +33,8 @@ enum mt_added {
 #define MT_RING_HEADER 4096u   /* bytes before a ring's first word */
 #define MT_RING_LEAST 16384u  /* data bytes of the smallest ring */
 #define MT_SPARE_MAX 256u
+#define MT_LOANS 512u          /* rings that the collector lends */
+#define MT_LOAN_BYTES (64u << 10) /* data bytes of the largest of these */
 #define MT_COUNTERS 1025u      /* order counters of a process: of addresses, and of maps */
 #define MT_COUNTER_SHIFT 20    /* a counter serves addresses that agree above this bit */
 #define MT_NODE_LIMIT (1u << 19)
@@ -79,6 +81,31 @@ static inline uint32_t mt_slot_number(uint64_t word)
     return (uint32_t)(word >> 32);
 }
 
+/*
+ * A process that can make no file any more, because it has become another user, sees other
+ * directories or has used up its descriptors, asks for a ring.  Behind the control block the
+ * control file has room for MT_LOANS of them, without any memory, which all agents have mapped
+ * from the beginning on.  The agent takes one from FREE to ASKED, with the number of the ring, and
+ * counts loans_asked; the collector gives it memory and takes it to LENT, or else to REFUSED, from
+ * where the agent takes it to FREE.  When the ring is over the collector takes its memory back.
+ */
+enum mt_loan_state { MT_LOAN_FREE = 0, MT_LOAN_ASKED = 1, MT_LOAN_LENT = 2, MT_LOAN_REFUSED = 3 };
+
+struct mt_loan {
+    _Atomic uint64_t word; /* as a slot's; one sleeps on its low half */
+    uint64_t bytes;        /* of data, if it is LENT */
+};
+
+static inline uint64_t mt_loan_word(enum mt_loan_state state, int32_t pid, uint32_t number)
+{
+    return mt_slot_word((enum mt_slot_state)state, pid, number);
+}
+
+static inline enum mt_loan_state mt_loan_state(uint64_t word)
+{
+    return (enum mt_loan_state)(word & 3);
+}
+
 /* What is said once, not by each process. */
 enum mt_said { MT_SAID_UNKNOWN_PYTHON = 1, MT_SAID_SECOND_PYTHON = 2 };
 
@@ -109,6 +136,8 @@ struct mt_control {
     char mark_name[MT_MARK_MAX];
     /* Where rings may be too, if there is no room in the session's directory; empty: nowhere. */
     char spare[MT_SPARE_MAX];
+    _Alignas(64) _Atomic uint32_t loans_asked;
+    struct mt_loan loans[MT_LOANS];
     _Alignas(64) struct mt_slot slots[MT_SLOTS];
 };
 
@@ -275,6 +304,15 @@ enum mt_domain {
 static inline struct mt_slot *mt_slot_of(struct mt_control *control, uint32_t number)
 {
     return &control->slots[number & (control->slots_count - 1) & (MT_SLOTS - 1)];
+}
+
+/* Of the control file, with the rings that are lent; the place of one in it. */
+#define MT_LOANS_AT ((sizeof(struct mt_control) + 4095) & ~(uint64_t)4095)
+#define MT_CONTROL_BYTES (MT_LOANS_AT + MT_LOANS * (uint64_t)(MT_RING_HEADER + MT_LOAN_BYTES))
+
+static inline uint64_t mt_loan_at(uint32_t loan)
+{
+    return MT_LOANS_AT + loan * (uint64_t)(MT_RING_HEADER + MT_LOAN_BYTES);
 }
 
 /* The counter that orders events at an address; the last one is kept for maps. */

@@ -470,29 +470,3 @@ def test_more_rings_than_slots(traced_once):
     result = traced_once.script(MANY, 3, options=["-q"], env=environment)
     assert result.out == b"3\n", result
     assert "no room for another ring" in result.message, result
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
-def test_another_user(traced_once):
-    """What it had before it changed is in the trace; that there will be no more is said."""
-    result = traced_once.script("""
-import os, threading
-def work():
-    held.append(bytes(1000))
-held = []
-pid = os.fork()
-if pid == 0:
-    before = bytes(100000)  # before
-    os.setgid(65534)
-    os.setuid(65534)
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    os._exit(len(held))
-print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-""", options=["-q"])
-    assert result.out == b"1\n", result
-    assert result.message.splitlines() == ["memtrace: the session is not this user's: tracing is "
-                                           "off, the program goes on"], result
-    traced_once.assert_sound(result.trace)
-    assert traced_once.at(result.trace, "before") == (100033, 1)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "collect/images.h"
+#include "collect/loans.h"
 #include "collect/memory.h"
 #include "collect/record.h"
 
@@ -113,6 +114,7 @@ void rings_open(struct collector *collector)
     if (collector->is_last_round) {
         return;
     }
+    loans_serve(&collector->shared);
     open_late(collector);
     struct mt_control *control = collector->shared.control;
     uint32_t used = atomic_load(&control->rings_used);

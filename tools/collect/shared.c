@@ -14,6 +14,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "collect/loans.h"
+
 #define RING_BYTES (1ull << 20)
 #define SAMPLED_RING_BYTES (256ull << 10) /* of a few events a second, and their stacks */
 #define MUCH (1ull << 30) /* of shared memory: rings will hardly fill it */
@@ -41,6 +43,9 @@ static int make_control(struct shared *shared, uint64_t sample_bytes)
         return errno;
     }
     int error = posix_fallocate(fd, 0, sizeof(struct mt_control));
+    if (!error && ftruncate(fd, MT_CONTROL_BYTES) != 0) {
+        errno = 0; /* a limit on the size of files: nothing will be lent */
+    }
     void *memory = MAP_FAILED;
     if (!error) {
         memory = mmap(NULL, sizeof(struct mt_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -60,6 +65,13 @@ static int make_control(struct shared *shared, uint64_t sample_bytes)
     shared->control->slots_count = MT_SLOTS;
     atomic_store(&shared->control->state, MT_STATE_RUNNING);
     return 0;
+}
+
+int shared_open_control(const struct shared *shared)
+{
+    char path[SHARED_PATH_MAX + 32];
+    path_of(shared, path, sizeof(path), MT_CONTROL_NAME);
+    return open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 }
 
 int shared_store(const struct shared *shared, bool create)
@@ -244,8 +256,7 @@ static uint64_t size_of(int fd)
     return fits ? bytes : 0;
 }
 
-/* The data twice, as the agent has it: no record is split. */
-static struct mt_ring *map_twice(int fd, uint64_t bytes)
+struct mt_ring *shared_map_twice(int fd, uint64_t at, uint64_t bytes)
 {
     uint8_t *start = mmap(
         NULL, mapped_size(bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -253,9 +264,9 @@ static struct mt_ring *map_twice(int fd, uint64_t bytes)
         return NULL;
     }
     if (mmap(start, MT_RING_HEADER + bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-            0) == MAP_FAILED ||
+            (off_t)at) == MAP_FAILED ||
         mmap(start + MT_RING_HEADER + bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-            fd, MT_RING_HEADER) == MAP_FAILED) {
+            fd, (off_t)at + MT_RING_HEADER) == MAP_FAILED) {
         munmap(start, mapped_size(bytes));
         return NULL;
     }
@@ -283,20 +294,27 @@ static struct mt_ring *map_ring_of(const char *directory, uint32_t number, uint6
         return NULL;
     }
     *bytes = size_of(fd);
-    struct mt_ring *ring = *bytes ? map_twice(fd, *bytes) : NULL;
+    struct mt_ring *ring = *bytes ? shared_map_twice(fd, 0, *bytes) : NULL;
     close(fd);
+    return ring;
+}
+
+static struct mt_ring *map_ring(const struct shared *shared, uint32_t number, uint64_t *bytes)
+{
+    struct mt_ring *ring = map_ring_of(shared->directory, number, bytes);
+    ring = ring || !shared->spare[0] ? ring : map_ring_of(shared->spare, number, bytes);
+    return ring ? ring : loans_map(shared, number, bytes);
+}
+
+struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t number, uint64_t *bytes)
+{
+    struct mt_ring *ring = map_ring(shared, number, bytes);
     if (ring && (ring->magic != MT_RING_MAGIC || ring->version != MT_RING_VERSION ||
                     ring->words != *bytes / 8)) {
         shared_unmap_ring(ring, *bytes);
         ring = NULL;
     }
     return ring;
-}
-
-struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t number, uint64_t *bytes)
-{
-    struct mt_ring *ring = map_ring_of(shared->directory, number, bytes);
-    return ring || !shared->spare[0] ? ring : map_ring_of(shared->spare, number, bytes);
 }
 
 void shared_unmap_ring(struct mt_ring *ring, uint64_t bytes)
@@ -320,6 +338,7 @@ void shared_remove_ring(const struct shared *shared, uint32_t number)
     struct mt_slot *slot = mt_slot_of(shared->control, number);
     uint64_t word = atomic_load(&slot->word);
     remove_file(shared, number);
+    loans_take_back(shared, number);
     if (mt_slot_number(word) == number) {
         atomic_store(&slot->word, mt_slot_word(MT_SLOT_VOID, 0, number));
         atomic_fetch_add(&shared->control->rings_gone, 1);

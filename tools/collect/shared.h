@@ -16,6 +16,7 @@ struct shared {
     char directory[SHARED_PATH_MAX]; /* 0700 */
     struct mt_control *control;
     char spare[MT_SPARE_MAX]; /* a directory for rings alone, or empty */
+    uint32_t loans_seen; /* questions for a loan that were looked at */
     bool was_joined; /* once it is closed: whether an agent had found it */
 };
 
@@ -40,6 +41,11 @@ void shared_work(const struct shared *shared);
    be. */
 struct mt_ring *shared_map_ring(const struct shared *shared, uint32_t number, uint64_t *bytes);
 void shared_unmap_ring(struct mt_ring *ring, uint64_t bytes);
+/* Of a file, from a place in it on: the data twice, as the agent has it, so that no record is
+   split. */
+struct mt_ring *shared_map_twice(int fd, uint64_t at, uint64_t bytes);
+/* -1 and errno. */
+int shared_open_control(const struct shared *shared);
 /* Removes a ring's file; processes that have it mapped keep it. */
 void shared_remove_ring(const struct shared *shared, uint32_t number);
 /* Tells agents that nobody reads any more, and removes everything but the store. */

@@ -1,0 +1,131 @@
+"""Processes that can make no ring of their own any more: as another user, in another root, without
+descriptors.  The collector lends them rings."""
+import os
+import shutil
+
+import pytest
+import support
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+
+# A master as root starts workers, which become somebody else, start threads and fork again.
+SERVICE = """
+import os, sys, threading
+WORKERS, THREADS = 4, 6
+held = []
+def request(ready):
+    block = bytes(1000)  # thread
+    held.append(block)
+    ready.wait()
+def threads():
+    ready = threading.Barrier(THREADS)
+    started = [threading.Thread(target=request, args=(ready,)) for _ in range(THREADS)]
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
+def work():
+    mine = bytes(100000)  # worker
+    threads()
+    if os.fork() == 0:
+        child = bytes(200000)  # child
+        threads()
+        os._exit(len(held))
+    os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+def become():
+    CHANGE
+for _ in range(WORKERS):
+    if os.fork() == 0:
+        become()
+        work()
+print(sorted(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(WORKERS)))
+"""
+
+CHANGES = {
+    "user": "os.setgid(65534); os.setuid(65534)",
+    "user in another root": "os.chroot(sys.argv[1]); os.setgid(65534); os.setuid(65534)",
+    "no descriptors": "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))",
+    "no files": "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))",
+}
+
+
+@pytest.mark.parametrize("change", [
+    pytest.param(name, marks=needs_root if "user" in name else ()) for name in CHANGES])
+def test_workers(traced_once, change):
+    """All that the workers, their threads and their children hold is in the trace."""
+    root = traced_once.directory / "root"
+    root.mkdir()
+    result = traced_once.script(SERVICE.replace("CHANGE", CHANGES[change]), root, options=["-q"])
+    assert result.out == b"[12, 12, 12, 12]\n" and not result.err, result
+    info = traced_once.assert_sound(result.trace)
+    assert len(info["processes"]) == 9
+    assert traced_once.at(result.trace, "worker") == (4 * 100033, 4)
+    assert traced_once.at(result.trace, "child") == (4 * 200033, 4)
+    assert traced_once.at(result.trace, "thread") == (2 * 4 * 6 * 1033, 48)
+
+
+@needs_root
+def test_one_after_the_other(traced_once):
+    """More loans than there are: those of processes that have ended serve the next ones."""
+    result = traced_once.script("""
+import os
+os.setuid(65534)
+for n in range(1200):
+    pid = os.fork()
+    if not pid:
+        child = bytes(50000)  # child
+        os._exit(0)
+    os.waitpid(pid, 0)
+print(n)
+""", options=["-q"])
+    assert result.out == b"1199\n" and not result.err, result
+    traced_once.assert_sound(result.trace)
+    assert traced_once.at(result.trace, "child") == (1200 * 50033, 1200)
+
+
+@needs_root
+def test_nobody_lends(traced_once):
+    """The collector is stopped meanwhile: it is said, and the program goes on."""
+    result = traced_once.script("""
+import os, signal, threading
+def work():
+    held.append(bytes(1000))
+held = []
+collector = os.getppid()
+(wait, stopped), (finished, finish) = os.pipe(), os.pipe()
+if os.fork() == 0:
+    os.kill(collector, signal.SIGSTOP)
+    os.write(stopped, b"x")
+    os.read(finished, 1)
+    os.kill(collector, signal.SIGCONT)
+    os._exit(0)
+before = bytes(100000)  # before
+os.read(wait, 1)
+os.setuid(65534)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+os.write(finish, b"x")
+os.wait()
+print(len(held))
+""", options=["-q"])
+    assert result.out == b"1\n", result
+    assert result.message.splitlines() == ["memtrace: the session is not this user's: tracing is "
+                                           "off, the program goes on"], result
+    traced_once.assert_sound(result.trace)
+    assert traced_once.at(result.trace, "before") == (100033, 1)
+
+
+@needs_root
+def test_programs_of_another_user(traced_once):
+    """They are not traced, and the first one says so, once."""
+    if not shutil.which("setpriv"):
+        pytest.skip("needs setpriv")
+    command = [traced_once.memtrace, "run", "-q", "-o", traced_once.directory / "trace.mtrace",
+               "sh", "-c", "setpriv --reuid 65534 sh -c '/bin/true; /bin/true; id -u'; id -u"]
+    result = support.execute(command, cwd="/")
+    if b"65534" not in result.out:
+        pytest.skip("another user cannot run programs here")
+    assert (result.status, result.out) == (0, b"65534\n0\n"), result
+    assert len(result.message.splitlines()) == 1 and "another user" in result.message, result
+    traced_once.assert_sound(traced_once.directory / "trace.mtrace")
