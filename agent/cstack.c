@@ -63,6 +63,7 @@ void cstack_forget(struct thread *thread)
     if (stack) {
         stack->n = 0;
         stack->unwind.readable = (struct unwind_stack){0, 0};
+        crecall_forget(&stack->recall);
     }
 }
 
@@ -72,6 +73,7 @@ void cstack_distrust(struct thread *thread)
     if (stack) {
         stack->n = 0;
         memset(stack->unwind.rules, 0, sizeof(stack->unwind.rules));
+        crecall_forget(&stack->recall);
     }
 }
 
@@ -101,7 +103,8 @@ static bool add_fresh(
         (stack->capacity >= LEVELS_MAX || !grow(stack))) {
         return false;
     }
-    stack->fresh[stack->n_fresh++] = (struct cstack_level){.frame = *frame, .kind = rule->kind};
+    stack->fresh[stack->n_fresh++] =
+        (struct cstack_level){.frame = *frame, .kind = rule->kind, .loop = CSTACK_NO_LOOP};
     return true;
 }
 
@@ -128,7 +131,7 @@ static bool is_same(const struct cstack_level *level, const struct unwind_frame 
 {
     return level->frame.sp == frame->sp && level->frame.ip == frame->ip &&
            level->frame.is_interrupted == frame->is_interrupted &&
-           (!level->needs_bp || level->frame.bp == frame->bp);
+           (!level->needs_bp || (level->frame.bp == frame->bp && !frame->lacks_bp));
 }
 
 /* From a level that is as it was to its caller: would a step find the same? */
@@ -193,11 +196,18 @@ static struct unwind_frame find_caller(
     return found ? frame : (struct unwind_frame){.ip = caller.address, .sp = caller.stack};
 }
 
-static void collect(struct cstack *stack, struct unwind_frame frame)
+/* Steps outwards from the hook's caller up to what is known; false, with nothing collected, if its
+   frame pointer is needed and not known. */
+static bool collect(struct cstack *stack, struct unwind_frame frame)
 {
     while (!joins(stack, &frame)) {
         struct unwind_frame callee = frame;
         const struct unwind_rule *rule = unwind_rule(&stack->unwind, &frame);
+        if (__builtin_expect(frame.lacks_bp && rule->kind != CFI_SP && rule->kind != CFI_END, 0)) {
+            stack->n_fresh = 0;
+            stack->is_odd = false;
+            return false;
+        }
         if (!add_fresh(stack, &frame, rule)) {
             stack->is_odd = true;
             break;
@@ -219,6 +229,7 @@ static void collect(struct cstack *stack, struct unwind_frame frame)
         stack->n = 0;
         stack->is_cut = false;
     }
+    return true;
 }
 
 /* The caller's frame pointer need not be known where no frame is found by it. */
@@ -236,10 +247,39 @@ static __attribute__((noinline)) bool walk(struct cstack *stack, struct caller c
     if (is_on_top(stack, caller)) {
         return false;
     }
-    collect(stack, find_caller(stack, caller, __builtin_frame_address(0)));
+    struct unwind_frame frame = {.ip = caller.address, .sp = caller.stack, .lacks_bp = true};
+    if (!collect(stack, frame)) {
+        collect(stack, find_caller(stack, caller, __builtin_frame_address(0)));
+    }
     bool changed = stack->n_fresh || stack->n != before;
+    stack->merged = stack->n < stack->merged ? stack->n : stack->merged;
     push_fresh(stack);
     return changed;
+}
+
+uintptr_t cstack_caller_bp(struct cstack *stack, struct caller caller)
+{
+    return find_caller(stack, caller, __builtin_frame_address(0)).bp;
+}
+
+/* The node of the levels as they are now. */
+static uint32_t merge(struct thread *thread, struct cstack *stack, const struct crecall_key *key)
+{
+    if (modules_are_many(&thread->native, MODULES_ROOM) ||
+        intern_is_full(thread, stack->n + (key->parent ? thread->depth : 0))) {
+        stack->n = 0;
+        return NATIVE_FULL;
+    }
+    stack->key = *key;
+    stack->node = cmerge_node(thread, stack, key->parent);
+    selfcheck_merge(thread, stack, key->parent);
+    if (stack->is_odd) {
+        stack->n = 0;
+        stack->is_odd = false;
+    } else {
+        crecall_note(stack, key, stack->node);
+    }
+    return stack->node;
 }
 
 uint32_t cstack_node(struct thread *thread, uint32_t parent, struct caller caller)
@@ -248,25 +288,20 @@ uint32_t cstack_node(struct thread *thread, uint32_t parent, struct caller calle
     if (!stack || !stack->levels || !stack->fresh) {
         return parent;
     }
+    struct crecall_key key = {caller, parent, thread->depth, parent ? cassign_runs(thread) : 0};
+    uint32_t known = crecall_find(stack, &key), node;
+    if (known && !SELFCHECK) {
+        return known;
+    }
     bool changed = walk(stack, caller);
     selfcheck_native(stack, caller);
-    if (!changed && parent == stack->parent && thread->depth == stack->depth) {
-        return stack->node;
+    if (!changed && crecall_is_same(&key, &stack->key)) {
+        node = stack->node;
+    } else if (!stack->n && !stack->is_odd) {
+        node = parent;
+    } else {
+        node = merge(thread, stack, &key);
     }
-    if (!stack->n && !stack->is_odd) {
-        return parent;
-    }
-    if (modules_are_many(&thread->native, MODULES_ROOM) ||
-        intern_is_full(thread, stack->n + (parent ? thread->depth : 0))) {
-        stack->n = 0;
-        return NATIVE_FULL;
-    }
-    stack->parent = parent;
-    stack->depth = thread->depth;
-    stack->node = cmerge_node(thread, stack, parent);
-    if (stack->is_odd) {
-        stack->n = 0;
-        stack->is_odd = false;
-    }
-    return stack->node;
+    selfcheck_recalled(known, node);
+    return node;
 }

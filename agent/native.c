@@ -101,14 +101,16 @@ static uintptr_t real_caller(struct thread *thread, struct caller caller)
 
 /* ---- nodes ---- */
 
+uint32_t native_node_in(struct thread *thread, uint32_t parent, uint32_t module, uintptr_t address)
+{
+    return intern_node(thread, parent,
+        MT_NATIVE | module << 16 | (uint32_t)(address >> 32 & 0xffff), (uint32_t)address);
+}
+
 uint32_t native_make_node(struct thread *thread, uint32_t parent, uintptr_t address)
 {
     const struct native_module *module = modules_find(thread, address);
-    if (!module) {
-        return parent;
-    }
-    return intern_node(thread, parent,
-        MT_NATIVE | module->number << 16 | (uint32_t)(address >> 32 & 0xffff), (uint32_t)address);
+    return module ? native_node_in(thread, parent, module->number, address) : parent;
 }
 
 __attribute__((noinline)) uint32_t native_find(

@@ -38,6 +38,8 @@ void native_discard(struct thread *thread);
 uint32_t native_find(struct thread *thread, uint32_t parent, struct caller caller);
 /* The node of a frame that is returned to at `address`; the parent where there is no room. */
 uint32_t native_make_node(struct thread *thread, uint32_t parent, uintptr_t address);
+/* The same where the number of its module is known. */
+uint32_t native_node_in(struct thread *thread, uint32_t parent, uint32_t module, uintptr_t address);
 
 static inline struct native_site *native_slot(
     struct thread *thread, uint32_t parent, uintptr_t address)
@@ -46,8 +48,8 @@ static inline struct native_site *native_slot(
     return &thread->native.sites[key >> 56];
 }
 
-static inline bool native_is_at(const struct thread *thread, const struct native_site *site,
-    uint32_t parent, uintptr_t address)
+static inline bool native_is_at(
+    const struct thread *thread, const struct native_site *site, uint32_t parent, uintptr_t address)
 {
     uint32_t unloads = atomic_load_explicit(&native_unloads, memory_order_relaxed);
     return site->address == address && site->parent == parent && thread->native.unloads == unloads;

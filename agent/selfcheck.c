@@ -179,6 +179,26 @@ void selfcheck_native(struct cstack *stack, struct caller caller)
     }
 }
 
+void selfcheck_merge(struct thread *thread, struct cstack *stack, uint32_t parent)
+{
+    uint32_t merged = stack->merged;
+    count_check();
+    stack->merged = 0;
+    if (cmerge_node(thread, stack, parent) != stack->node) {
+        complain(merged, stack->node, "native frames merged in another way");
+    }
+}
+
+void selfcheck_recalled(uint32_t known, uint32_t node)
+{
+    if (known && node != NATIVE_FULL) {
+        count_check();
+        if (known != node) {
+            complain(0, node, "another stack was remembered");
+        }
+    }
+}
+
 void selfcheck_report(void)
 {
     const char *path = session_variable(REPORT_ENV);

@@ -14,15 +14,11 @@
 
 #define PAGE ((uintptr_t)4096)
 #define WORD sizeof(uintptr_t)
-#define INTERRUPTED (1ull << 63) /* in a key: the address is the instruction's own */
 
 /* ---- memory ---- */
 
-bool unwind_readable(struct unwind_stack *stack, uintptr_t address)
+__attribute__((noinline)) bool unwind_try(struct unwind_stack *stack, uintptr_t address)
 {
-    if (__builtin_expect(address - stack->low < stack->high - stack->low, 1)) {
-        return !(address % WORD);
-    }
     uintptr_t page = address & ~(PAGE - 1);
     if (address % WORD || !sys_is_readable(page)) {
         return false;
@@ -49,11 +45,6 @@ static bool read_word(struct unwind *unwind, uintptr_t address, uintptr_t *value
 
 /* ---- rules ---- */
 
-static uintptr_t key_of(const struct unwind_frame *frame)
-{
-    return frame->is_interrupted ? frame->ip | INTERRUPTED : frame->ip;
-}
-
 /* A return address stands behind its call, perhaps in the next function. */
 static void describe(const struct unwind_frame *frame, struct cfi *cfi)
 {
@@ -64,27 +55,17 @@ static void describe(const struct unwind_frame *frame, struct cfi *cfi)
     }
 }
 
-static __attribute__((noinline)) void learn(
-    struct unwind_rule *rule, const struct unwind_frame *frame)
+__attribute__((noinline)) void unwind_learn(
+    struct unwind_rule *rule, uintptr_t key, const struct unwind_frame *frame)
 {
     struct cfi cfi;
     describe(frame, &cfi);
-    *rule = (struct unwind_rule){.key = key_of(frame),
+    *rule = (struct unwind_rule){.key = key,
         .offset = cfi.offset,
         .bp = cfi.bp,
         .kind = cfi.kind,
-        .is_signal = cfi.is_signal};
-}
-
-const struct unwind_rule *unwind_rule(struct unwind *unwind, const struct unwind_frame *frame)
-{
-    uintptr_t key = key_of(frame);
-    uint64_t hash = key * 0x9e3779b97f4a7c15ull;
-    struct unwind_rule *rule = &unwind->rules[hash >> 52];
-    if (__builtin_expect(rule->key != key, 0)) {
-        learn(rule, frame);
-    }
-    return rule;
+        .is_signal = cfi.is_signal,
+        .module_kind = UNWIND_NO_MODULE};
 }
 
 /* ---- steps ---- */
@@ -153,11 +134,12 @@ bool unwind_step(struct unwind *unwind, const struct unwind_rule *rule,
         return false;
     }
     top += (uintptr_t)(intptr_t)rule->offset;
-    *caller = (struct unwind_frame){.sp = top, .bp = frame->bp};
+    *caller = (struct unwind_frame){.sp = top, .bp = frame->bp, .lacks_bp = frame->lacks_bp};
     if (top <= frame->sp || !read_word(unwind, top - WORD, &caller->ip) || !caller->ip) {
         return false;
     }
     if (rule->bp) {
+        caller->lacks_bp = false;
         caller->bp_at = top + (uintptr_t)(intptr_t)rule->bp;
         return read_word(unwind, caller->bp_at, &caller->bp);
     }

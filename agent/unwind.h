@@ -17,6 +17,7 @@ struct unwind_frame {
     uintptr_t ip, sp, bp;
     uintptr_t bp_at;     /* where bp was read from, 0 where it is that of the callee */
     bool is_interrupted; /* it was at ip; otherwise it will be returned to there */
+    bool lacks_bp;       /* bp is not known */
 };
 
 /* What is remembered of an address. */
@@ -25,7 +26,11 @@ struct unwind_rule {
     int32_t offset, bp;
     uint8_t kind; /* enum cfi_kind */
     bool is_signal;
+    uint8_t module_kind; /* for cmerge.c: with UNWIND_NO_MODULE it has not been looked for */
+    uint32_t module;
 };
+
+#define UNWIND_NO_MODULE UINT8_MAX
 
 /* Memory of a thread's stack that can be read. */
 struct unwind_stack {
@@ -40,11 +45,37 @@ struct unwind {
 };
 
 /* The rule for a frame; it stays until the next call. */
-const struct unwind_rule *unwind_rule(struct unwind *unwind, const struct unwind_frame *frame);
+static inline struct unwind_rule *unwind_rule(
+    struct unwind *unwind, const struct unwind_frame *frame);
 /* The caller of a frame by its rule; false if there is none, or it cannot be told. */
 bool unwind_step(struct unwind *unwind, const struct unwind_rule *rule,
     const struct unwind_frame *frame, struct unwind_frame *caller);
 /* True if 8 bytes there can be read. */
-bool unwind_readable(struct unwind_stack *stack, uintptr_t address);
+static inline bool unwind_readable(struct unwind_stack *stack, uintptr_t address);
+
+/* Slow paths of the two. */
+void unwind_learn(struct unwind_rule *rule, uintptr_t key, const struct unwind_frame *frame);
+bool unwind_try(struct unwind_stack *stack, uintptr_t address);
+
+#define UNWIND_INTERRUPTED (1ull << 63) /* in a key: the address is the instruction's own */
+
+static inline struct unwind_rule *unwind_rule(
+    struct unwind *unwind, const struct unwind_frame *frame)
+{
+    uintptr_t key = frame->is_interrupted ? frame->ip | UNWIND_INTERRUPTED : frame->ip;
+    struct unwind_rule *rule = &unwind->rules[key * 0x9e3779b97f4a7c15ull >> 52];
+    if (__builtin_expect(rule->key != key, 0)) {
+        unwind_learn(rule, key, frame);
+    }
+    return rule;
+}
+
+static inline bool unwind_readable(struct unwind_stack *stack, uintptr_t address)
+{
+    if (__builtin_expect(address - stack->low < stack->high - stack->low, 1)) {
+        return !(address % sizeof(uintptr_t));
+    }
+    return unwind_try(stack, address);
+}
 
 #endif

@@ -5,7 +5,8 @@
 
 Builds memtrace with -Dselfcheck=true and runs slices of CPython's own tests and
 tests/programs/stacks.py under it, on each interpreter found that has the package
-`test`.  Prints a table; fails on any difference, and where there were fewer than ten
+`test`; with --native stacks.py again and queries of SQLite, where what is remembered
+of native stacks is compared with a walk and a merge of all of it too.  Prints a table; fails on any difference, and where there were fewer than ten
 million checks (not with --quick).
 """
 import argparse
@@ -81,10 +82,12 @@ def check(memtrace, interpreter, quick):
     programs = [["-m", "test", name] for name in (QUICK if quick else FULL)]
     stacks = str(ROOT / "tests" / "programs" / "stacks.py")
     programs.append([stacks] + (QUICK_PARTS if quick else []))
+    churn = str(ROOT / "tests" / "bench" / "churn_native.py")
+    programs += [["--native"] + programs[-1], ["--native", churn, "1" if quick else "20"]]
     with tempfile.TemporaryDirectory() as directory:
         for program in programs:
             for line in run(memtrace, interpreter, program, pathlib.Path(directory), total):
-                said.append("%s, %s: %s" % (interpreter.name, program[-1], line))
+                said.append("%s, %s: %s" % (interpreter.name, " ".join(program), line))
     print("%-16s %9d %12d %11d %7.0f" % (interpreter.name, total.processes, total.checks,
                                          total.differences, time.monotonic() - start), flush=True)
     for line in said[:20]:
