@@ -60,11 +60,21 @@ static void after_fork(void)
     thread_self.fork = 0;
 }
 
+/* Where blocks are samples a process may never record one: it is in the trace all the same. */
+static void appear(void)
+{
+    if (session.sample_bytes && trace_enter()) {
+        thread_acquire();
+        trace_leave();
+    }
+}
+
 static void child_of_fork(void)
 {
     thread_self.depth++;
     session_forked();
     thread_self.depth--;
+    appear();
 }
 
 __attribute__((constructor)) static void start(void)
@@ -85,6 +95,7 @@ __attribute__((constructor)) static void start(void)
     python_hook();
     module_offer();
     late_start();
+    appear();
 }
 
 __attribute__((destructor)) static void stop(void)

@@ -113,6 +113,23 @@ def test_children(traced_once):
     assert len(estimates) == 3 and len(set(estimates)) == 3, "the same seed, other samples"
 
 
+def test_children_without_a_sample(traced_once):
+    """They are in the tree of processes as they are where every block is recorded."""
+    trace = traced_once.script("""
+import os, subprocess, sys
+def ends():
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    return os.waitpid(pid, 0)[1]
+print([ends() for _ in range(3)])
+subprocess.run([sys.executable, "-S", "-c", "import os; os._exit(0)"], check=True)
+""", options=["--sample=1GiB"]).trace
+    processes = traced_once.assert_sound(trace)["processes"]
+    assert sum(process["origin"] == "fork" for process in processes) >= 3, processes
+    assert any(process["command"][1:2] == ["-S"] for process in processes), processes
+
+
 NATIVE = """
 import ctypes
 libc = ctypes.CDLL(None)
