@@ -658,8 +658,7 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
     const struct drain_events *events, uint64_t limit)
 {
     struct drain drain = {collector, accounts, ring, events};
-    struct plain_ahead ahead = {0};
-    uint64_t start = ring->tail;
+    uint64_t start = ring->tail, ahead = start;
     uint64_t head = head_of(ring);
     if (head - ring->tail > ring->mask + 1) { /* nobody can have written so much */
         ring->image->gap_events++;

@@ -1,5 +1,5 @@
 /*
- * The live map (heapmap.h, heapmap_probe.h): open addressing.  In the collector.
+ * The live map (heapmap.h, heapmap_probe.h).  In the collector.
  */
 #include "collect/heapmap.h"
 
@@ -8,79 +8,205 @@
 #include "collect/heapmap_probe.h"
 #include "collect/memory.h"
 
-#define START 4096u
-#define SMALL                                                                                      \
-    (1u << 19) /* up to here tables double; then they grow by a quarter, for their room            \
-                  counts for the limit that the program is under */
-_Static_assert(HEAPMAP_CACHED <= SMALL, "the slots of small tables are found by a shift");
+#define START 64u      /* units */
+#define MANY 4096u     /* units */
+#define WHOLE 8u       /* tables of up to so many slots may be full */
+#define LONG_RUN 24u   /* slots looked at for a block: the unit is scattered */
+#define EMPTY_SHARE 8u /* where every eighth unit has no block its table is used again */
+#define EMPTY_LEAST 64u
 
-static void next(const struct heapmap *map, uint64_t key, struct heapmap_probe *probe)
+/* ---- units ---- */
+
+struct heapmap_unit *heapmap_seek_unit(const struct heapmap *map, uint64_t where)
 {
-    if (++probe->count < HEAPMAP_HASHES) {
-        probe->hash = (probe->hash ^ probe->hash >> 31) * 0xbf58476d1ce4e5b9ull;
-        probe->at = heapmap_place(map->capacity, key, probe->hash);
-    } else {
-        probe->at = probe->at + 1 < map->capacity ? probe->at + 1 : 0;
+    uint64_t at = heapmap_unit_first(map->capacity, where);
+    while (map->units[at].where && map->units[at].where != where) {
+        at = at + 1 < map->capacity ? at + 1 : 0;
+    }
+    return &map->units[at];
+}
+
+static void give_table(struct heapmap *map, const struct heapmap_unit *unit)
+{
+    if (unit->table) {
+        slots_give(&map->slots, heapmap_table(unit), heapmap_capacity(unit));
     }
 }
 
-struct heapmap_entry *heapmap_find(const struct heapmap *map, uint64_t key)
-{
-    struct heapmap_probe probe = {.hash = heapmap_hash(key)};
-    probe.at = heapmap_place(map->capacity, key, probe.hash);
-    while (!heapmap_is_of(&map->entries[probe.at], key) && map->entries[probe.at].key) {
-        next(map, key, &probe);
-    }
-    return &map->entries[probe.at];
-}
-
-/* The slot of an address, or the unused one where it belongs. */
-static inline struct heapmap_entry *find(const struct heapmap *map, uint64_t address)
-{
-    return heapmap_find(map, heapmap_key(address));
-}
-
-static inline uint64_t address_of(const struct heapmap_entry *entry)
-{
-    return entry->key >> 16;
-}
-
-static uint64_t limit_of(uint64_t capacity)
-{
-    return capacity * (capacity <= SMALL ? 20 : 27) / 32;
-}
-
-/* More slots where blocks fill most of them; the same where it is slots that blocks have left. */
-static uint64_t grown(const struct heapmap *map)
-{
-    if (!map->capacity) {
-        return START;
-    }
-    if (map->capacity <= SMALL) {
-        return map->blocks * 2 > map->capacity ? map->capacity * 2 : map->capacity;
-    }
-    return map->blocks * 32 > map->capacity * 22
-               ? (map->capacity + map->capacity / 4) / HEAPMAP_WINDOW * HEAPMAP_WINDOW
-               : map->capacity;
-}
-
-/* The new table is whole before it takes the old one's place: a collector can be killed here. */
-static void make_anew(struct heapmap *map)
+/* Makes the units' table anew, without those that have no block.  The new one is whole before it
+   takes the old one's place: a collector can be killed here. */
+static void make_units_anew(struct heapmap *map)
 {
     struct heapmap anew = *map;
-    anew.capacity = grown(map);
-    anew.limit = limit_of(anew.capacity);
-    anew.used = map->blocks;
-    anew.entries = memory_zeroed(anew.capacity, sizeof(*anew.entries));
+    const struct heapmap_unit *old = map->units;
+    anew.used = anew.empty = 0;
     for (uint64_t i = 0; i < map->capacity; i++) {
-        if (map->entries[i].cell) {
-            *find(&anew, address_of(&map->entries[i])) = map->entries[i];
+        anew.used += old[i].blocks != 0;
+    }
+    if (anew.used * 2 >= map->capacity) {
+        anew.capacity = map->capacity ? map->capacity + map->capacity / 2 : START;
+    }
+    anew.units = memory_zeroed(anew.capacity, sizeof(*anew.units));
+    for (uint64_t i = 0; i < map->capacity; i++) {
+        if (old[i].blocks) {
+            *heapmap_seek_unit(&anew, old[i].where) = old[i];
         }
     }
-    struct heapmap_entry *old = map->entries;
+    uint64_t count = map->capacity;
     *map = anew;
-    memory_free(old);
+    for (uint64_t i = 0; i < count; i++) {
+        if (!old[i].blocks) {
+            give_table(map, &old[i]);
+        }
+    }
+    memory_free((void *)old);
 }
+
+/* Where there are many their room counts, for the limit that the program is under. */
+static uint64_t limit_of_units(uint64_t capacity)
+{
+    return capacity - capacity / (capacity < MANY ? 4 : 8);
+}
+
+static struct heapmap_unit *make_unit(struct heapmap *map, uint64_t where)
+{
+    struct heapmap_unit *unit = map->capacity ? heapmap_seek_unit(map, where) : NULL;
+    if (unit && unit->where) {
+        return unit;
+    }
+    if (!unit || map->used >= limit_of_units(map->capacity)) {
+        make_units_anew(map);
+        unit = heapmap_seek_unit(map, where);
+    }
+    map->used++;
+    *unit = (struct heapmap_unit){.where = where};
+    return unit;
+}
+
+/* ---- slots ---- */
+
+/* *steps: slots that were looked at. */
+static struct heapmap_entry *seek(const struct heapmap_unit *unit, uint32_t tag, uint32_t *steps)
+{
+    struct heapmap_entry *table = heapmap_table(unit);
+    uint32_t capacity = heapmap_capacity(unit), at = heapmap_place(unit, tag);
+    for (*steps = 1; *steps <= capacity; ++*steps) {
+        if (heapmap_is_of(&table[at], tag) || !table[at].tag) {
+            return &table[at];
+        }
+        at = at + 1 < capacity ? at + 1 : 0;
+    }
+    return NULL;
+}
+
+struct heapmap_entry *heapmap_seek(const struct heapmap_unit *unit, uint32_t tag)
+{
+    uint32_t steps;
+    return seek(unit, tag, &steps);
+}
+
+/* Slots of a table that blocks may have, or have had. */
+static uint32_t limit_of(uint32_t capacity)
+{
+    return capacity <= WHOLE || capacity == SLOTS_MOST ? capacity : capacity - capacity / 16 * 3;
+}
+
+/* With room for some more, at least for one. */
+static uint32_t capacity_for(uint32_t blocks)
+{
+    uint32_t need = blocks + 1 + blocks / 16, capacity;
+    if (need >= SLOTS_MOST) {
+        return SLOTS_MOST;
+    }
+    capacity = slots_capacity(need);
+    return limit_of(capacity) < need ? slots_capacity(capacity + 1) : capacity;
+}
+
+/* Tables without blocks are used for others before more memory is. */
+static void take_empty_tables(struct heapmap *map)
+{
+    for (uint64_t i = 0; i < map->capacity; i++) {
+        struct heapmap_unit *unit = &map->units[i], old = *unit;
+        if (!unit->blocks) {
+            unit->room = 0;
+            unit->table = 0;
+            give_table(map, &old);
+        }
+    }
+    map->empty = 0;
+}
+
+static struct heapmap_entry *new_table(struct heapmap *map, uint32_t capacity)
+{
+    if (slots_must_grow(&map->slots, capacity) && map->empty > EMPTY_LEAST &&
+        map->empty > map->used / EMPTY_SHARE) {
+        take_empty_tables(map);
+    }
+    return slots_take(&map->slots, capacity);
+}
+
+/* The longest run that a block was found in. */
+static uint32_t copy_blocks(const struct heapmap_unit *from, const struct heapmap_unit *to)
+{
+    const struct heapmap_entry *table = heapmap_table(from);
+    uint32_t longest = 0, steps;
+    for (uint32_t i = 0; i < heapmap_capacity(from); i++) {
+        if (table[i].cell) {
+            *seek(to, table[i].tag & ~HEAPMAP_STAMP, &steps) = table[i];
+            longest = steps > longest ? steps : longest;
+        }
+    }
+    return longest;
+}
+
+/* Makes the table of a unit anew, with room for more blocks.  It is whole before it takes the old
+   one's place. */
+static void make_anew(struct heapmap *map, struct heapmap_unit *unit, bool is_scattered)
+{
+    uint32_t blocks = unit->blocks, capacity = capacity_for(blocks);
+    struct heapmap_entry *table = new_table(map, capacity);
+    struct heapmap_unit old = *unit, anew = old;
+    anew.table =
+        (uint64_t)capacity << 48 | (uintptr_t)table | (is_scattered ? HEAPMAP_SCATTERED : 0);
+    anew.room = (uint16_t)(capacity < SLOTS_MOST ? limit_of(capacity) - blocks : SLOTS_MOST);
+    uint32_t longest = old.table ? copy_blocks(&old, &anew) : 0;
+    map->empty += !old.table && !blocks;
+    unit->table = anew.table;
+    unit->room = anew.room;
+    give_table(map, &old);
+    if (longest > LONG_RUN && !is_scattered) {
+        make_anew(map, unit, true);
+    }
+}
+
+/* The slot for a block that is put there. */
+static struct heapmap_entry *make_slot(struct heapmap *map, struct heapmap_unit *unit, uint32_t tag)
+{
+    bool is_scattered = unit->table >> 63;
+    uint32_t steps = 0;
+    struct heapmap_entry *entry = unit->table ? seek(unit, tag, &steps) : NULL;
+    if (entry && entry->tag) {
+        return entry;
+    }
+    if (!entry || !unit->room || (steps > LONG_RUN && !is_scattered)) {
+        make_anew(map, unit, is_scattered || steps > LONG_RUN);
+        entry = heapmap_seek(unit, tag);
+    }
+    unit->room--;
+    return entry;
+}
+
+static struct heapmap_entry *find(
+    const struct heapmap *map, uint64_t address, struct heapmap_unit **unit)
+{
+    uint64_t key = heapmap_key(address);
+    *unit = map->capacity ? heapmap_find_unit(map, key) : NULL;
+    struct heapmap_entry *entry =
+        *unit && (*unit)->table ? heapmap_find(*unit, heapmap_tag(key)) : NULL;
+    return entry && entry->cell ? entry : NULL;
+}
+
+/* ---- large blocks ---- */
 
 static inline bool is_listed(const struct heapmap_entry *entry)
 {
@@ -97,9 +223,10 @@ static uint64_t size_of(const struct heapmap *map, const struct heapmap_entry *e
 static void unlist(struct heapmap *map, uint32_t size)
 {
     uint32_t last = HEAPMAP_LARGE + (uint32_t)map->n_large - 1;
+    struct heapmap_unit *unit;
     map->large[size - HEAPMAP_LARGE] = map->large[last - HEAPMAP_LARGE];
-    struct heapmap_entry *moved = find(map, map->large[last - HEAPMAP_LARGE].address);
-    if (moved->cell && moved->size == last) {
+    struct heapmap_entry *moved = find(map, map->large[last - HEAPMAP_LARGE].address, &unit);
+    if (moved && moved->size == last) {
         moved->size = size;
     }
     map->n_large--;
@@ -116,35 +243,63 @@ static inline uint32_t put_size(struct heapmap *map, const struct block *block)
     return HEAPMAP_LARGE + (uint32_t)map->n_large++;
 }
 
+/* ---- blocks ---- */
+
+static uint64_t address_of(const struct heapmap_unit *unit, const struct heapmap_entry *entry)
+{
+    uint64_t offset = entry->tag >> 16 & (HEAPMAP_OFFSETS - 1);
+    return (unit->where & ~HEAPMAP_UNIT) << 14 | offset << 3;
+}
+
+static struct block block_of(
+    const struct heapmap *map, const struct heapmap_unit *unit, const struct heapmap_entry *entry)
+{
+    return (struct block){
+        address_of(unit, entry), size_of(map, entry), entry->cell, (uint16_t)entry->tag};
+}
+
 bool heapmap_put(struct heapmap *map, const struct block *block, struct block *old)
 {
-    if (map->used >= map->limit) {
-        make_anew(map);
-    }
-    struct heapmap_entry *entry = find(map, block->address);
+    uint64_t key = heapmap_key(block->address);
+    uint32_t tag = heapmap_tag(key);
+    struct heapmap_unit *unit = make_unit(map, heapmap_where(key));
+    struct heapmap_entry *entry = make_slot(map, unit, tag);
     bool fresh = !entry->cell;
     if (fresh) {
-        map->blocks++;
-        map->used += !entry->key;
+        heapmap_count(map, unit, 1);
     } else {
-        *old =
-            (struct block){block->address, size_of(map, entry), entry->cell, (uint16_t)entry->key};
+        *old = block_of(map, unit, entry);
         if (is_listed(entry)) {
             unlist(map, entry->size);
         }
     }
-    *entry = (struct heapmap_entry){
-        block->address << 16 | block->stamp, put_size(map, block), block->cell};
+    *entry = (struct heapmap_entry){tag | block->stamp, put_size(map, block), block->cell};
     return fresh;
 }
 
 bool heapmap_get(const struct heapmap *map, uint64_t address, struct block *block)
 {
-    const struct heapmap_entry *entry = map->used ? find(map, address) : NULL;
-    if (!entry || !entry->cell) {
+    struct heapmap_unit *unit;
+    const struct heapmap_entry *entry = find(map, address, &unit);
+    if (entry) {
+        *block = block_of(map, unit, entry);
+    }
+    return entry;
+}
+
+bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block)
+{
+    struct heapmap_unit *unit;
+    struct heapmap_entry *entry = find(map, address, &unit);
+    if (!entry) {
         return false;
     }
-    *block = (struct block){address, size_of(map, entry), entry->cell, (uint16_t)entry->key};
+    *block = block_of(map, unit, entry);
+    entry->cell = 0;
+    heapmap_count(map, unit, -1);
+    if (is_listed(entry)) {
+        unlist(map, entry->size);
+    }
     return true;
 }
 
@@ -152,11 +307,13 @@ void heapmap_each(
     const struct heapmap *map, void (*each)(void *, const struct block *), void *context)
 {
     for (uint64_t i = 0; i < map->capacity; i++) {
-        const struct heapmap_entry *entry = &map->entries[i];
-        if (entry->cell) {
-            struct block block = {
-                address_of(entry), size_of(map, entry), entry->cell, (uint16_t)entry->key};
-            each(context, &block);
+        const struct heapmap_unit *unit = &map->units[i];
+        for (uint32_t slot = 0; slot < heapmap_capacity(unit); slot++) {
+            const struct heapmap_entry *entry = &heapmap_table(unit)[slot];
+            if (entry->cell) {
+                struct block block = block_of(map, unit, entry);
+                each(context, &block);
+            }
         }
     }
 }
@@ -164,29 +321,18 @@ void heapmap_each(
 void heapmap_age(struct heapmap *map, uint32_t less)
 {
     for (uint64_t i = 0; i < map->capacity; i++) {
-        uint64_t stamp = map->entries[i].key & 0xffff;
-        map->entries[i].key -= stamp < less ? stamp : less;
+        struct heapmap_entry *table = heapmap_table(&map->units[i]);
+        for (uint32_t slot = 0; slot < heapmap_capacity(&map->units[i]); slot++) {
+            uint32_t stamp = table[slot].tag & HEAPMAP_STAMP;
+            table[slot].tag -= stamp < less ? stamp : less;
+        }
     }
-}
-
-bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block)
-{
-    struct heapmap_entry *entry = map->used ? find(map, address) : NULL;
-    if (!entry || !entry->cell) {
-        return false;
-    }
-    *block = (struct block){address, size_of(map, entry), entry->cell, (uint16_t)entry->key};
-    entry->cell = 0;
-    map->blocks--;
-    if (is_listed(entry)) {
-        unlist(map, entry->size);
-    }
-    return true;
 }
 
 void heapmap_free(struct heapmap *map)
 {
-    memory_free(map->entries);
+    memory_free(map->units);
     memory_free(map->large);
+    slots_free(&map->slots);
     *map = (struct heapmap){0};
 }

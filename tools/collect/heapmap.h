@@ -1,7 +1,10 @@
 /*
- * The live blocks of one process: address → size and cell.  16 bytes a block in
- * an open-addressed table, at most 5/8 full while it is small and 27/32 when it is large.  Used by
- * the collector for every event.
+ * The live blocks of one process: address → size and cell.  At most 24 bytes a block of any usual
+ * size.  Used by the collector for every event.
+ *
+ * Each 16 KiB of addresses in which there are blocks are a unit with a table of its own, which
+ * grows with its blocks.  Programs allocate and free in runs: what is near in memory is near here,
+ * and no table is so large that making it anew keeps the program waiting.
  *
  * A block that goes leaves its slot to the next one at the same address, which
  * allocators soon hand out again; such slots are dropped when the table is made
@@ -14,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collect/slots.h"
 #include "memtrace/format.h"
 
 #define HEAPMAP_LARGE MT_LARGE /* blocks of so many bytes are listed */
@@ -25,16 +29,21 @@ struct block {
     uint16_t stamp; /* kept with it: after which fork it was allocated (forks.h) */
 };
 
-struct heapmap { /* zeroed is empty */
-    struct heapmap_entry {
-        uint64_t key;  /* address << 16 | stamp; 0: never used */
-        uint32_t size; /* from HEAPMAP_LARGE on: that, plus the place in `large` */
-        uint32_t cell; /* 0: no block is there */
-    } * entries;
+struct heapmap_unit {
+    uint64_t where; /* which addresses (heapmap_probe.h); 0: unused */
+    uint64_t table; /* where it is, and how it is laid out: one word, it changes at once; 0: none */
+    uint16_t room;  /* slots that may still be taken, then the table is made anew */
+    uint16_t blocks;
+    uint32_t reserved;
+};
+
+struct heapmap {                /* zeroed is empty */
+    struct heapmap_unit *units; /* by a hash of their addresses */
     uint64_t capacity;
-    uint64_t limit; /* so many slots may be used, then the table is made anew */
-    uint64_t used;  /* slots of blocks, and slots that blocks have left */
+    uint64_t used;  /* units in use, with blocks or without */
+    uint64_t empty; /* those that have a table and no blocks */
     uint64_t blocks;
+    struct slots slots; /* of which the tables are made */
     struct heapmap_large {
         uint64_t address, size;
     } * large; /* large blocks: few, in no order */
@@ -53,11 +62,11 @@ void heapmap_each(
     const struct heapmap *map, void (*each)(void *, const struct block *), void *context);
 /* Takes `less` from the stamps of all blocks; the smallest is 0. */
 void heapmap_age(struct heapmap *map, uint32_t less);
-/* A larger one is not in a cache as it is.  Up to here capacities are powers of two. */
-#define HEAPMAP_CACHED (1u << 17)
+/* Whether it is too large to be in a cache as it is. */
+#define HEAPMAP_CACHED (1u << 15)
 static inline bool heapmap_is_large(const struct heapmap *map)
 {
-    return map->capacity > HEAPMAP_CACHED;
+    return map->blocks > HEAPMAP_CACHED;
 }
 void heapmap_free(struct heapmap *map);
 

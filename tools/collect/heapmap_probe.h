@@ -2,78 +2,114 @@
  * Where the live map (heapmap.h) has an address: for heapmap.c, and for what is inlined into the
  * loop of all events.
  *
- * Blocks that are neighbours in memory are neighbours here: each half
- * kibibyte of addresses has a window of 16 slots (four cache lines), a slot for each 32 bytes, and
- * few blocks are smaller.  Programs allocate and free in runs; with a hash of the
- * whole address each of them would be a miss.  Windows lie where a hash says, one over
- * another where it must be: a slot that is taken sends on to the window that
- * the next hash says, so that full ones do not grow together.
+ * A table has its blocks in the order of their addresses, as far as there is room: at the place
+ * where the whole table would be filled evenly, or else in the next slot that is free.  Where many
+ * small blocks lie close together between large ones that makes long runs; such a unit is
+ * scattered, by a factor that changes the order.
  */
 #ifndef COLLECT_HEAPMAP_PROBE_H
 #define COLLECT_HEAPMAP_PROBE_H
 
 #include "collect/heapmap.h"
 
-#define HEAPMAP_WINDOW 16u
-#define HEAPMAP_HASHES 64u /* windows that are tried before slots are tried one by one */
+/* A key is an address << 16; a unit's `where` is HEAPMAP_UNIT | the key's bits from 30 on; an
+   entry's tag is HEAPMAP_TAG | the offset in the unit in 8 bytes << 16, and its stamp below. */
+#define HEAPMAP_UNIT (1ull << 63)
+#define HEAPMAP_TAG (1u << 31)
+#define HEAPMAP_STAMP 0xffffu
+#define HEAPMAP_OFFSETS 2048u
+#define HEAPMAP_FACTOR 1255u /* odd: each offset has a place of its own */
 
-/* What an entry's key has of an address: all but the stamp. */
-#define HEAPMAP_STAMP 0xffffull
-
-struct heapmap_probe {
-    uint64_t hash, at;
-    uint32_t count;
-};
+/* A table: HEAPMAP_SCATTERED or not, capacity << 48, and the address. */
+#define HEAPMAP_SCATTERED (1ull << 63)
+#define HEAPMAP_POINTER ((1ull << 48) - 1)
 
 static inline uint64_t heapmap_key(uint64_t address)
 {
     return address << 16;
 }
 
-static inline bool heapmap_is_of(const struct heapmap_entry *entry, uint64_t key)
+/* ---- units ---- */
+
+static inline uint64_t heapmap_where(uint64_t key)
 {
-    return (entry->key ^ key) <= HEAPMAP_STAMP;
+    return HEAPMAP_UNIT | key >> 30;
 }
 
-static inline uint64_t heapmap_hash(uint64_t key)
+/* The first place to look for it. */
+static inline uint64_t heapmap_unit_first(uint64_t capacity, uint64_t where)
 {
-    return (key >> 25) * 0x9e3779b97f4a7c15ull;
+    uint64_t hash = where * 0x9e3779b97f4a7c15ull;
+    return (uint64_t)((unsigned __int128)hash * capacity >> 64);
 }
 
-static inline uint64_t heapmap_in_window(uint64_t key, uint64_t hash, uint64_t window)
+/* The unit, or the unused one where it belongs, whatever the first one is. */
+struct heapmap_unit *heapmap_seek_unit(const struct heapmap *map, uint64_t where);
+
+/* The same; there is a map. */
+static inline __attribute__((always_inline)) struct heapmap_unit *heapmap_find_unit(
+    const struct heapmap *map, uint64_t key)
 {
-    return window * HEAPMAP_WINDOW + ((key >> 21 ^ hash >> 24) & (HEAPMAP_WINDOW - 1));
+    uint64_t where = heapmap_where(key);
+    struct heapmap_unit *unit = &map->units[heapmap_unit_first(map->capacity, where)];
+    return __builtin_expect(unit->where == where, 1) ? unit : heapmap_seek_unit(map, where);
 }
 
-static inline uint64_t heapmap_place(uint64_t capacity, uint64_t key, uint64_t hash)
+/* ---- slots ---- */
+
+static inline uint32_t heapmap_tag(uint64_t key)
 {
-    uint64_t windows = capacity / HEAPMAP_WINDOW;
-    return heapmap_in_window(key, hash, (uint64_t)((unsigned __int128)hash * windows >> 64));
+    return HEAPMAP_TAG | ((uint32_t)(key >> 19) & (HEAPMAP_OFFSETS - 1)) << 16;
 }
 
-/* The first slot to look at. */
-static inline uint64_t heapmap_first(uint64_t capacity, uint64_t key)
+static inline bool heapmap_is_of(const struct heapmap_entry *entry, uint32_t tag)
 {
-    return heapmap_place(capacity, key, heapmap_hash(key));
+    return (entry->tag ^ tag) <= HEAPMAP_STAMP;
 }
 
-/* The same where there are 2^(64 - shift) windows, from two up. */
-static inline uint64_t heapmap_first_of(unsigned shift, uint64_t key)
+static inline uint32_t heapmap_capacity(const struct heapmap_unit *unit)
 {
-    uint64_t hash = heapmap_hash(key);
-    return heapmap_in_window(key, hash, hash >> shift);
+    return (uint32_t)(unit->table >> 48) & 0xfff;
 }
 
-/* The slot of an address, or the unused one where it belongs, whatever the first one has. */
-struct heapmap_entry *heapmap_find(const struct heapmap *map, uint64_t key);
-
-/* The same; `at` is the first slot. */
-static inline __attribute__((always_inline)) struct heapmap_entry *heapmap_find_at(
-    const struct heapmap *map, struct heapmap_entry *entries, uint64_t at, uint64_t key)
+static inline struct heapmap_entry *heapmap_table(const struct heapmap_unit *unit)
 {
-    struct heapmap_entry *entry = &entries[at];
-    return __builtin_expect(heapmap_is_of(entry, key) || !entry->key, 1) ? entry
-                                                                         : heapmap_find(map, key);
+    return (struct heapmap_entry *)(uintptr_t)(unit->table & HEAPMAP_POINTER);
+}
+
+static inline uint32_t heapmap_place(const struct heapmap_unit *unit, uint32_t tag)
+{
+    uint32_t is_scattered = (uint32_t)(unit->table >> 63);
+    uint32_t factor = 1 + (-is_scattered & (HEAPMAP_FACTOR - 1));
+    return ((tag >> 16) * factor & (HEAPMAP_OFFSETS - 1)) * heapmap_capacity(unit) /
+           HEAPMAP_OFFSETS;
+}
+
+/* The first slot to look at, in a unit with a table. */
+static inline struct heapmap_entry *heapmap_first(const struct heapmap_unit *unit, uint32_t tag)
+{
+    return heapmap_table(unit) + heapmap_place(unit, tag);
+}
+
+/* The slot of a block, or the unused one where it belongs; NULL if there is none. */
+struct heapmap_entry *heapmap_seek(const struct heapmap_unit *unit, uint32_t tag);
+
+/* The same, in a unit with a table. */
+static inline __attribute__((always_inline)) struct heapmap_entry *heapmap_find(
+    const struct heapmap_unit *unit, uint32_t tag)
+{
+    struct heapmap_entry *entry = heapmap_first(unit, tag);
+    return __builtin_expect(heapmap_is_of(entry, tag) || !entry->tag, 1) ? entry
+                                                                         : heapmap_seek(unit, tag);
+}
+
+/* A block has come or gone.  The inlined loop does what heapmap_put and heapmap_take do. */
+static inline void heapmap_count(struct heapmap *map, struct heapmap_unit *unit, int blocks)
+{
+    map->blocks += (uint64_t)(int64_t)blocks;
+    map->empty -= blocks > 0 && !unit->blocks;
+    unit->blocks = (uint16_t)(unit->blocks + blocks);
+    map->empty += !unit->blocks;
 }
 
 #endif

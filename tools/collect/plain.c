@@ -26,7 +26,6 @@ struct plain {
     struct cell *cells;
     const uint64_t *words; /* from the event on */
     uint64_t published;    /* words from there on */
-    uint64_t at;           /* the map's first slot for the event */
     uint64_t now;          /* what tells a cell of now */
     uint16_t stamp;
     bool forks_care;
@@ -223,16 +222,18 @@ FAST uint64_t allocate_plain(struct plain *plain, uint64_t w0, bool is_ordered, 
             return both;
         }
     }
-    struct heapmap_entry *entry = heapmap_find_at(map, map->entries, plain->at, key);
-    if (RARELY(entry->cell) || RARELY(map->used >= map->limit)) {
+    struct heapmap_unit *unit = heapmap_find_unit(map, key);
+    uint32_t tag = heapmap_tag(key);
+    struct heapmap_entry *entry = RARELY(!unit->table) ? NULL : heapmap_find(unit, tag);
+    if (RARELY(!entry) || RARELY(entry->cell) || RARELY(!entry->tag && !unit->room)) {
         return PLAIN_OTHER;
     }
     if (is_ordered && !is_turn(image, key, w0 >> 32)) {
         return PLAIN_WAITS;
     }
-    map->blocks++;
-    map->used += !entry->key;
-    entry->key = key | plain->stamp;
+    heapmap_count(map, unit, 1);
+    unit->room = (uint16_t)(unit->room - !entry->tag);
+    entry->tag = tag | plain->stamp;
     entry->size = (uint32_t)size;
     entry->cell = id;
     sizes_add(&image->counting->sizes, domain, size, 1);
@@ -261,7 +262,12 @@ FAST uint64_t release_plain(struct plain *plain, uint64_t w0, bool is_ordered, b
     struct image *image = plain->image;
     struct ring *ring = plain->ring;
     uint64_t key = w0 & KEY;
-    struct heapmap_entry *entry = heapmap_find_at(plain->map, plain->map->entries, plain->at, key);
+    struct heapmap_unit *unit = heapmap_find_unit(plain->map, key);
+    struct heapmap_entry *entry =
+        RARELY(!unit->blocks) ? NULL : heapmap_find(unit, heapmap_tag(key));
+    if (RARELY(!entry)) {
+        return PLAIN_OTHER;
+    }
     uint32_t id = entry->cell, size = entry->size;
     struct cell *cell = &plain->cells[id];
     if (RARELY(!id) || RARELY(size >= HEAPMAP_LARGE) || RARELY(cell->merged_into)) {
@@ -271,11 +277,11 @@ FAST uint64_t release_plain(struct plain *plain, uint64_t w0, bool is_ordered, b
         return PLAIN_WAITS;
     }
     if (has_more && plain->forks_care) {
-        struct block block = {key >> 16, size, id, (uint16_t)entry->key};
+        struct block block = {key >> 16, size, id, (uint16_t)entry->tag};
         forks_gone(image, &block, ring->forks);
     }
     entry->cell = 0;
-    plain->map->blocks--;
+    heapmap_count(plain->map, unit, -1);
     if (key >> 16 == ring->last_address) {
         ring->last_address = 0;
         image->counting->sizes.temporary[ring->last_domain]++;
@@ -330,11 +336,18 @@ static const struct shape {
     [MT_OP_NODE] = {2, 0},
 };
 
-/* Fetches what the map and the ring's sites have for the next events. */
-static void look_ahead(const struct plain *plain, struct plain_ahead *ahead, uint64_t end)
+static void look_for(const struct heapmap *map, uint64_t key)
+{
+    const struct heapmap_unit *unit = heapmap_find_unit(map, key);
+    if (unit->table) {
+        __builtin_prefetch(heapmap_first(unit, heapmap_tag(key)));
+    }
+}
+
+/* Fetches what the map and the ring's sites have for the next events; the word that is next. */
+static uint64_t look_ahead(const struct plain *plain, uint64_t at, uint64_t end)
 {
     const struct ring *ring = plain->ring;
-    uint64_t capacity = plain->map->capacity, at = ahead->until;
     at = at < ring->tail ? ring->tail : at;
     end = ring->tail + PLAIN_WORDS < end ? ring->tail + PLAIN_WORDS : end;
     while (at + 1 < end) {
@@ -343,21 +356,13 @@ static void look_ahead(const struct plain *plain, struct plain_ahead *ahead, uin
         if (!shape.words) {
             break;
         }
-        uint64_t slot = heapmap_first(capacity, words[shape.address] & KEY);
-        ahead->slots[at % 32] = (uint32_t)slot;
-        __builtin_prefetch(&plain->map->entries[slot]);
+        look_for(plain->map, words[shape.address] & KEY);
         if (shape.address) {
             __builtin_prefetch(&ring->sites[4 * (words[1] & ~KEY)]);
         }
         at += shape.words;
     }
-    ahead->until = at;
-}
-
-/* The word of an event that has the address of its block, if it is a plain one. */
-FAST uint64_t word_of_address(const uint64_t *words)
-{
-    return words[(words[0] & 15) <= MT_OP_ALLOC_SEQ];
+    return at;
 }
 
 /* ---- the loop ---- */
@@ -371,29 +376,18 @@ static bool is_plain(const struct accounts *accounts, const struct ring *ring)
            !ring->again && !ring->size_high && !ring->own && image->blocks.capacity;
 }
 
-/* The word at which the map has the first slot of its event. */
-FAST uint64_t first_slot(
-    const struct plain *plain, struct plain_ahead *ahead, uint64_t tail, uint64_t head)
-{
-    if (ahead->until < tail + PLAIN_WORDS / 2) {
-        look_ahead(plain, ahead, head);
-    }
-    return tail < ahead->until
-               ? ahead->slots[tail % 32]
-               : heapmap_first(plain->map->capacity, word_of_address(plain->words) & KEY);
-}
-
-/* has_more: than the map and the accounts for each event. */
-FAST bool take_all(struct plain *plain, struct plain_ahead *ahead, uint64_t end, uint64_t head,
-    bool is_far, bool has_more)
+/* is_far: what the map has is not in a cache; has_more: than the map and the accounts for each
+   event. */
+FAST bool take_all(
+    struct plain *plain, uint64_t *ahead, uint64_t end, uint64_t head, bool is_far, bool has_more)
 {
     struct ring *ring = plain->ring;
-    unsigned shift = (unsigned)__builtin_clzll(plain->map->capacity / HEAPMAP_WINDOW) + 1;
     for (uint64_t tail = ring->tail; tail < end;) {
         plain->words = &ring->words[tail & ring->mask];
         plain->published = head - tail;
-        plain->at = is_far ? first_slot(plain, ahead, tail, head)
-                           : heapmap_first_of(shift, word_of_address(plain->words) & KEY);
+        if (is_far && *ahead < tail + PLAIN_WORDS / 2) {
+            *ahead = look_ahead(plain, *ahead, head);
+        }
         uint64_t words = take_plain(plain, has_more);
         if (RARELY(words == PLAIN_OTHER) || RARELY(words == PLAIN_WAITS)) {
             return words == PLAIN_OTHER;
@@ -404,8 +398,8 @@ FAST bool take_all(struct plain *plain, struct plain_ahead *ahead, uint64_t end,
     return true;
 }
 
-bool plain_take(struct accounts *accounts, struct ring *ring, struct plain_ahead *ahead,
-    uint64_t end, uint64_t head)
+bool plain_take(
+    struct accounts *accounts, struct ring *ring, uint64_t *ahead, uint64_t end, uint64_t head)
 {
     struct image *image = ring->image;
     if (!is_plain(accounts, ring)) {
@@ -419,12 +413,9 @@ bool plain_take(struct accounts *accounts, struct ring *ring, struct plain_ahead
         .now = tag_of_now(accounts),
         .stamp = forks_stamp(&image->forks, ring->forks),
         .forks_care = forks_care(&image->forks, ring->forks)};
-    if (plain.forks_care || image->log || heapmap_is_large(plain.map)) {
-        bool has_more = plain.forks_care || image->log;
-        ahead->until = ahead->capacity == plain.map->capacity ? ahead->until : 0;
-        ahead->capacity = plain.map->capacity;
-        return has_more ? take_all(&plain, ahead, end, head, true, true)
-                        : take_all(&plain, ahead, end, head, true, false);
+    if (plain.forks_care || image->log) {
+        return take_all(&plain, ahead, end, head, true, true);
     }
-    return take_all(&plain, ahead, end, head, false, false);
+    return heapmap_is_large(plain.map) ? take_all(&plain, ahead, end, head, true, false)
+                                       : take_all(&plain, ahead, end, head, false, false);
 }

@@ -11,19 +11,12 @@
 #include "collect/accounts.h"
 #include "collect/drain.h"
 
-#define PLAIN_WORDS 24u /* that the map's part of the work is known ahead */
-
-/* What was fetched ahead: for the event at each of the next words the map's first slot for it. */
-struct plain_ahead {
-    uint64_t until;     /* the word that comes next */
-    uint64_t capacity;  /* of the map, that they are for */
-    uint32_t slots[32]; /* by word */
-};
+#define PLAIN_WORDS 24u /* that the map's part of the work is fetched ahead */
 
 /* Takes events from the ring's tail on, those that begin before the word `end`, until there is one
    that needs more: it is untouched, and drain.c's to take.  Up to `head` words are published.
-   False if it has to wait for another ring. */
-bool plain_take(struct accounts *accounts, struct ring *ring, struct plain_ahead *ahead,
-    uint64_t end, uint64_t head);
+   False if it has to wait for another ring.  *ahead: the word up to which was fetched ahead. */
+bool plain_take(
+    struct accounts *accounts, struct ring *ring, uint64_t *ahead, uint64_t end, uint64_t head);
 
 #endif

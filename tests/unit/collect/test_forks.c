@@ -183,7 +183,7 @@ static void run(unsigned seed)
     }
     for (int i = 0; i < world.count; i++) { /* nothing is kept for nobody */
         assert_int_equal(world.processes[i].image->forks.n_points, 0);
-        assert_null(world.processes[i].image->blocks.entries);
+        assert_null(world.processes[i].image->blocks.units);
         assert_null(world.processes[i].image->forks.gone);
         free(world.processes[i].image->account.changed);
         free(world.processes[i].image);

@@ -83,6 +83,79 @@ static void random_against_array(void **state)
     heapmap_free(&map);
 }
 
+/* The room that a block takes, where all are as far apart. */
+static double room(const struct heapmap *map)
+{
+    uint64_t bytes =
+        map->capacity * sizeof(*map->units) + map->slots.total * sizeof(struct heapmap_entry);
+    return (double)bytes / (double)map->blocks;
+}
+
+#define MANY 200000u
+
+static void is_small(void **state)
+{
+    static const uint64_t apart[] = {16, 32, 48, 112, 320, 1040, 4112};
+    for (size_t i = 0; i < sizeof(apart) / sizeof(*apart); i++) {
+        struct heapmap map = {0};
+        for (uint64_t n = 0; n < MANY; n++) {
+            struct block block = {BASE + n * apart[i], apart[i], 1, 0}, old;
+            assert_true(heapmap_put(&map, &block, &old));
+            assert_true(n < MANY / 2 || room(&map) <= 24.5);
+        }
+        heapmap_free(&map);
+    }
+}
+
+/* Many small blocks close together in units that have little else, and then a few far apart. */
+static void finds_blocks_in_clusters(void **state)
+{
+    struct heapmap map = {0};
+    struct block block, old;
+    for (uint64_t n = 0; n < MANY; n++) {
+        uint64_t address = BASE + n / 200 * 65536 + n % 200 * 8 + (n % 200 > 180) * n % 20 * 700;
+        block = (struct block){address, n, 1, 0};
+        assert_true(heapmap_put(&map, &block, &old));
+        assert_true(heapmap_get(&map, address, &block));
+        assert_int_equal(block.size, n);
+    }
+    assert_int_equal(map.blocks, MANY);
+    heapmap_free(&map);
+}
+
+static uint64_t sum;
+
+static void add_up(void *context, const struct block *block)
+{
+    sum += block->size + block->stamp + (block->address - BASE) / 16;
+}
+
+/* What blocks have left is used again, by neighbours and by others far away. */
+static void uses_room_again(void **state)
+{
+    struct heapmap map = {0};
+    struct block block, old;
+    uint64_t before = 0;
+    for (uint64_t round = 0; round < 20; round++) {
+        uint64_t base = BASE + (round << 30);
+        for (uint64_t n = 0; n < MANY; n++) {
+            block = (struct block){base + n * 16, 1, 1, 7};
+            assert_true(heapmap_put(&map, &block, &old));
+        }
+        sum = 0;
+        heapmap_age(&map, 3);
+        heapmap_each(&map, add_up, NULL);
+        assert_int_equal(sum, MANY * (1 + 4 + (round << 26)) + (uint64_t)MANY * (MANY - 1) / 2);
+        for (uint64_t n = 0; n < MANY; n++) {
+            assert_true(heapmap_take(&map, base + n * 16, &block));
+        }
+        assert_int_equal(map.blocks, 0);
+        before = before ? before : map.slots.total;
+        assert_in_range(map.slots.total, before, before + before / 2);
+    }
+    heapmap_free(&map);
+}
+
 static void takes_nothing_from_nothing(void **state)
 {
     struct heapmap map = {0};
@@ -95,6 +168,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_against_array),
+        cmocka_unit_test(is_small),
+        cmocka_unit_test(finds_blocks_in_clusters),
+        cmocka_unit_test(uses_room_again),
         cmocka_unit_test(takes_nothing_from_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,9 +203,6 @@ static void compare(void)
     assert_int_equal(a->blocks.n_large, b->blocks.n_large);
     assert_int_equal(a->events, b->events);
     assert_int_equal(a->blocks.blocks, n_blocks);
-    /* Temporary blocks have no slots in one of them: tables are made anew at different times. */
-    assert_in_range(a->blocks.used, n_blocks, a->blocks.limit);
-    assert_in_range(b->blocks.used, n_blocks, b->blocks.limit);
     for (size_t i = 0; i < n_blocks; i++) {
         struct block x, y;
         assert_true(heapmap_get(&a->blocks, blocks[i], &x));
@@ -238,7 +235,7 @@ static void run(bool is_ordered)
 {
     put_nodes();
     for (uint32_t round = 0; round < 60; round++) {
-        uint32_t grow = round % 20 < 12 ? 65 : 5; /* of a hundred events */
+        uint32_t grow = round % 20 < 8 ? 5 : 65; /* of a hundred events */
         for (int n = 0; n < 12000; n++) {
             put_random(grow, is_ordered);
         }
