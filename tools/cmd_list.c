@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "render/input.h"
 #include "render/list.h"
 #include "render/output.h"
 #include "render/report.h"
@@ -78,14 +79,14 @@ int cmd_list(int argc, char **argv)
     size_t n;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return 2;
-    const char *directory = arguments.directory ? arguments.directory : ".";
+    const char *directory = arguments.directory ? arguments.directory : input_directory();
     if (found_in(directory, &found, &n) != 0) {
         message("%s: %s; give a directory", directory, strerror(errno));
         return 1;
     }
     if (!n)
         message("no *.mtrace in %s; `memtrace run PROGRAM` writes one",
-            arguments.directory ? directory : "this directory");
+            strcmp(directory, ".") != 0 ? directory : "this directory");
     clock_gettime(CLOCK_REALTIME, &now);
     struct list list = {.found = found,
         .n = n,

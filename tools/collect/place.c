@@ -99,22 +99,41 @@ static void complain(const char *path, int error)
     }
 }
 
+static char *in_directory(const char *directory, char *name)
+{
+    char *path = NULL;
+    if (name && asprintf(&path, "%s/%s", directory, name) < 0) {
+        path = NULL;
+    }
+    free(name);
+    return path;
+}
+
+/* Where traces go that nobody gave a name. */
+static char *default_path(const char *name, pid_t pid)
+{
+    const char *directory = getenv("MEMTRACE_DIR");
+    char *file = expand("memtrace-%n.%p.mtrace", name, pid);
+    return directory && *directory ? in_directory(directory, file) : file;
+}
+
 int place_open(const char *pattern, const char *name, pid_t pid, char **path)
 {
-    *path = expand(pattern ? pattern : "memtrace-%n.%p.mtrace", name, pid);
+    *path = pattern ? expand(pattern, name, pid) : default_path(name, pid);
     int fd = *path ? create(*path) : -ENOMEM;
     if (fd < 0 && !pattern && fd != -EEXIST) {
         const char *temporary = getenv("TMPDIR");
-        char *elsewhere = NULL;
-        if (asprintf(&elsewhere, "%s/%s", temporary && *temporary ? temporary : "/tmp", *path) >
-                0 &&
-            create(elsewhere) >= 0) {
-            fprintf(stderr, "memtrace: %s cannot be written here (%s): it goes to %s\n", *path,
-                strerror(-fd), elsewhere);
+        char *elsewhere = in_directory(temporary && *temporary ? temporary : "/tmp",
+            expand("memtrace-%n.%p.mtrace", name, pid));
+        if (elsewhere && create(elsewhere) >= 0) {
+            fprintf(stderr, "memtrace: %s cannot be written%s (%s): it goes to %s\n", *path,
+                strchr(*path, '/') ? "" : " here", strerror(-fd), elsewhere);
             unlink(elsewhere);
             free(*path);
             *path = elsewhere;
             fd = create(elsewhere);
+        } else {
+            free(elsewhere);
         }
     }
     if (fd < 0) {

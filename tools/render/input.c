@@ -3,8 +3,9 @@
  */
 #include "render/input.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <glob.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,28 +16,47 @@
 #include "render/progress.h"
 #include "render/running.h"
 
-/* The newest *.mtrace of the current directory; the caller frees it.  NULL if there is none. */
-static char *newest_trace(void)
+const char *input_directory(void)
 {
-    glob_t found;
-    struct timespec best = {0};
-    char *newest = NULL;
-    if (glob("*.mtrace", 0, NULL, &found) != 0)
-        return NULL;
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        struct stat status;
-        if (stat(found.gl_pathv[i], &status) < 0 || !S_ISREG(status.st_mode))
+    const char *directory = getenv("MEMTRACE_DIR");
+    return directory && *directory ? directory : ".";
+}
+
+static bool is_trace_name(const char *name)
+{
+    size_t size = strlen(name);
+    return size > 7 && *name != '.' && strcmp(name + size - 7, ".mtrace") == 0;
+}
+
+static bool is_newer(const struct stat *a, const struct stat *b)
+{
+    if (a->st_mtim.tv_sec != b->st_mtim.tv_sec)
+        return a->st_mtim.tv_sec > b->st_mtim.tv_sec;
+    return a->st_mtim.tv_nsec > b->st_mtim.tv_nsec;
+}
+
+/* The newest *.mtrace of a directory; the caller frees it.  NULL if there is none. */
+static char *newest_trace(const char *directory)
+{
+    DIR *entries = opendir(directory);
+    struct stat best = {0}, status;
+    char name[NAME_MAX + 1] = "", *path = NULL;
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        if (!is_trace_name(entry->d_name) ||
+            fstatat(dirfd(entries), entry->d_name, &status, 0) != 0 || !S_ISREG(status.st_mode))
             continue;
-        struct timespec time = status.st_mtim;
-        if (newest && (time.tv_sec < best.tv_sec ||
-                          (time.tv_sec == best.tv_sec && time.tv_nsec <= best.tv_nsec)))
-            continue;
-        best = time;
-        newest = found.gl_pathv[i];
+        bool same = !is_newer(&status, &best) && !is_newer(&best, &status);
+        if (!*name || is_newer(&status, &best) || (same && strcmp(entry->d_name, name) < 0)) {
+            best = status;
+            snprintf(name, sizeof name, "%s", entry->d_name);
+        }
     }
-    newest = newest ? strdup(newest) : NULL;
-    globfree(&found);
-    return newest;
+    if (entries)
+        closedir(entries);
+    bool here = strcmp(directory, ".") == 0;
+    if (*name && asprintf(&path, "%s%s%s", here ? "" : directory, here ? "" : "/", name) < 0)
+        abort();
+    return path;
 }
 
 static void say_forbidden(const char *path)
@@ -67,9 +87,11 @@ bool input_read(struct trace *trace, const char *path)
     uint64_t elapsed_us;
     char *newest = NULL;
     if (!path) {
-        newest = newest_trace();
+        const char *directory = input_directory();
+        newest = newest_trace(directory);
         if (!newest) {
-            message("no *.mtrace in this directory; `memtrace run PROGRAM` writes one");
+            message("no *.mtrace in %s; `memtrace run PROGRAM` writes one",
+                strcmp(directory, ".") == 0 ? "this directory" : directory);
             return false;
         }
         message("reading %s", newest);

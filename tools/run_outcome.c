@@ -1,0 +1,100 @@
+/*
+ * The words and numbers of a run (run_outcome.h).
+ */
+#include "run_outcome.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collect/launch.h"
+#include "render/format.h"
+
+char *run_meta_json(char **argv, pid_t pid, unsigned interval_ms, uint64_t memory_limit)
+{
+    char cwd[LAUNCH_PATH_MAX] = "", host[256] = "";
+    struct timespec now;
+    json_t *command = json_array();
+    for (char **argument = argv; *argument; argument++) {
+        json_t *text = json_string(*argument);
+        json_array_append_new(command, text ? text : json_string("?"));
+    }
+    if (!getcwd(cwd, sizeof(cwd))) {
+        cwd[0] = 0;
+    }
+    gethostname(host, sizeof(host) - 1);
+    clock_gettime(CLOCK_REALTIME, &now);
+    json_t *meta = json_pack("{s:s, s:o, s:s, s:s, s:f, s:i, s:i, s:i}", "memtrace",
+        MEMTRACE_VERSION, "command", command, "cwd", cwd, "host", host, "start",
+        (double)now.tv_sec + (double)now.tv_nsec / 1e9, "interval_ms", (int)interval_ms, "pid",
+        (int)pid, "collector_pid", (int)getpid());
+    if (meta && memory_limit) {
+        json_object_set_new(meta, "memory_limit", json_integer((json_int_t)memory_limit));
+    }
+    char *text = meta ? json_dumps(meta, JSON_COMPACT) : NULL;
+    json_decref(meta);
+    return text ? text : strdup("{}");
+}
+
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+char *run_end_json(const struct run_outcome *outcome, int status)
+{
+    json_t *end = json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:I}", "seconds", outcome->seconds,
+        "user", outcome->user, "sys", outcome->system, "status", status, "max_rss",
+        (json_int_t)outcome->max_rss, "collector_rss", (json_int_t)outcome->collector_rss,
+        "agent_rss", (json_int_t)outcome->agent_rss);
+    char *text = json_dumps(end, JSON_COMPACT);
+    json_decref(end);
+    return text;
+}
+
+void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char *path)
+{
+    char rss[FORMAT_SIZE], peak[FORMAT_SIZE], python[FORMAT_SIZE], native[FORMAT_SIZE],
+        end[FORMAT_SIZE];
+    format_total(
+        rss, (int64_t)(outcome->max_pss ? outcome->max_pss : outcome->max_rss), UNITS_AUTO);
+    format_total(peak, (int64_t)(outcome->peak.python + outcome->peak.native), UNITS_AUTO);
+    format_total(python, (int64_t)outcome->peak.python, UNITS_AUTO);
+    format_total(native, (int64_t)outcome->peak.native, UNITS_AUTO);
+    format_total(end, (int64_t)(outcome->end.python + outcome->end.native), UNITS_AUTO);
+    fprintf(file,
+        "memtrace: %.1f s (user %.1f, sys %.1f)  peak %s %s  live: peak %s (Python %s, native "
+        "%s), at end %s\n",
+        outcome->seconds, outcome->user, outcome->system, outcome->max_pss ? "PSS" : "RSS", rss,
+        peak, python, native, end);
+    fprintf(file, "memtrace: %s (%.0f kB). Next: memtrace leaks | top --at peak | plot\n", path,
+        (double)outcome->bytes / 1000);
+}
+
+struct run_outcome run_outcome_of(
+    const struct collector *collector, const struct rusage *usage, double seconds)
+{
+    struct rusage own = {0};
+    getrusage(RUSAGE_SELF, &own);
+    struct run_outcome outcome = {.seconds = seconds,
+        .collector_rss = (uint64_t)own.ru_maxrss * 1024,
+        .user = seconds_of(usage->ru_utime),
+        .system = seconds_of(usage->ru_stime),
+        .peak = *accounts_peak_totals(&collector->accounts.all),
+        .max_pss = collector->were_several ? collector->max_pss : 0,
+        .bytes = collector->writer.written};
+    for (size_t i = 0; i < collector->n_images; i++) {
+        const struct image *image = collector->images[i];
+        outcome.end.python += image->end.python;
+        outcome.end.native += image->end.native;
+        if (image->max_rss > outcome.max_rss) {
+            outcome.max_rss = image->max_rss;
+        }
+        if (image->max_agent > outcome.agent_rss) {
+            outcome.agent_rss = image->max_agent;
+        }
+    }
+    return outcome;
+}

@@ -1,0 +1,31 @@
+/*
+ * What a run came to: for the trace, and for the user at the end.
+ */
+#ifndef RUN_OUTCOME_H
+#define RUN_OUTCOME_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "collect/session.h"
+
+struct run_outcome {
+    double seconds, user, system;
+    uint64_t max_rss, max_pss;         /* of one process; of all at once, 0: it was one */
+    uint64_t collector_rss, agent_rss; /* largest; of the agent in one process */
+    struct totals peak, end;
+    uint64_t bytes;
+};
+
+/* `usage` is what the kernel says of the program; before the collector is freed. */
+struct run_outcome run_outcome_of(
+    const struct collector *collector, const struct rusage *usage, double seconds);
+/* Two lines: what was seen, and where the trace is. */
+void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char *path);
+/* The texts of META and END; the caller frees them. */
+char *run_meta_json(char **argv, pid_t pid, unsigned interval_ms, uint64_t memory_limit);
+char *run_end_json(const struct run_outcome *outcome, int status);
+
+#endif
