@@ -24,5 +24,23 @@ enum entry doors_begin_move(
     struct nested *outer, const void *block, bool *known, struct caller caller);
 void doors_end_move(const void *old, bool known, const void *block, size_t size,
     struct caller caller, enum entry entry, const struct nested *outer);
+/* Of a block that was got while no hook was under way. */
+void *doors_note(void *block, size_t size, struct caller caller);
+
+/* operator new and delete.  What may throw is called outside of a hook, and only if what may not
+   has failed; that one is not called where a handler is set, which it would call. */
+typedef void *new_plain(size_t size);
+typedef void *new_calm(size_t size, const void *nothrow);
+typedef void *new_aligned(size_t size, size_t alignment);
+typedef void *new_aligned_calm(size_t size, size_t alignment, const void *nothrow);
+/* Enough for all of them: what is not a parameter of the real one is not looked at. */
+typedef void real_delete(void *block, size_t a, const void *b);
+
+void *doors_new(new_plain *real, new_calm *calm, size_t size, struct caller caller);
+void *doors_new_calm(new_calm *real, size_t size, const void *tag, struct caller caller);
+void *doors_new_aligned(
+    new_aligned *real, new_aligned_calm *calm, size_t size, size_t alignment, struct caller caller);
+void *doors_new_aligned_calm(
+    new_aligned_calm *real, size_t size, size_t alignment, const void *tag, struct caller caller);
 
 #endif

@@ -18,6 +18,7 @@ void hooks_shell_resolve(void);
 void hooks_doors_resolve(void);
 /* The same of what it has under its own name; `allocator` is in it. */
 void hooks_named_resolve(const void *allocator);
+void hooks_new_resolve(const void *allocator);
 /* From now on the sampling hooks (sampled_malloc.h) stand in for those of the malloc family. */
 void hooks_malloc_sample(void);
 /* False where the program, or what is preloaded before us, has a malloc of its own. */

@@ -24,13 +24,6 @@
 #include "sampled.h"
 #include "trace.h"
 
-typedef void *new_plain(size_t size);
-typedef void *new_calm(size_t size, const void *nothrow);
-typedef void *new_aligned(size_t size, size_t alignment);
-typedef void *new_aligned_calm(size_t size, size_t alignment, const void *nothrow);
-/* Enough for all of them: what is not a parameter of the real one is not looked at. */
-typedef void real_delete(void *block, size_t a, const void *b);
-
 static struct {
     new_plain *new, *new_array;
     new_calm *new_calm, *new_array_calm;
@@ -68,8 +61,7 @@ void *doors_end(
     return block;
 }
 
-/* Of a block that was got while no hook was under way. */
-static void *note(void *block, size_t size, struct caller caller)
+void *doors_note(void *block, size_t size, struct caller caller)
 {
     struct nested outer;
     enum entry entry = doors_begin(&outer, caller);
@@ -108,16 +100,16 @@ static bool may_try_calmly(bool has_calm)
     return has_calm && get_new_handler && !get_new_handler();
 }
 
-static void *get(new_plain *real, new_calm *calm, size_t size, struct caller caller)
+void *doors_new(new_plain *real, new_calm *calm, size_t size, struct caller caller)
 {
     struct nested outer;
     enum entry entry = may_try_calmly(calm != NULL) ? doors_begin(&outer, caller) : ENTRY_NONE;
     void *block =
         entry == ENTRY_NONE ? NULL : doors_end(calm(size, &nothrow), size, caller, entry, &outer);
-    return block ? block : note(real(size), size, caller);
+    return block ? block : doors_note(real(size), size, caller);
 }
 
-static void *get_calm(new_calm *real, size_t size, const void *tag, struct caller caller)
+void *doors_new_calm(new_calm *real, size_t size, const void *tag, struct caller caller)
 {
     struct nested outer;
     enum entry entry = doors_begin(&outer, caller);
@@ -125,7 +117,7 @@ static void *get_calm(new_calm *real, size_t size, const void *tag, struct calle
     return entry == ENTRY_NONE ? block : doors_end(block, size, caller, entry, &outer);
 }
 
-static void *get_aligned(
+void *doors_new_aligned(
     new_aligned *real, new_aligned_calm *calm, size_t size, size_t alignment, struct caller caller)
 {
     struct nested outer;
@@ -133,10 +125,10 @@ static void *get_aligned(
     void *block = entry == ENTRY_NONE
                       ? NULL
                       : doors_end(calm(size, alignment, &nothrow), size, caller, entry, &outer);
-    return block ? block : note(real(size, alignment), size, caller);
+    return block ? block : doors_note(real(size, alignment), size, caller);
 }
 
-static void *get_aligned_calm(
+void *doors_new_aligned_calm(
     new_aligned_calm *real, size_t size, size_t alignment, const void *tag, struct caller caller)
 {
     struct nested outer;
@@ -148,20 +140,20 @@ static void *get_aligned_calm(
 #define NEW(name)                                                                                  \
     static void *hook_##name(size_t size)                                                          \
     {                                                                                              \
-        return get(next.name, next.name##_calm, size, NATIVE_CALLER);                              \
+        return doors_new(next.name, next.name##_calm, size, NATIVE_CALLER);                              \
     }                                                                                              \
     static void *hook_##name##_calm(size_t size, const void *tag)                                  \
     {                                                                                              \
-        return get_calm(next.name##_calm, size, tag, NATIVE_CALLER);                               \
+        return doors_new_calm(next.name##_calm, size, tag, NATIVE_CALLER);                               \
     }                                                                                              \
     static void *hook_##name##_aligned(size_t size, size_t alignment)                              \
     {                                                                                              \
-        return get_aligned(                                                                        \
+        return doors_new_aligned(                                                                      \
             next.name##_aligned, next.name##_aligned_calm, size, alignment, NATIVE_CALLER);        \
     }                                                                                              \
     static void *hook_##name##_aligned_calm(size_t size, size_t alignment, const void *tag)        \
     {                                                                                              \
-        return get_aligned_calm(next.name##_aligned_calm, size, alignment, tag, NATIVE_CALLER);    \
+        return doors_new_aligned_calm(next.name##_aligned_calm, size, alignment, tag, NATIVE_CALLER);    \
     }
 
 NEW(new)
@@ -307,5 +299,6 @@ void hooks_doors_resolve(void)
         get_new_handler = (void *(*)(void))elfsym_find("_ZSt15get_new_handlerv");
         rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator);
         hooks_named_resolve(allocator);
+        hooks_new_resolve(allocator);
     }
 }

@@ -4,12 +4,13 @@
  * call.
  *
  * Nearly all of those that give or take blocks are there, since a block that came through one door
- * may go through any.  Not: what may throw (mi_new, tc_new), names of files, and mi_heap_destroy,
- * which frees blocks that nobody names: they stay live.
+ * may go through any; what may throw is in hooks_new.c.  Not: names of files (mi_realpath)
+ * and of variables (mi_dupenv_s).
  */
 #include <string.h>
 
 #include "doors.h"
+#include "elfsym.h"
 #include "hooks.h"
 #include "rebind.h"
 
@@ -146,6 +147,132 @@ MOVES(mi_heap_reallocn, (heap * of, void *old, size_t count, size_t size), (of, 
 MOVES(mi_heap_recalloc, (heap * of, void *old, size_t count, size_t size), (of, old, count, size),
     count *size)
 
+GIVES(mi_calloc_aligned_at, (size_t count, size_t size, size_t alignment, size_t offset),
+    (count, size, alignment, offset), count *size)
+MOVES(mi_reallocf, (void *old, size_t size),
+    (old, size), size)
+MOVES(mi_realloc_aligned_at, (void *old, size_t size, size_t alignment, size_t offset),
+    (old, size, alignment, offset), size)
+MOVES(mi_rezalloc_aligned_at, (void *old, size_t size, size_t alignment, size_t offset),
+    (old, size, alignment, offset), size)
+MOVES(mi_recalloc_aligned, (void *old, size_t count, size_t size, size_t alignment),
+    (old, count, size, alignment), count *size)
+MOVES(mi_recalloc_aligned_at, (void *old, size_t count, size_t size, size_t alignment, size_t offset),
+    (old, count, size, alignment, offset), count *size)
+GIVES(mi_heap_malloc_aligned_at, (heap * of, size_t size, size_t alignment, size_t offset),
+    (of, size, alignment, offset), size)
+GIVES(mi_heap_zalloc_aligned_at, (heap * of, size_t size, size_t alignment, size_t offset),
+    (of, size, alignment, offset), size)
+GIVES(mi_heap_calloc_aligned, (heap * of, size_t count, size_t size, size_t alignment),
+    (of, count, size, alignment), count *size)
+GIVES(mi_heap_calloc_aligned_at, (heap * of, size_t count, size_t size, size_t alignment, size_t offset),
+    (of, count, size, alignment, offset), count *size)
+MOVES(mi_heap_reallocf, (heap * of, void *old, size_t size),
+    (of, old, size), size)
+MOVES(mi_heap_realloc_aligned, (heap * of, void *old, size_t size, size_t alignment),
+    (of, old, size, alignment), size)
+MOVES(mi_heap_realloc_aligned_at, (heap * of, void *old, size_t size, size_t alignment, size_t offset),
+    (of, old, size, alignment, offset), size)
+MOVES(mi_heap_rezalloc_aligned, (heap * of, void *old, size_t size, size_t alignment),
+    (of, old, size, alignment), size)
+MOVES(mi_heap_recalloc_aligned, (heap * of, void *old, size_t count, size_t size, size_t alignment),
+    (of, old, count, size, alignment), count *size)
+
+/* ---- of those that may throw or end the program: after what returns NULL has failed ---- */
+
+static void *(*next_mi_new_realloc)(void *, size_t);
+static void *(*next_mi_new_reallocn)(void *, size_t, size_t);
+static void *(*next_mi_heap_alloc_new)(heap *, size_t);
+static void *(*next_mi_heap_alloc_new_n)(heap *, size_t, size_t);
+
+static void *calm_move(void *old, size_t size, struct caller caller)
+{
+    struct nested outer;
+    bool known = false;
+    enum entry entry = doors_begin_move(&outer, old, &known, caller);
+    void *block = next_mi_realloc(old, size);
+    doors_end_move(old, known, block, size, caller, entry, &outer);
+    return block;
+}
+
+static void *calm_new(heap *of, size_t size, struct caller caller)
+{
+    struct nested outer;
+    enum entry entry = doors_begin(&outer, caller);
+    void *block = next_mi_heap_malloc(of, size);
+    return entry == ENTRY_NONE || !block ? leave(block, entry, &outer)
+                                         : doors_end(block, size, caller, entry, &outer);
+}
+
+/* The old block is gone before it is said, which other threads could see; memory has just run out. */
+static void *note_move(void *old, void *block, size_t size, struct caller caller)
+{
+    struct nested outer;
+    doors_end_delete(doors_begin_delete(&outer, old, caller), &outer);
+    return doors_note(block, size, caller);
+}
+
+static void *hook_mi_new_realloc(void *old, size_t size)
+{
+    struct caller caller = NATIVE_CALLER;
+    void *block = next_mi_realloc ? calm_move(old, size, caller) : NULL;
+    return block ? block : note_move(old, next_mi_new_realloc(old, size), size, caller);
+}
+
+static void *hook_mi_new_reallocn(void *old, size_t count, size_t size)
+{
+    struct caller caller = NATIVE_CALLER;
+    size_t bytes;
+    bool is_sum = !__builtin_mul_overflow(count, size, &bytes);
+    void *block = is_sum && next_mi_realloc ? calm_move(old, bytes, caller) : NULL;
+    return block ? block : note_move(old, next_mi_new_reallocn(old, count, size), bytes, caller);
+}
+
+static void *hook_mi_heap_alloc_new(heap *of, size_t size)
+{
+    struct caller caller = NATIVE_CALLER;
+    void *block = next_mi_heap_malloc ? calm_new(of, size, caller) : NULL;
+    return block ? block : doors_note(next_mi_heap_alloc_new(of, size), size, caller);
+}
+
+static void *hook_mi_heap_alloc_new_n(heap *of, size_t count, size_t size)
+{
+    struct caller caller = NATIVE_CALLER;
+    size_t bytes;
+    bool is_sum = !__builtin_mul_overflow(count, size, &bytes);
+    void *block = is_sum && next_mi_heap_malloc ? calm_new(of, bytes, caller) : NULL;
+    return block ? block : doors_note(next_mi_heap_alloc_new_n(of, count, size), bytes, caller);
+}
+
+/* ---- mi_heap_destroy: frees blocks that nobody names ---- */
+
+typedef bool visitor(const heap *of, const void *area, void *block, size_t size, void *data);
+
+static void (*next_mi_heap_destroy)(heap *);
+static bool (*visit_blocks)(const heap *, bool, visitor *, void *);
+static void (*collect)(heap *, bool);
+
+static bool free_block(const heap *of, const void *area, void *block, size_t size, void *data)
+{
+    const struct caller *caller = data;
+    struct nested outer;
+    if (block) {
+        doors_end_delete(doors_begin_delete(&outer, block, *caller), &outer);
+    }
+    return true;
+}
+
+/* What other threads have freed meanwhile is still among its blocks until it is collected. */
+static void hook_mi_heap_destroy(heap *of)
+{
+    struct caller caller = NATIVE_CALLER;
+    if (visit_blocks && collect) {
+        collect(of, true);
+        visit_blocks(of, true, free_block, &caller);
+    }
+    next_mi_heap_destroy(of);
+}
+
 /* ---- */
 
 #define DOOR(name)                                                                                 \
@@ -196,9 +323,31 @@ static const struct rebind doors[] = {
     DOOR(mi_heap_rezalloc),
     DOOR(mi_heap_reallocn),
     DOOR(mi_heap_recalloc),
+    DOOR(mi_calloc_aligned_at),
+    DOOR(mi_reallocf),
+    DOOR(mi_realloc_aligned_at),
+    DOOR(mi_rezalloc_aligned_at),
+    DOOR(mi_recalloc_aligned),
+    DOOR(mi_recalloc_aligned_at),
+    DOOR(mi_heap_malloc_aligned_at),
+    DOOR(mi_heap_zalloc_aligned_at),
+    DOOR(mi_heap_calloc_aligned),
+    DOOR(mi_heap_calloc_aligned_at),
+    DOOR(mi_heap_reallocf),
+    DOOR(mi_heap_realloc_aligned),
+    DOOR(mi_heap_realloc_aligned_at),
+    DOOR(mi_heap_rezalloc_aligned),
+    DOOR(mi_heap_recalloc_aligned),
+    DOOR(mi_new_realloc),
+    DOOR(mi_new_reallocn),
+    DOOR(mi_heap_alloc_new),
+    DOOR(mi_heap_alloc_new_n),
+    DOOR(mi_heap_destroy),
 };
 
 void hooks_named_resolve(const void *allocator)
 {
+    visit_blocks = (bool (*)(const heap *, bool, visitor *, void *))elfsym_next("mi_heap_visit_blocks");
+    collect = (void (*)(heap *, bool))elfsym_next("mi_heap_collect");
     rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator);
 }

@@ -178,7 +178,7 @@ def test_python(traced, name, debug):
 
 
 @pytest.mark.parametrize("name,options", [
-    ("mimalloc", ["-DNAME(x)=mi_##x", "-DMIMALLOC"]), ("tcmalloc", ["-DNAME(x)=tc_##x"])])
+    ("mimalloc", ["-DNAME(x)=mi_##x", "-DMIMALLOC"]), ("tcmalloc", ["-DNAME(x)=tc_##x", "-DTCMALLOC"])])
 def test_under_its_own_name(traced_plain, name, options):
     program = compiled(traced_plain.directory, *options, of_allocator(name), source="named.c")
     (size, count, wrong), result = same(traced_plain, program)

@@ -3,7 +3,7 @@
  * is freed by another than it came from.  Prints how many bytes and blocks it
  * kept between the marks "before" and "after", and what was wrong.
  *
- * -DNAME(x)=mi_##x or tc_##x; -DMIMALLOC: with what mimalloc alone has.
+ * -DNAME(x)=mi_##x or tc_##x; -DMIMALLOC, -DTCMALLOC: with what that one alone has.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +21,10 @@ void *NAME(valloc)(size_t);
 int NAME(posix_memalign)(void **, size_t, size_t);
 void NAME(free)(void *);
 void NAME(cfree)(void *);
+void *NAME(new)(size_t);
+void *NAME(new_nothrow)(size_t, const void *);
+void *NAME(new_aligned)(size_t, size_t);
+void *NAME(new_aligned_nothrow)(size_t, size_t, const void *);
 
 static size_t kept_bytes;
 static unsigned kept_blocks, wrong;
@@ -45,15 +49,53 @@ static void common(size_t n)
     keep(NAME(valloc)(n * 11), n * 11);
     wrong += NAME(posix_memalign)(&block, 64, n * 9) != 0;
     keep(block, n * 9);
+    keep(NAME(new)(n * 15), n * 15);
+    keep(NAME(new_nothrow)(n * 21, ""), n * 21);
+    keep(NAME(new_aligned)(n * 25, 64), n * 25);
+    keep(NAME(new_aligned_nothrow)(n * 27, 64, ""), n * 27);
+    wrong += NAME(new_nothrow)(~(size_t)0 >> 1, "") != NULL;
+    free(NAME(new)(n));
+    NAME(free)(NAME(new_aligned)(n, 128));
     NAME(free)(malloc(n));
     free(NAME(malloc)(n));
     NAME(cfree)(NAME(calloc)(n, 2));
     NAME(free)(NULL);
 }
 
+#ifdef TCMALLOC
+void *tc_newarray(size_t);
+void *tc_newarray_nothrow(size_t, const void *);
+void tc_delete(void *);
+void tc_delete_sized(void *, size_t);
+void tc_delete_aligned(void *, size_t);
+void tc_deletearray(void *);
+void tc_deletearray_nothrow(void *, const void *);
+
+static void alone(size_t n)
+{
+    keep(tc_newarray(n * 17), n * 17);
+    keep(tc_newarray_nothrow(n * 19, ""), n * 19);
+    tc_delete(tc_new(n));
+    tc_delete_sized(tc_new(n), n);
+    tc_delete_aligned(tc_new_aligned(n, 64), 64);
+    tc_deletearray(tc_newarray(n));
+    tc_deletearray_nothrow(malloc(n), "");
+}
+#endif
+
 #ifdef MIMALLOC
 struct heap;
 struct heap *mi_heap_new(void);
+void mi_heap_delete(struct heap *);
+void mi_heap_destroy(struct heap *);
+void *mi_realloc_aligned_at(void *, size_t, size_t, size_t);
+void *mi_heap_malloc_aligned_at(struct heap *, size_t, size_t, size_t);
+void *mi_heap_realloc_aligned(struct heap *, void *, size_t, size_t);
+void *mi_new_n(size_t, size_t);
+void *mi_new_realloc(void *, size_t);
+void *mi_new_reallocn(void *, size_t, size_t);
+void *mi_heap_alloc_new(struct heap *, size_t);
+void *mi_heap_alloc_new_n(struct heap *, size_t, size_t);
 void *mi_zalloc(size_t);
 void *mi_malloc_small(size_t);
 void *mi_mallocn(size_t, size_t);
@@ -72,8 +114,32 @@ void *mi_heap_calloc(struct heap *, size_t, size_t);
 void *mi_heap_realloc(struct heap *, void *, size_t);
 char *mi_heap_strdup(struct heap *, const char *);
 
+/* What is deleted lives on, what is destroyed does not, whether others have freed of it or not. */
+static void heaps(size_t n)
+{
+    struct heap *deleted = mi_heap_new(), *destroyed = mi_heap_new();
+    void *freed = mi_heap_malloc(destroyed, n);
+    keep(mi_heap_malloc(deleted, n * 61), n * 61);
+    for (size_t i = 0; i < 1000; i++) {
+        mi_heap_malloc(destroyed, n * (i % 100));
+    }
+    mi_free(freed);
+    mi_heap_delete(deleted);
+    mi_heap_destroy(destroyed);
+}
+
 static void alone(struct heap *heap, size_t n)
 {
+    heaps(n);
+    keep(mi_realloc_aligned_at(mi_malloc(5), n * 87, 64, 8), n * 87);
+    keep(mi_heap_malloc_aligned_at(heap, n * 89, 64, 8), n * 89);
+    keep(mi_heap_realloc_aligned(heap, mi_malloc(5), n * 91, 64), n * 91);
+    keep(mi_new_n(n, 67), n * 67);
+    keep(mi_new_realloc(mi_new(5), n * 71), n * 71);
+    keep(mi_new_realloc(NULL, n * 3), n * 3);
+    keep(mi_new_reallocn(malloc(5), n, 73), n * 73);
+    keep(mi_heap_alloc_new(heap, n * 79), n * 79);
+    keep(mi_heap_alloc_new_n(heap, n, 83), n * 83);
     keep(mi_zalloc(n * 17), n * 17);
     keep(mi_malloc_small(100), 100);
     keep(mi_mallocn(n, 19), n * 19);
@@ -103,6 +169,9 @@ int main(void)
             kept_bytes = kept_blocks = 0;
         }
         common(n);
+#ifdef TCMALLOC
+        alone(n);
+#endif
 #ifdef MIMALLOC
         static struct heap *heap;
         heap = heap ? heap : mi_heap_new();
