@@ -26,3 +26,8 @@ need_packages() {
     $as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -q -y --no-install-recommends $missing
 }
+
+# The same for what only some tests use: without it they are skipped.
+want_packages() {
+    (need_packages "$@") || echo "goes on without: $*"
+}

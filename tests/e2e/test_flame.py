@@ -10,7 +10,7 @@ import xml.dom.minidom
 import pytest
 import support
 
-NAMES = ["chromium", "chromium-browser", "google-chrome"]
+NAMES = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
 HOSTILE = "</script><script>document.title='broken'</script><!-- \"'&amp; ${1} \\u003c"
 
 PROGRAM = """
@@ -123,7 +123,7 @@ def flame(traced, name, *options):
 def page(traced):
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if not program:
-        pytest.skip("no chromium here (Debian: chromium)")
+        pytest.skip("no chromium here (Debian: chromium-headless-shell)")
     browser = Browser(program)
     browser.open("file://%s" % flame(traced, "page.html"))
     yield browser
