@@ -144,7 +144,8 @@ uint32_t definitions_module(struct definitions *d, const struct module_record *m
 static uint32_t hash_native(const struct native_record *native)
 {
     return index_hash_numbers(
-        (uint64_t)native->parent << 32 | native->module, native->address ^ native->anchor);
+        (uint64_t)native->parent << 32 | native->module,
+        native->address ^ native->anchor ^ (uint64_t)native->process << 48);
 }
 
 static bool equal_native(const void *context, uint32_t number, const void *key)
@@ -152,7 +153,7 @@ static bool equal_native(const void *context, uint32_t number, const void *key)
     const struct native_record *a = &((const struct definitions *)context)->natives[number];
     const struct native_record *b = key;
     return a->parent == b->parent && a->module == b->module && a->address == b->address &&
-           a->anchor == b->anchor;
+           a->anchor == b->anchor && a->process == b->process;
 }
 
 uint32_t definitions_native(struct definitions *d, const struct native_record *native)

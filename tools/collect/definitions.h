@@ -35,7 +35,8 @@ struct module_record {
 struct native_record {
     uint32_t parent, module;
     uint64_t address;
-    uint32_t anchor; /* 1 + a node: no frame, Python frames come between (MT_CHUNK_ANCHORS) */
+    uint32_t anchor;  /* 1 + a node: no frame, Python frames come between (MT_CHUNK_ANCHORS) */
+    uint32_t process; /* whose code it is, where it is in no module; else 0 */
 };
 struct site_record {
     uint32_t process, thread, domain, node, native;

@@ -51,6 +51,8 @@ uint32_t natives_define(
     if (number < ring->modules_capacity && ring->modules[number].module) {
         native.module = ring->modules[number].module;
         native.address -= ring->modules[number].base;
+    } else if (native.address) {
+        native.process = ring->image->process;
     }
     return definitions_native(definitions, &native);
 }

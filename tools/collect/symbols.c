@@ -12,6 +12,8 @@
 #include <time.h>
 
 #include "collect/allocators.h"
+#include "collect/perfmaps.h"
+#include "collect/memory.h"
 #include "memtrace/format.h"
 #include "trace/elfnames.h"
 
@@ -25,7 +27,8 @@ struct lookup {
     struct elfnames *names;
     struct buffer body, inlined, allocators;
     uint32_t count, n_inlined, n_allocators;
-    time_t started;
+    time_t started; /* rounded: up to a second later than it was */
+    uint64_t patience_ms;
 };
 
 static uint64_t patience_ms(const struct collector *collector)
@@ -110,6 +113,70 @@ static void look_up_module(struct lookup *lookup, uint32_t module)
     }
 }
 
+/* ---- code made at run time ---- */
+
+struct made {
+    uint32_t process;
+    struct perfmap_name *names;
+    size_t n, capacity;
+};
+
+static int by_address(const void *one, const void *other)
+{
+    const struct perfmap_name *a = one, *b = other;
+    return a->address < b->address ? -1 : a->address > b->address;
+}
+
+static void write_made(struct lookup *lookup, struct perfmap_name *name)
+{
+    if (name->function) {
+        buffer_varint(&lookup->body, name->id);
+        buffer_varint(&lookup->body, define_text(lookup->definitions, name->function));
+        buffer_varint(&lookup->body, name->offset);
+        buffer_varint(&lookup->body, 0); /* no file */
+        buffer_varint(&lookup->body, 0); /* no line */
+        lookup->count++;
+    }
+    free(name->function);
+}
+
+static void look_up_made(struct lookup *lookup, struct made *made)
+{
+    int pid = lookup->definitions->processes[made->process].pid;
+    qsort(made->names, made->n, sizeof(*made->names), by_address);
+    perfmaps_find(
+        PERFMAPS_DIRECTORY, pid, lookup->started - 1, lookup->patience_ms, made->names, made->n);
+    for (size_t i = 0; i < made->n; i++) {
+        write_made(lookup, &made->names[i]);
+    }
+    memory_free(made->names);
+}
+
+/* Of each process that has such code what its compiler says of it. */
+static void look_up_all_made(struct lookup *lookup)
+{
+    const struct definitions *definitions = lookup->definitions;
+    struct made *all = NULL;
+    size_t capacity = 0;
+    for (uint32_t id = 1; id < definitions->n_natives; id++) {
+        const struct native_record *native = &definitions->natives[id];
+        if (native->process) {
+            all = memory_grow(all, &capacity, native->process + 1ul, sizeof(*all));
+            struct made *made = &all[native->process];
+            made->process = native->process;
+            made->names =
+                memory_grow(made->names, &made->capacity, made->n + 1, sizeof(*made->names));
+            made->names[made->n++] = (struct perfmap_name){.address = native->address, .id = id};
+        }
+    }
+    for (size_t i = 0; i < capacity; i++) {
+        if (all[i].n) {
+            look_up_made(lookup, &all[i]);
+        }
+    }
+    memory_free(all);
+}
+
 static void write_counted(struct writer *writer, int kind, uint32_t count, struct buffer *records)
 {
     struct buffer body = {0};
@@ -125,16 +192,17 @@ static void write_counted(struct writer *writer, int kind, uint32_t count, struc
 void symbols_write(struct collector *collector)
 {
     struct lookup lookup = {.definitions = &collector->accounts.definitions,
-        .started = time(NULL) - (time_t)(session_clock(collector) / 1000000)};
+        .started = time(NULL) - (time_t)(session_clock(collector) / 1000000),
+        .patience_ms = patience_ms(collector)};
     unsetenv("DEBUGINFOD_URLS"); /* the end of a program is no time to wait for the network */
-    lookup.names = elfnames_new(patience_ms(collector));
+    lookup.names = elfnames_new(lookup.patience_ms);
     for (uint32_t id = 1; lookup.names && id < lookup.definitions->n_modules; id++) {
         look_up_module(&lookup, id);
     }
+    look_up_all_made(&lookup);
     elfnames_free(lookup.names);
     definitions_flush(lookup.definitions, &collector->writer);
     write_counted(&collector->writer, MT_CHUNK_SYMBOLS, lookup.count, &lookup.body);
     write_counted(&collector->writer, MT_CHUNK_INLINED, lookup.n_inlined, &lookup.inlined);
-    write_counted(
-        &collector->writer, MT_CHUNK_ALLOCATORS, lookup.n_allocators, &lookup.allocators);
+    write_counted(&collector->writer, MT_CHUNK_ALLOCATORS, lookup.n_allocators, &lookup.allocators);
 }

@@ -28,9 +28,9 @@ struct group {
     uint32_t *lines;         /* by node: the number of its line, 0 if not looked up */
     uint32_t *stacks;        /* by node: its number, 0 if not looked up */
     struct modules *modules; /* of the keys module and package */
-    struct table native_numbers, pair_numbers, stack_numbers, frame_numbers, library_numbers,
-        line_numbers, rows;
-    uint32_t n_natives, n_pairs, n_stacks, n_frames, n_lines;
+    struct table native_numbers, made_numbers, pair_numbers, stack_numbers, frame_numbers,
+        library_numbers, line_numbers, rows;
+    uint32_t n_natives, n_made, n_pairs, n_stacks, n_frames, n_lines;
     uint32_t *row_of_key; /* 1 + the row of a small key, as most are */
     size_t n_small, n_rows;
 };
@@ -58,6 +58,7 @@ void group_free(struct group *group)
     HASH_CLEAR(hh, group->names);
     modules_free(group->modules);
     table_free(&group->native_numbers);
+    table_free(&group->made_numbers);
     table_free(&group->pair_numbers);
     table_free(&group->stack_numbers);
     table_free(&group->frame_numbers);
@@ -122,18 +123,31 @@ static uint32_t line_frame_number(struct group *group, uint32_t node)
     return number_of(&group->library_numbers, (uint64_t)number << 32 | library, &group->n_frames);
 }
 
+/* A call in a function that was made at run time: others may have others at its address. */
+static uint32_t made_number(struct group *group, uint32_t native)
+{
+    const struct trace_native *at = &group->trace->natives[native];
+    uint32_t function = canonical(group, at->function);
+    uint32_t place = number_of(&group->made_numbers, at->address, &group->n_made);
+    uint64_t key = 1ull << 63 | (uint64_t)function << 32 | place;
+    return number_of(&group->made_numbers, key, &group->n_made);
+}
+
 /* A stack is of one call, a row of native frames of a function with all the calls in it.  Addresses
-   in a module have fewer than 40 bits; all code of no module is one row of native frames. */
+   in a module have fewer than 40 bits; all code of no module that has no name is one row of native
+   frames. */
 static uint32_t native_number(struct group *group, uint32_t native)
 {
     const struct trace_native *at = &group->trace->natives[native];
     uint32_t path = canonical(group, group->trace->modules[at->module].path);
     bool is_row = group->key == VIEW_NATIVE_FRAME;
     uint64_t key = (uint64_t)path << 40 | (at->address & 0xffffffffff);
-    if (!path)
-        key = 1ull << 62 | (is_row ? 1 : at->address);
-    else if (at->function && is_row)
+    if (at->function && is_row)
         key = 1ull << 63 | (uint64_t)path << 32 | canonical(group, at->function);
+    else if (at->function && !path)
+        key = 1ull << 61 | made_number(group, native);
+    else if (!path)
+        key = 1ull << 62 | (is_row ? 1 : at->address);
     return native ? number_of(&group->native_numbers, key, &group->n_natives) : 0;
 }
 

@@ -39,6 +39,8 @@ const char *natives_name(
         snprintf(buffer, size, NATIVE_NONE);
     else if (natives_is_cut(trace, native))
         snprintf(buffer, size, NATIVE_CUT);
+    else if (!library && function)
+        snprintf(buffer, size, "%s", function);
     else if (!library && key == VIEW_NATIVE_FRAME)
         snprintf(buffer, size, NATIVE_NOWHERE);
     else if (!library)
