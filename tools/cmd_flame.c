@@ -165,7 +165,7 @@ static bool show(const struct arguments *arguments)
         good = false;
     }
     if (good)
-        printf("%s\n", path);
+        output_tell(path);
     free(path);
     free(text);
     return good;

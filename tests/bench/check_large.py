@@ -10,6 +10,7 @@ that browsers are quick with.
 import json
 import os
 import pathlib
+import pty
 import re
 import subprocess
 import sys
@@ -58,6 +59,36 @@ def folded_wrongly(memtrace, trace):
             sum(moment["count"]) != total["count"])
 
 
+def has_no_bar(memtrace, trace, directory):
+    """While a file takes long to write a terminal says how far it is; here nobody reads the file until
+    it has said so."""
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as error:
+        print(f"no terminals here: {error}")
+        return False
+    fifo = pathlib.Path(directory) / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    process = subprocess.Popen([memtrace, "export", "--to", "folded", "-o", fifo, trace], stderr=theirs)
+    os.close(theirs)
+    said = b""
+    while b"%" not in said:
+        said += os.read(ours, 4096)
+    os.set_blocking(reader, True)
+    while os.read(reader, 1 << 16):
+        pass
+    os.close(reader)
+    while True:
+        try:
+            said += os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+    os.close(ours)
+    return (process.wait() != 0 or not re.search(rb"\[#*-*\] [0-9]+ %  [0-9]+ s", said) or
+            not said.endswith(b"\r\x1b[K"))
+
+
 def main():
     memtrace, make_large = sys.argv[1:3]
     size = sys.argv[3:6] or QUICK
@@ -79,6 +110,9 @@ def main():
         if folded_wrongly(memtrace, trace):
             failed = True
             print("the flame graph has too many frames, or not all memory")
+        if has_no_bar(memtrace, trace, directory):
+            failed = True
+            print("no bar on the terminal, or it is left there")
     return failed
 
 

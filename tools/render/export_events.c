@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "render/csv.h"
+#include "render/progress.h"
 #include "trace/logs.h"
 
 static const char *const kind_names[LOG_KINDS] = {
@@ -59,6 +60,7 @@ bool export_events(
                                 : "it does not have every event: record it with `run --full`";
     put_heading(&csv);
     for (size_t i = 0; i < report->trace.n_logs; i++) {
+        progress_at(i, report->trace.n_logs);
         const struct trace_log *chunk = &report->trace.logs[i];
         const struct log_event *events =
             view->processes[chunk->process] ? logs_read(&logs, chunk) : NULL;

@@ -10,6 +10,7 @@
 
 #include "render/escape.h"
 #include "render/export_stacks.h"
+#include "render/progress.h"
 #include "render/top.h"
 #include "trace/writer.h"
 
@@ -100,9 +101,11 @@ void export_folded(FILE *file, const struct report *report, const struct view *v
 {
     struct folded folded = {
         .file = file, .report = report, .stacks = export_stacks_new(view->trace)};
-    for (size_t i = 0; i < view->n_rows; i++)
+    for (size_t i = 0; i < view->n_rows; i++) {
+        progress_at(i, view->n_rows);
         if (view->rows[i].metric > 0)
             put_row(&folded, &view->rows[i]);
+    }
     flush(&folded);
     export_stacks_free(folded.stacks);
     buffer_free(&folded.words);

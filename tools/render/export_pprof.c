@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "render/escape.h"
+#include "render/progress.h"
 #include "render/top.h"
 #include "trace/meta.h"
 #include "trace/writer.h"
@@ -212,9 +213,11 @@ void export_pprof(FILE *file, const struct report *report, const struct view *vi
     put_type(&pprof, W_ALLOC_SPACE, W_BYTES);
     put_type(&pprof, W_INUSE_OBJECTS, W_COUNT);
     put_type(&pprof, W_INUSE_SPACE, W_BYTES);
-    for (uint32_t i = 1; i < trace->n_sites; i++)
+    for (uint32_t i = 1; i < trace->n_sites; i++) {
+        progress_at(i, trace->n_sites);
         if (view->sites[i])
             put_sample(&pprof, view, i);
+    }
     put_places(&pprof);
     put_strings(&pprof);
     double seconds = meta.start + (double)view->state.time_us / 1e6;

@@ -7,12 +7,14 @@
 
 #include "render/export_stacks.h"
 #include "render/json.h"
+#include "render/progress.h"
 #include "render/top.h"
 
 static void put_samples(struct json *json, const struct view *view, struct export_stacks *stacks)
 {
     json_open(json, "samples", '[');
     for (size_t i = 0; i < view->n_rows; i++) {
+        progress_at(i, view->n_rows);
         if (view->rows[i].metric <= 0)
             continue;
         size_t depth = export_stacks_read(stacks, view->rows[i].node);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "render/progress.h"
 #include "render/surrogates.h"
 #include "trace/processes.h"
 #include "trace/writer.h"
@@ -253,9 +254,11 @@ void export_tracemalloc(FILE *file, const struct report *report, const struct vi
     put_text(&pickle, "_traces", 7);
     put(&pickle, EMPTY_LIST);
     put(&pickle, MARK);
-    for (uint32_t i = 1; i < view->trace->n_sites; i++)
+    for (uint32_t i = 1; i < view->trace->n_sites; i++) {
+        progress_at(i, view->trace->n_sites);
         if (view->sites[i])
             put_site(&pickle, view, i);
+    }
     put(&pickle, APPENDS);
     put(&pickle, SETITEMS);
     put(&pickle, BUILD);

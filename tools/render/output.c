@@ -67,10 +67,11 @@ bool output_is_stdout(const char *path)
 
 FILE *output_open(const char *path)
 {
-    progress_end();
     signal(SIGPIPE, SIG_DFL);
-    if (!path || output_is_stdout(path))
+    if (!path || output_is_stdout(path)) {
+        progress_end();
         return stdout;
+    }
     if (is_trace(path)) {
         message("%s: a trace, which is not overwritten with a report; give another file", path);
         return NULL;
@@ -80,6 +81,12 @@ FILE *output_open(const char *path)
         message("%s: cannot be written: %s", path, strerror(errno));
     stream_path = path;
     return stream;
+}
+
+void output_tell(const char *path)
+{
+    progress_end();
+    printf("%s\n", path);
 }
 
 /* Returns false with errno set if something of the stream was not written.  That it was closed

@@ -17,6 +17,8 @@ bool output_is_stdout(const char *path);
 /* The stream of a report: stdout if path is NULL or "-", which then ends by SIGPIPE when its reader has
    gone; otherwise a file, NULL and a message if it cannot be made. */
 FILE *output_open(const char *path);
+/* Says on stdout where a report was written. */
+void output_tell(const char *path);
 /* Flushes what output_open opened, and stdout; returns `status`, or 1 with a message if
    something could not be written. */
 int output_finish(int status);

@@ -139,7 +139,7 @@ static bool write_picture(const struct gnuplot_result *result, const struct plot
     if (!good)
         message("%s: cannot be written: %s", path ? path : "", strerror(errno));
     else
-        printf("%s\n", path);
+        output_tell(path);
     free(path);
     return good;
 }
