@@ -40,6 +40,7 @@ void hooks_start(void)
     session_attach();
     if (session.wanted) {
         hooks_doors_resolve();
+        hooks_prefixed_resolve();
     }
     if (session.sample_bytes) {
         hooks_malloc_sample();

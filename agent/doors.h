@@ -11,13 +11,22 @@
 #include "native.h"
 #include "nested.h"
 
+/* An object with an allocator of its own: what its code calls inside of a hook is no event. */
+void doors_own(const void *function);
+
 /* Around a call that gives a block. */
 enum entry doors_begin(struct nested *outer, struct caller caller);
 void *doors_end(
     void *block, size_t size, struct caller caller, enum entry entry, const struct nested *outer);
+void doors_end_delete(enum entry entry, const struct nested *outer);
+/* Where there is no block, or nobody wants to know. */
+static inline void *doors_leave(void *block, enum entry entry, const struct nested *outer)
+{
+    doors_end_delete(entry, outer);
+    return block;
+}
 /* Before a call that takes one; what must be called after it. */
 enum entry doors_begin_delete(struct nested *outer, const void *block, struct caller caller);
-void doors_end_delete(enum entry entry, const struct nested *outer);
 /* Around a call that moves one.  *known: it is in the accounts.  Without a block it was not moved.
  */
 enum entry doors_begin_move(

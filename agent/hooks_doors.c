@@ -40,10 +40,48 @@ static struct {
     void (*sdallocx)(void *, size_t, int);
 } next;
 
+/* ---- objects with an allocator inside ---- */
+
+#define OWN_MAX 16
+
+static struct {
+    uintptr_t start, end;
+} own[OWN_MAX];
+static _Atomic uint32_t n_own;
+
+void doors_own(const void *function)
+{
+    uintptr_t start, end;
+    uint32_t n = atomic_load(&n_own);
+    if (n < OWN_MAX && elfsym_text(function, &start, &end)) {
+        own[n].start = start;
+        own[n].end = end;
+        atomic_store(&n_own, n + 1);
+    }
+}
+
+static bool is_internal(uintptr_t address)
+{
+    for (uint32_t i = 0, n = atomic_load(&n_own); i < n; i++) {
+        if (address - own[i].start < own[i].end - own[i].start) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum entry begin(struct nested *outer, struct caller caller)
+{
+    if (thread_self.depth && is_internal(caller.address)) {
+        return ENTRY_NONE;
+    }
+    return nested_or_outermost(outer, (const void *)caller.address);
+}
+
 enum entry doors_begin(struct nested *outer, struct caller caller)
 {
     late_allocated(caller);
-    enum entry entry = nested_or_outermost(outer, (const void *)caller.address);
+    enum entry entry = begin(outer, caller);
     if (entry != ENTRY_NONE) {
         trace_below(BELOW_NATIVE);
     }
@@ -71,8 +109,7 @@ void *doors_note(void *block, size_t size, struct caller caller)
 /* Before the real delete; what must be called after it. */
 enum entry doors_begin_delete(struct nested *outer, const void *block, struct caller caller)
 {
-    enum entry entry =
-        block ? nested_or_outermost(outer, (const void *)caller.address) : ENTRY_NONE;
+    enum entry entry = block ? begin(outer, caller) : ENTRY_NONE;
     if (entry != ENTRY_NONE) {
         if (!session.sample_bytes || sample_take(block)) {
             trace_free(block);
@@ -197,7 +234,7 @@ enum entry doors_begin_move(
     struct nested *outer, const void *block, bool *known, struct caller caller)
 {
     late_allocated(caller);
-    enum entry entry = nested_or_outermost(outer, (const void *)caller.address);
+    enum entry entry = begin(outer, caller);
     if (entry != ENTRY_NONE) {
         *known = !session.sample_bytes || sample_take(block);
         trace_move_begin(*known ? block : NULL);
@@ -297,8 +334,8 @@ void hooks_doors_resolve(void)
     const void *allocator = elfsym_next("malloc");
     if (allocator) { /* the C library has none of these, and is soon looked through */
         get_new_handler = (void *(*)(void))elfsym_find("_ZSt15get_new_handlerv");
-        rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator);
-        hooks_named_resolve(allocator);
-        hooks_new_resolve(allocator);
+        rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator, false);
+        hooks_named_resolve(allocator, false);
+        hooks_new_resolve(allocator, false);
     }
 }

@@ -12,86 +12,12 @@
 #include "doors.h"
 #include "elfsym.h"
 #include "hooks.h"
+#include "named.h"
 #include "rebind.h"
-
-/* Each defines next_NAME and hook_NAME.  `bytes` is what the caller asked for, of the parameters.
- */
-#define GIVES(name, parameters, arguments, bytes)                                                  \
-    static void *(*next_##name)parameters;                                                         \
-    static void *hook_##name parameters                                                            \
-    {                                                                                              \
-        struct caller caller = NATIVE_CALLER;                                                      \
-        struct nested outer;                                                                       \
-        enum entry entry = doors_begin(&outer, caller);                                            \
-        void *block = next_##name arguments;                                                       \
-        return entry == ENTRY_NONE || !block ? leave(block, entry, &outer)                         \
-                                             : doors_end(block, bytes, caller, entry, &outer);     \
-    }
-
-/* The block is `old`; of no size it is freed, whatever comes back. */
-#define MOVES(name, parameters, arguments, bytes)                                                  \
-    static void *(*next_##name)parameters;                                                         \
-    static void *hook_##name parameters                                                            \
-    {                                                                                              \
-        struct caller caller = NATIVE_CALLER;                                                      \
-        struct nested outer;                                                                       \
-        bool known = false;                                                                        \
-        bool is_move = old && (bytes) != 0;                                                        \
-        enum entry entry = is_move ? doors_begin_move(&outer, old, &known, caller)                 \
-                           : old   ? doors_begin_delete(&outer, old, caller)                       \
-                                   : doors_begin(&outer, caller);                                    \
-        void *block = next_##name arguments;                                                       \
-        if (is_move) {                                                                             \
-            doors_end_move(old, known, block, bytes, caller, entry, &outer);                       \
-            return block;                                                                          \
-        }                                                                                          \
-        return entry == ENTRY_NONE || !block ? leave(block, entry, &outer)                         \
-                                             : doors_end(block, bytes, caller, entry, &outer);     \
-    }
-
-#define TAKES(name, parameters, arguments)                                                         \
-    static void(*next_##name) parameters;                                                          \
-    static void hook_##name parameters                                                             \
-    {                                                                                              \
-        struct nested outer;                                                                       \
-        enum entry entry = doors_begin_delete(&outer, block, NATIVE_CALLER);                       \
-        next_##name arguments;                                                                     \
-        doors_end_delete(entry, &outer);                                                           \
-    }
-
-static void *leave(void *block, enum entry entry, const struct nested *outer)
-{
-    doors_end_delete(entry, outer);
-    return block;
-}
 
 typedef struct mi_heap_s heap;
 
 /* ---- both ---- */
-
-#define FAMILY(prefix)                                                                             \
-    GIVES(prefix##_malloc, (size_t size), (size), size)                                            \
-    GIVES(prefix##_calloc, (size_t count, size_t size), (count, size), count *size)                \
-    MOVES(prefix##_realloc, (void *old, size_t size), (old, size), size)                           \
-    GIVES(prefix##_memalign, (size_t alignment, size_t size), (alignment, size), size)             \
-    GIVES(prefix##_valloc, (size_t size), (size), size)                                            \
-    GIVES(prefix##_pvalloc, (size_t size), (size), size)                                           \
-    TAKES(prefix##_free, (void *block), (block))                                                   \
-    TAKES(prefix##_cfree, (void *block), (block))                                                  \
-    static int (*next_##prefix##_posix_memalign)(void **, size_t, size_t);                         \
-    static int hook_##prefix##_posix_memalign(void **out, size_t alignment, size_t size)           \
-    {                                                                                              \
-        struct caller caller = NATIVE_CALLER;                                                      \
-        struct nested outer;                                                                       \
-        enum entry entry = doors_begin(&outer, caller);                                            \
-        int error = next_##prefix##_posix_memalign(out, alignment, size);                          \
-        if (entry == ENTRY_NONE || error) {                                                        \
-            leave(NULL, entry, &outer);                                                            \
-        } else {                                                                                   \
-            doors_end(*out, size, caller, entry, &outer);                                          \
-        }                                                                                          \
-        return error;                                                                              \
-    }
 
 FAMILY(tc)
 FAMILY(mi)
@@ -200,7 +126,7 @@ static void *calm_new(heap *of, size_t size, struct caller caller)
     struct nested outer;
     enum entry entry = doors_begin(&outer, caller);
     void *block = next_mi_heap_malloc(of, size);
-    return entry == ENTRY_NONE || !block ? leave(block, entry, &outer)
+    return entry == ENTRY_NONE || !block ? doors_leave(block, entry, &outer)
                                          : doors_end(block, size, caller, entry, &outer);
 }
 
@@ -275,15 +201,6 @@ static void hook_mi_heap_destroy(heap *of)
 
 /* ---- */
 
-#define DOOR(name)                                                                                 \
-    {                                                                                              \
-#name, (void *)hook_##name, (void **)&next_##name                                          \
-    }
-#define DOORS(prefix)                                                                              \
-    DOOR(prefix##_malloc), DOOR(prefix##_calloc), DOOR(prefix##_realloc), DOOR(prefix##_memalign), \
-        DOOR(prefix##_valloc), DOOR(prefix##_pvalloc), DOOR(prefix##_free), DOOR(prefix##_cfree),  \
-        DOOR(prefix##_posix_memalign)
-
 static const struct rebind doors[] = {
     DOORS(tc),
     DOOR(tc_malloc_skip_new_handler),
@@ -345,9 +262,9 @@ static const struct rebind doors[] = {
     DOOR(mi_heap_destroy),
 };
 
-void hooks_named_resolve(const void *allocator)
+void hooks_named_resolve(const void *allocator, bool itself)
 {
     visit_blocks = (bool (*)(const heap *, bool, visitor *, void *))elfsym_next("mi_heap_visit_blocks");
     collect = (void (*)(heap *, bool))elfsym_next("mi_heap_collect");
-    rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator);
+    rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator, itself);
 }

@@ -100,7 +100,7 @@ static const struct rebind doors[] = {
     DOOR(mi_new_n),
 };
 
-void hooks_new_resolve(const void *allocator)
+void hooks_new_resolve(const void *allocator, bool itself)
 {
-    rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator);
+    rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator, itself);
 }

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "hooks.h"
 #include "loaded.h"
 #include "python.h"
 #include "ring.h"
@@ -150,6 +151,9 @@ static const struct native_module *add(
             .kind = (uint8_t)kind_of(object->name)};
         announce(thread, object, module.number);
         python_note_object(object);
+        if (module.kind == MODULE_OTHER) {
+            hooks_prefixed_note(object);
+        }
     }
     return insert(native, &module);
 }

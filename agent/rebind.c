@@ -22,7 +22,7 @@ struct job {
     const struct rebind *doors;
     size_t count;
     uintptr_t inside;
-    bool found;
+    bool found, itself;
 };
 
 static const char self_marker;
@@ -119,7 +119,7 @@ static int rebind_slots(struct dl_phdr_info *info, size_t size, void *data)
 {
     const struct job *job = data;
     struct elfsym_object object;
-    if (elfsym_contains(info, job->inside) || elfsym_contains(info, (uintptr_t)&self_marker) ||
+    if ((!job->itself && elfsym_contains(info, job->inside)) || elfsym_contains(info, (uintptr_t)&self_marker) ||
         !elfsym_read(info, &object)) {
         return 0;
     }
@@ -132,9 +132,10 @@ static int rebind_slots(struct dl_phdr_info *info, size_t size, void *data)
     return 0;
 }
 
-void rebind(const struct rebind *doors, size_t count, const void *inside)
+void rebind(const struct rebind *doors, size_t count, const void *inside, bool itself)
 {
-    struct job job = {.doors = doors, .count = count, .inside = (uintptr_t)inside};
+    struct job job = {
+        .doors = doors, .count = count, .inside = (uintptr_t)inside, .itself = itself};
     dl_iterate_phdr(rebind_symbols, &job);
     if (job.found) {
         dl_iterate_phdr(rebind_slots, &job);

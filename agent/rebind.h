@@ -10,6 +10,7 @@
 #ifndef AGENT_REBIND_H
 #define AGENT_REBIND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct rebind {
@@ -18,8 +19,8 @@ struct rebind {
     void **next; /* becomes the real one, if the object has it; else NULL */
 };
 
-/* Of the object that contains `inside`.  What an object was bound to already is bound anew.  May be
-   called again. */
-void rebind(const struct rebind *doors, size_t count, const void *inside);
+/* Of the object that contains `inside`.  What an object was bound to already is bound anew; so are
+   its own calls with `itself`.  May be called again. */
+void rebind(const struct rebind *doors, size_t count, const void *inside, bool itself);
 
 #endif

@@ -236,6 +236,61 @@ def test_an_allocator_that_everybody_sees(traced_plain):
     assert "allocators" not in traced_plain.report("info", result.trace)
 
 
+PREFIXED = r"""
+import ctypes, sys
+library = ctypes.CDLL(sys.argv[1])
+library.keep.restype, library.keep.argtypes = ctypes.c_size_t, [ctypes.c_size_t]
+library.keep(1)  # it may have begun only now
+print(sum(library.keep(n) for n in range(100, 200)))
+"""
+PUBLIC = ("malloc calloc realloc free posix_memalign aligned_alloc memalign valloc pvalloc mallocx "
+          "rallocx xallocx dallocx sdallocx nallocx sallocx malloc_usable_size").split()
+
+
+def jemalloc_with_a_prefix(directory, prefix):
+    """Debian's, with its functions renamed; without operator new."""
+    found = support.execute(["gcc", "-print-file-name=libjemalloc_pic.a"]).out.decode().strip()
+    if "/" not in found:
+        pytest.skip("no libjemalloc_pic.a here: Debian's package libjemalloc-dev")
+    archive = directory / "libprefixed.a"
+    renamed = ["--redefine-sym=%s=%s%s" % (name, prefix, name) for name in PUBLIC]
+    renamed += ["--redefine-sym=__libc_%s=%slibc_%s" % (name, prefix, name) for name in PUBLIC]
+    made = support.execute(["objcopy", *renamed, found, archive])
+    assert made.status == 0, made
+    support.execute(["ar", "d", archive, "jemalloc_cpp.pic.o", "jemalloc_cpp.o"])
+    return archive
+
+
+@pytest.mark.parametrize("name,prefix,early,bound", [
+    ("jemalloc", "je_", True, False), ("jemalloc", "_rjem_", False, False),
+    ("jemalloc", "je_", False, True), ("mimalloc", "mi_", False, False)])
+def test_a_prefixed_allocator(traced_once, name, prefix, early, bound):
+    """Of an extension, loaded at the start or later; also where the linker has bound all calls."""
+    extension = traced_once.directory / "libprefixed.so"
+    options = ["-DNAME(x)=%s##x" % prefix]
+    if name == "jemalloc":
+        archive = jemalloc_with_a_prefix(traced_once.directory, prefix)
+        options += ["-DJEMALLOC", archive, "-lm"] + ["-Wl,-Bsymbolic"] * bound
+    else:
+        options += [of_allocator(name)]
+    made = support.execute(["gcc", "-shared", "-fPIC", "-o", extension,
+                            support.PROGRAMS / "prefixed.c", *options])
+    assert made.status == 0, made
+    # jemalloc's thread-locals need room in those of the program.
+    variables = {"GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=16384"}
+    if early:
+        variables["LD_PRELOAD"] = str(extension)
+    result = traced_once.script(PREFIXED, extension, options=["-q"],
+                                env=support.clean_environment(**variables))
+    traced_once.assert_sound(result.trace)
+    path, line = traced_once.directory / "script1.py", PREFIXED.count("\n")
+    rows = {row["lineno"]: (row["size"], row["count"]) for row in traced_once.rows(
+        result.trace, "--at", "end", "--domain", "native", "--include", path)}
+    blocks = 100 * (6 if name == "jemalloc" else 4)
+    assert rows.get(line, (0, 0)) == ((0, 0) if bound else (int(result.out), blocks))
+    assert ("allocators" in traced_once.report("info", result.trace)) == bound
+
+
 # ---- libraries that are preloaded already ----
 
 FILES = r"""

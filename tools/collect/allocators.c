@@ -53,9 +53,22 @@ static void search_file(char found[ALLOCATORS_SIZE], const char *path)
     }
 }
 
+/* The agent stands before these (hooks_prefixed.c), where they are called as any other object's. */
+static bool is_seen(struct elfnames *names)
+{
+    static const char *const seen[] = {"je_malloc", "_rjem_malloc", "_rjem_je_malloc",
+        "duckdb_je_malloc", "je_arrow_malloc", "mi_malloc", "tc_malloc"};
+    for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++) {
+        if (elfnames_exports(names, seen[i]) && elfnames_binds(names, seen[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool allocators_find(char found[ALLOCATORS_SIZE], struct elfnames *names, const char *path)
 {
     *found = 0;
     search_file(found, path);
-    return *found && !elfnames_exports(names, "malloc");
+    return *found && !elfnames_exports(names, "malloc") && !is_seen(names);
 }

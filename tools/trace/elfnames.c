@@ -268,6 +268,41 @@ bool elfnames_exports(struct elfnames *names, const char *name)
     return false;
 }
 
+static bool section_binds(Elf *elf, Elf_Scn *section, const char *name)
+{
+    GElf_Shdr header, of_symbols;
+    Elf_Data *data = gelf_getshdr(section, &header) && header.sh_type == SHT_RELA
+                         ? elf_getdata(section, NULL)
+                         : NULL;
+    Elf_Scn *linked = data ? elf_getscn(elf, header.sh_link) : NULL;
+    Elf_Data *symbols = linked && gelf_getshdr(linked, &of_symbols) ? elf_getdata(linked, NULL) : NULL;
+    for (int i = 0; symbols && header.sh_entsize && i < (int)(header.sh_size / header.sh_entsize); i++) {
+        GElf_Rela relocation;
+        GElf_Sym symbol;
+        const char *found =
+            gelf_getrela(data, i, &relocation) &&
+                    gelf_getsym(symbols, (int)GELF_R_SYM(relocation.r_info), &symbol)
+                ? elf_strptr(elf, of_symbols.sh_link, symbol.st_name)
+                : NULL;
+        if (found && strcmp(found, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool elfnames_binds(struct elfnames *names, const char *name)
+{
+    GElf_Addr bias;
+    Elf *elf = dwfl_module_getelf(names->module, &bias);
+    Elf_Scn *section = NULL;
+    bool found = false;
+    while (elf && !found && (section = elf_nextscn(elf, section))) {
+        found = section_binds(elf, section, name);
+    }
+    return found;
+}
+
 #else
 
 char *elfnames_plain(const char *name)
@@ -290,6 +325,10 @@ bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *nam
     return false;
 }
 bool elfnames_exports(struct elfnames *names, const char *name)
+{
+    return false;
+}
+bool elfnames_binds(struct elfnames *names, const char *name)
 {
     return false;
 }

@@ -43,6 +43,9 @@ bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *nam
 void elfname_free(struct elfname *name);
 /* Whether the object has that name for others to bind to. */
 bool elfnames_exports(struct elfnames *names, const char *name);
+/* Whether the loader binds calls of the object's own to that name, so that another may stand before
+   it. */
+bool elfnames_binds(struct elfnames *names, const char *name);
 bool elfnames_in_time(const struct elfnames *names);
 /* Where distributions put the debugging information of an object; false if it has no build id. */
 bool elfnames_debug_path(char path[ELFNAMES_PATH], const char *build_id);
