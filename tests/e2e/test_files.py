@@ -81,22 +81,63 @@ def test_pages_are_sound():
     assert result.status == 0 and not result.out, result
 
 
-@pytest.mark.parametrize("line, expected", [
+COMPLETIONS = [
     ("memtrace le", {"leaks"}), ("memtrace top --sort ch", {"churn-size", "churn-count"}),
     ("memtrace top --key = pac", {"package"}), ("memtrace plot --key f", {"filename", "function"}),
     ("memtrace leaks --at p", {"peak"}), ("memtrace tree --inv", {"--inverted"}),
-    ("memtrace export --to pp", {"pprof"}), ("memtrace top --units K", {"KiB"})])
-def test_completion_of_values(line, expected):
-    """What bash offers for the last word; the words are as bash takes them apart."""
-    words = line.split()
+    ("memtrace export --to pp", {"pprof"}), ("memtrace top --units K", {"KiB"}),
+    ("memtrace top ha", {"has.mtrace"}), ("memtrace import ha", {"has.dat"}),
+    ("memtrace run --repeat 2 --off has.", {"has.dat", "has.mtrace"})]
+
+
+def complete(directory, words, shell, script, name):
+    """What a shell offers for the last word, in a directory with two files."""
+    if not support.shutil.which(shell):
+        pytest.skip("no %s here" % shell)
+    for suffix in ("dat", "mtrace"):
+        (directory / ("has." + suffix)).touch()
+    completion = support.MEMTRACE.parent / "tools" / "completions" / name
+    done = support.execute([shell, "-c", script, *([shell] if shell == "bash" else []), completion, *words],
+                           env=support.clean_environment(PATH="%s:/usr/bin:/bin" % support.MEMTRACE.parent),
+                           cwd=str(directory))
+    assert done.status == 0, done
+    return {line.split("\t")[0] for line in done.out.decode().splitlines()}
+
+
+@pytest.mark.parametrize("line, expected", COMPLETIONS)
+def test_completion_of_bash(tmp_path, line, expected):
+    """The words are as bash takes them apart."""
     script = """
 source "$1"; shift
 complete() { :; }; compopt() { :; }
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
 _memtrace
-printf '%s\\n' "${COMPREPLY[@]}"
+printf '%s\n' "${COMPREPLY[@]}"
 """
-    completion = support.MEMTRACE.parent / "tools" / "completions" / "memtrace"
-    done = support.execute(["bash", "-c", script, "bash", completion, *words],
-                           env=support.clean_environment(PATH="%s:/usr/bin:/bin" % support.MEMTRACE.parent))
-    assert done.status == 0 and set(done.out.decode().split()) == expected, done
+    assert complete(tmp_path, line.split(), "bash", script, "memtrace") == expected
+
+
+@pytest.mark.parametrize("line, expected", COMPLETIONS)
+def test_completion_of_fish(tmp_path, line, expected):
+    """Fish offers files of other names too, after those that fit."""
+    line = line.replace(" = ", "=")
+    found = complete(tmp_path, [line], "fish", "source $argv[1]; complete -C $argv[2]", "memtrace.fish")
+    found = {word.split("=")[-1] for word in found}
+    assert found == expected or (expected < found <= {"has.dat", "has.mtrace"})
+
+
+@pytest.mark.parametrize("line, expected", COMPLETIONS)
+def test_completion_of_zsh(tmp_path, line, expected):
+    """With stand-ins for the functions of zsh's own, which need a terminal."""
+    script = """
+file=$0; words=("$@"); CURRENT=$#; PREFIX=$words[-1]
+offer() { print -rl -- ${(M)@:#$PREFIX*} }
+compadd() { if [[ $1 == -a ]]; then offer ${(P)2}; else offer "$@"; fi }
+compset() { PREFIX=${PREFIX#*=} }
+_describe() { offer ${${(P)2}%%:*} }
+_files() { local pattern="$PREFIX${2:-*}"; print -rl -- ${~pattern}(N) }
+_alternative() { _files }
+source $file
+"""
+    words = line.replace(" = ", "=").split()
+    assert complete(tmp_path, words, "zsh", script, "_memtrace") == expected
