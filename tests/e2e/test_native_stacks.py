@@ -1,8 +1,6 @@
 """`run --native`: whole native stacks, in their places between the Python frames."""
 import collections
 import os
-import re
-import shutil
 
 import pytest
 import support
@@ -158,82 +156,6 @@ def test_as_the_c_library_finds_them(traced_plain, tmp_path, options):
     assert dict(found) == expected
 
 
-def build_any(tmp_path, source):
-    """A program of C, C++ or Rust."""
-    if source.endswith(".c"):
-        return build(tmp_path, "program", support.PROGRAMS / source, "-ldl")
-    command = {"cc": ["c++", "-O1", "-g", "-std=c++17", "-w"], "rs": ["rustc", "-O", "-g"]}
-    compiler = command[source.rpartition(".")[2]]
-    if not shutil.which(compiler[0]):
-        pytest.skip("no %s here" % compiler[0])
-    made = support.execute(compiler + [support.PROGRAMS / source, "-o", tmp_path / "program"],
-                           env=dict(os.environ))
-    if made.status and source.endswith(".rs"):
-        pytest.skip("rustc makes no program here: %r" % made)
-    assert made.status == 0, made
-    return tmp_path / "program"
-
-
-def by_function(traced, trace, source):
-    """{function of the source file that asked for memory: (bytes, blocks)}"""
-    found = collections.defaultdict(lambda: [0, 0])
-    for row in traced.rows(trace, "--sort", "churn-size", "--limit", "0", key="traceback"):
-        for frame in reversed(row.get("stack", [])):
-            native = frame.get("native_frame", {})
-            if native.get("filename", "").endswith(source):
-                name = native["function"].partition("(")[0].split()[-1].rpartition("::")[2]
-                found[name][0] += row["allocated"]
-                found[name][1] += row["allocations"]
-                break
-    return found
-
-
-@pytest.mark.parametrize("source", ["doors.cc", "doors.rs"])
-def test_other_languages(traced_plain, tmp_path, source):
-    """What each function asked for, down to its own line, through templates and closures."""
-    program = build_any(tmp_path, source)
-    result = traced_plain.run(program, options=NATIVE)
-    traced_plain.assert_sound(result.trace)
-    found = by_function(traced_plain, result.trace, source)
-    told = [line.split() for line in result.out.decode().splitlines()]
-    assert len(told) >= 6
-    for function, size, count in told:
-        assert found.get(function) == [int(size), int(count)], (function, dict(found))
-
-
-def everything(traced, trace):
-    """(bytes, blocks) that were ever allocated by malloc."""
-    row, = traced.rows(trace, "--domain", "malloc", "--sort", "churn-size", key="domain")
-    return row["allocated"], row["allocations"]
-
-
-@pytest.mark.parametrize("source", ["callers.c", "doors.cc", "doors.rs"])
-def test_totals_as_of_valgrind(traced_plain, tmp_path, source):
-    if not shutil.which("valgrind"):
-        pytest.skip("no valgrind here")
-    program = build_any(tmp_path, source)
-    trace = traced_plain.run(program, options=["--native"]).trace
-    dhat = support.execute(["valgrind", "--tool=dhat", "--dhat-out-file=%s" % (tmp_path / "dhat"),
-                            program])
-    assert dhat.status == 0, dhat
-    size, count = re.search(r"Total: +([\d,]+) bytes in ([\d,]+) blocks", dhat.message).groups()
-    assert everything(traced_plain, trace) == (int(size.replace(",", "")),
-                                               int(count.replace(",", "")))
-
-
-def test_totals_as_of_heaptrack(traced_plain, tmp_path):
-    if not shutil.which("heaptrack") or not shutil.which("heaptrack_print"):
-        pytest.skip("no heaptrack here")
-    program = build(tmp_path, "doors", support.PROGRAMS / "doors.cc", "-std=c++17", compiler="c++")
-    trace = traced_plain.run(program, options=["--native"]).trace
-    recorded = support.execute(["heaptrack", "-o", tmp_path / "heaptrack", program])
-    assert recorded.status == 0, recorded
-    data, = tmp_path.glob("heaptrack.*")
-    printed = support.execute(["heaptrack_print", "-f", data])
-    count = int(re.search(r"calls to allocation functions: (\d+)", printed.out.decode())[1])
-    assert everything(traced_plain, trace)[1] == count
-
-
 REPORT = """
 import columns
 for line in ["1;2;3", "1;2;x"] * 50:
@@ -260,41 +182,3 @@ def test_a_leaking_extension(traced, python):
     assert (row["size"], row["count"]) == (50 * 512 * 8, 50)
     line = row["stack"][-1]["native_frame"]["lineno"]
     assert "realloc" in source.read_text().splitlines()[line - 1]
-
-
-NUMPY = """
-import sys, numpy, numpy.random
-
-def arrays():
-    kept = [numpy.zeros(100000), numpy.ones((300, 400))]
-    kept.append(numpy.arange(70000) * 1.5)
-    kept.append(numpy.sort(numpy.random.rand(50000)))
-    kept.append(numpy.concatenate([kept[0], kept[3]]))
-    return kept
-
-if len(sys.argv) > 1:
-    import tracemalloc
-    tracemalloc.start()
-kept = arrays()
-if len(sys.argv) > 1:
-    only = tracemalloc.DomainFilter(True, numpy.lib.tracemalloc_domain)
-    sizes = [trace.size for trace in tracemalloc.take_snapshot().filter_traces([only]).traces]
-    print(*sorted(size for size in sizes if size > 10000))
-"""
-
-
-def test_as_tracemallocs_domain_of_numpy(traced_once):
-    environment = support.clean_environment(PYTHONPATH=os.environ.get("PYTHONPATH", ""))
-    script = traced_once.directory / "arrays.py"
-    script.write_text(NUMPY)
-    told = support.execute([traced_once.python.path, script, "x"], env=environment)
-    if told.status:
-        pytest.skip("no numpy here")
-    trace = traced_once.run(script, options=NATIVE, env=environment).trace
-    found = []
-    for row in traced_once.rows(trace, "--domain", "malloc", "--limit", "0", key="traceback"):
-        if "arrays" in names(row) and row["size"] > 10000 * row["count"]:
-            assert any("multiarray" in frame.get("native_frame", {}).get("library", "")
-                       for frame in row["stack"]), row
-            found += [row["size"] // row["count"]] * row["count"]
-    assert sorted(found) == [int(size) for size in told.out.split()]
