@@ -33,7 +33,7 @@ static struct mt_loan *ask(struct mt_control *control, uint64_t asked)
 static bool may_be_answered(const struct mt_control *control, uint64_t until)
 {
     return sys_clock_ms() < until && atomic_load(&control->state) == MT_STATE_RUNNING &&
-           sys_process_lives(control->collector_pid);
+           session_collector_lives();
 }
 
 /* Whether it is lent now; else nobody has it. */

@@ -74,6 +74,7 @@ bool ring_create(struct thread *thread)
     ring->version = MT_RING_VERSION;
     ring->number = number;
     ring->pid = session.pid;
+    ring->pid_space = session.pid_space;
     ring->image = session.image;
     ring->parent_image = session.parent_image;
     ring->fork = session.parent_fork;
@@ -137,7 +138,7 @@ static bool collector_is_gone(void)
 {
     if (atomic_load(&session.control->state) != MT_STATE_RUNNING) {
         session_off(NULL);
-    } else if (!sys_process_lives(session.control->collector_pid)) {
+    } else if (!session_collector_lives()) {
         session_off("the collector is gone");
     }
     return !session.wanted;

@@ -57,7 +57,7 @@ static bool is_answered(const struct thread *thread, uint32_t question)
 static bool collector_is_there(uint64_t still_ms)
 {
     return atomic_load(&session.control->state) == MT_STATE_RUNNING && still_ms < PATIENCE_MS &&
-           (!still_ms || sys_process_lives(session.control->collector_pid));
+           (!still_ms || session_collector_lives());
 }
 
 static bool wait_for_answer(struct thread *thread, uint32_t question)

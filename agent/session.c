@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "elfsym.h"
@@ -95,10 +96,18 @@ static bool is_wanted(const struct mt_control *control)
     return !control->only_pid || control->only_pid == sys_pid();
 }
 
+static void find_pid(void)
+{
+    struct stat status;
+    session.pid = sys_pid();
+    session.pid_space =
+        sys_status("/proc/self/ns/pid", &status) ? status.st_ino : session.control->pid_space;
+}
+
 static void join(struct mt_control *control)
 {
     session.control = control;
-    session.pid = sys_pid();
+    find_pid();
     session.image = atomic_fetch_add(&control->images_used, 1) + 1;
     order_restart();
     session.sample_bytes = control->sample_bytes;
@@ -196,7 +205,7 @@ void session_forked(void)
     thread_self.fork = 0;
     atomic_store(&session.forks, 0);
     session.image = atomic_fetch_add(&session.control->images_used, 1) + 1;
-    session.pid = sys_pid();
+    find_pid();
     order_restart();
     sample_forked();
     trace_forked();
@@ -208,7 +217,7 @@ void session_check_collector(void)
 {
     if (session.wanted && sys_pid() == session.pid &&
         atomic_load(&session.control->state) == MT_STATE_RUNNING &&
-        !sys_process_lives(session.control->collector_pid)) {
+        !session_collector_lives()) {
         session_off("the collector is gone");
     }
 }

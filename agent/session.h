@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "memtrace/ring.h"
+#include "sys.h"
 
 #define SESSION_PATH_MAX 1024u
 
@@ -18,6 +19,7 @@ struct session {
     uint32_t parent_fork;  /* which fork of the parent made this image, 0: not known */
     _Atomic uint32_t forks; /* of this image */
     int pid;
+    uint64_t pid_space; /* as struct mt_ring has it */
     bool is_forked;        /* and then: where its parent's ring stood */
     uint64_t forked_at[2]; /* slot, position */
     bool wanted;           /* attached and not turned off */
@@ -56,6 +58,12 @@ const char *session_variable(const char *name);
 static inline uint64_t session_progress(void)
 {
     return atomic_load(&session.control->clock_us) + atomic_load(&session.control->work);
+}
+/* From another PID namespace nobody can tell: then a collector that is gone is one that stands still. */
+static inline bool session_collector_lives(void)
+{
+    return session.pid_space != session.control->pid_space ||
+           sys_process_lives(session.control->collector_pid);
 }
 /* At the end of the program: says so if the collector died and nobody has noticed. */
 void session_check_collector(void);

@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 8u
+#define MT_RING_VERSION 9u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -122,6 +122,7 @@ struct mt_control {
     uint64_t sample_seed;  /* of the random numbers that choose them; 0: other ones each time */
     _Alignas(64) _Atomic uint64_t clock_us; /* microseconds since the session began; moves while
                                                the collector lives, at most every millisecond */
+    uint64_t pid_space;   /* the collector's, 0: not known */
     uint32_t slots_count; /* of `slots` so many serve, a power of two */
     _Alignas(64) _Atomic uint32_t rings_used; /* numbers given to rings */
     _Atomic uint32_t rings_gone; /* of these, those without a ring, or without one any more */
@@ -159,6 +160,8 @@ struct mt_ring {
     uint32_t parent_image; /* image that forked this one, 0 if it was started by exec */
     uint32_t fork;         /* which fork of that image made this one (MT_META_FORK); 0: not known */
     uint64_t words; /* capacity, a power of two */
+    uint64_t pid_space; /* the PID namespace in which `pid` and thread ids are what they say: its
+                           inode; 0: not known, as the collector's */
     _Alignas(64) _Atomic uint64_t head;
     _Atomic uint64_t agent_bytes; /* memory of the agent that is resident in the host beside rings */
     _Atomic uint64_t lost_events; /* for want of room, from the beginning on: also those that no */

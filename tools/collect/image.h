@@ -42,6 +42,8 @@ struct image {
     uint32_t number, parent_number;
     uint32_t parent_fork; /* which fork of the parent, 0: not known */
     int pid;
+    int inner_pid;  /* what it and its threads are called in their own PID namespace: the same mostly */
+    int parent_pid; /* 0: as it says itself */
     int pidfd;      /* -1 where the kernel has none */
     int statm;      /* descriptor of its /proc/PID/statm, -1 if that is gone */
     int pagemap;    /* descriptor of its /proc/PID/pagemap, -1 if it is not open, */

@@ -90,7 +90,7 @@ struct image *images_make(
     image->number = number;
     image->parent_number = ring ? ring->parent_image : 0;
     image->parent_fork = ring ? ring->fork : 0;
-    image->pid = pid;
+    image->pid = image->inner_pid = pid;
     image->status = MT_STATUS_UNKNOWN;
     image->was_paused = collector->shared.control->flags & MT_SESSION_PAUSED;
     image->start_us = session_clock(collector);
@@ -158,6 +158,7 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
     path = path <= size ? path : size;
     struct image *parent =
         image->parent_number ? images_find(collector, image->parent_number) : NULL;
+    int parent_pid = image->parent_pid ? image->parent_pid : (int)(uint32_t)w0;
     const uint8_t *text = size ? ring->text.data : (const uint8_t *)"";
     uint32_t command = size - path;
     if (command && text[size - 1] == 0) {
@@ -165,7 +166,7 @@ static void on_process(struct collector *collector, struct ring *ring, uint64_t 
     }
     struct process_record record = {
         .pid = image->pid,
-        .parent = parent ? parent->process : process_of_pid(collector, (int)(uint32_t)w0),
+        .parent = parent ? parent->process : process_of_pid(collector, parent_pid),
         .start_us = image->start_us,
         .origin = image->parent_number ? MT_ORIGIN_FORK : MT_ORIGIN_EXEC,
         .path = definitions_string(definitions, text, path),
@@ -200,7 +201,7 @@ static uint32_t on_thread(struct collector *collector, struct ring *ring, int ti
     }
     ring->tid = tid;
     if (image->n_threads++ < THREADS_MAX) {
-        uint32_t name = tid == image->pid ? definitions_string(definitions, "main", 4) : 0;
+        uint32_t name = tid == image->inner_pid ? definitions_string(definitions, "main", 4) : 0;
         return definitions_thread(definitions, image->process, tid, name, ring->time_us);
     }
     if (!image->other_threads) {

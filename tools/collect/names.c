@@ -18,7 +18,7 @@ static bool may_rename(const struct collector *collector, const struct ring *rin
 {
     const struct thread_record *threads = collector->accounts.definitions.threads;
     return ring->thread && ring->thread != ring->image->other_threads &&
-           ring->tid != ring->image->pid && threads[ring->thread].renames < RENAMES_MAX;
+           ring->tid != ring->image->inner_pid && threads[ring->thread].renames < RENAMES_MAX;
 }
 
 void names_thread(

@@ -11,6 +11,7 @@
 #include "collect/images.h"
 #include "collect/loans.h"
 #include "collect/memory.h"
+#include "collect/pidspace.h"
 #include "collect/record.h"
 
 #define BATCH_WORDS 16384u
@@ -56,6 +57,26 @@ static void take_out(struct collector *collector, const struct ring *ring)
     }
 }
 
+/* Its process, by our own namespace; a process that is gone has no number there. */
+static int pid_of(const struct collector *collector, const struct mt_ring *shared)
+{
+    uint64_t space = shared->pid_space;
+    if (!space || space == collector->shared.control->pid_space) {
+        return shared->pid;
+    }
+    int pid = pidspace_find(space, shared->pid);
+    return pid ? pid : PIDSPACE_UNKNOWN + (int)(shared->image & 0xffffff);
+}
+
+static struct image *make_image(struct collector *collector, const struct mt_ring *shared)
+{
+    int pid = pid_of(collector, shared);
+    struct image *image = images_make(collector, pid, shared->image, shared);
+    image->inner_pid = shared->pid;
+    image->parent_pid = pid != shared->pid ? pidspace_parent(pid) : 0;
+    return image;
+}
+
 static void open_ring(struct collector *collector, uint32_t number)
 {
     uint64_t bytes;
@@ -75,7 +96,7 @@ static void open_ring(struct collector *collector, uint32_t number)
     ring->words = (uint64_t *)((uint8_t *)shared + MT_RING_HEADER);
     ring->mask = bytes / 8 - 1; /* not what the program may write there */
     ring->time_us = session_clock(collector);
-    ring->image = image ? image : images_make(collector, shared->pid, shared->image, shared);
+    ring->image = image ? image : make_image(collector, shared);
     rings_add(collector, ring);
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "collect/loans.h"
+#include "collect/pidspace.h"
 
 #define RING_BYTES (1ull << 20)
 #define SAMPLED_RING_BYTES (256ull << 10) /* of a few events a second, and their stacks */
@@ -60,6 +61,7 @@ static int make_control(struct shared *shared, uint64_t sample_bytes)
     shared->control->magic = MT_CONTROL_MAGIC;
     shared->control->version = MT_RING_VERSION;
     shared->control->collector_pid = getpid();
+    shared->control->pid_space = pidspace_own();
     shared->control->ring_bytes = sample_bytes ? SAMPLED_RING_BYTES : RING_BYTES;
     shared->control->sample_bytes = sample_bytes;
     shared->control->slots_count = MT_SLOTS;
