@@ -1,6 +1,7 @@
 """`memtrace export` and `import`, with the tools that are to read what they write."""
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -73,6 +74,48 @@ def test_tracemalloc_loads_it(tmp_path, reader):
     assert native == sum(size for size, _ in lines_of(traced, "--domain", "native").values())
     assert difference == sum(line[2] for line in lines) - native
     assert 6 < deepest <= limit
+
+
+PRINT_SNAPSHOTS = """
+import json, sys, tracemalloc
+new, old = (tracemalloc.Snapshot.load(path) for path in sys.argv[1:])
+python = [tracemalloc.DomainFilter(True, 0)]
+new, old = new.filter_traces(python), old.filter_traces(python)
+print(json.dumps([[[str(s).split(": ", 1)[1], s.traceback.format()] for s in new.statistics("traceback")
+                   if s.traceback[0].filename != "<unknown>"],
+                  [str(s) for s in new.compare_to(old, "lineno")]]))
+"""
+
+
+def test_it_reads_as_tracemalloc_prints_it(traced):
+    """Sizes, frames and differences: the same words and lines of source.  What tracemalloc does not say
+    is left out: rank, percentage, functions, what is new or gone; and its headings, which name the
+    outermost line, not the one that allocates."""
+    one = ["--process", "script1.py"]
+    old = export(traced, "tracemalloc", "--at", "start", *one).rename(
+        traced.directory / "old.tracemalloc")
+    script = traced.directory / "print.py"  # of -c the new Pythons would know the lines themselves
+    script.write_text(PRINT_SNAPSHOTS)
+    reader = support.execute([traced.python.path, script, export(traced, "tracemalloc", *one), old])
+    assert reader.status == 0, reader
+    stacks, differences = json.loads(reader.out.decode())
+    options = [*one, "--domain", "python", "--paths", "full", "--limit", "0", traced.trace]
+    shown = support.execute([support.MEMTRACE, "top", "--key", "traceback", "--frames", "0", *options])
+    rows = []
+    for line in shown.out.decode().split("\n\n")[1].splitlines()[1:]:
+        if line.startswith("#"):
+            words = re.fullmatch(r"#\d+: .*?: ([0-9.]+ \w+)  [0-9.]+%  (count=\d+, average=[0-9.]+ \w+).*", line)
+            rows.append(["size=%s, %s" % words.groups(), []])
+        elif line.startswith("  "):
+            rows[-1][1].append(re.sub(", in .*", "", line) if line.startswith("  File ") else line)
+    rows = [row for row in rows if row[1]]
+    assert len(rows) > 100 and sorted(rows) == sorted(stacks)
+    assert [row[0].split(",")[0] for row in rows] == [row[0].split(",")[0] for row in stacks], "in order"
+    shown = support.execute([support.MEMTRACE, "diff", "--key", "lineno", "--old-at", "start", *options])
+    lines = [re.sub("  (new|gone)$", "", line) for line in shown.out.decode().splitlines()
+             if re.search(r": size=.* \([+-]", line) and not line.startswith(("Total", "no Python frame"))]
+    assert len(lines) > 100 and sorted(lines) == sorted(
+        line for line in differences if "<unknown>" not in line)
 
 
 def test_pstats_reads_it(traced):
