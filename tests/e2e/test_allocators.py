@@ -384,3 +384,39 @@ def test_musl(traced_plain, child):
     result = traced_plain.run(*words, options=["-q"], status=7)
     assert result.out == b"hello\n", result
     assert result.message.count("\n") == 1 and "C library" in result.message, result
+
+
+# ---- sanitizers ----
+
+SANITIZED = """
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) { char *block = malloc(100); int got = block != NULL; free(block); printf("%d\\n", got); return 5; }
+"""
+
+
+@pytest.mark.parametrize("sanitizer", ["address", "thread", "undefined"])
+def test_sanitizers(traced_plain, sanitizer):
+    """Those that must be the first library end a program where they are not: we stay out."""
+    source = traced_plain.directory / "sanitized.c"
+    source.write_text(SANITIZED)
+    program = traced_plain.directory / "sanitized"
+    made = support.execute(["gcc", "-fsanitize=" + sanitizer, source, "-o", program])
+    if made.status or support.execute([program]).status != 5:
+        pytest.skip("no programs with this sanitizer can be made here")
+    result = traced_plain.run(program, status=5, options=["-q"])
+    assert result.out == b"1\n", result
+    assert ("linked to a sanitizer" in result.message) == (sanitizer != "undefined"), result
+
+
+def test_a_sanitizer_that_is_preloaded(traced_once):
+    """As for an extension that was built with it: it comes before the agent."""
+    found = support.execute(["gcc", "-print-file-name=libasan.so"]).out.decode().strip()
+    variables = {"LD_PRELOAD": found, "ASAN_OPTIONS": "detect_leaks=0"}
+    if "/" not in found or support.execute([traced_once.python.path, "-c", ""],
+                                           env=support.clean_environment(**variables)).status:
+        pytest.skip("no libasan for this interpreter")
+    result = traced_once.script("held = bytes(100000)  # held\nprint(1)\n", options=["-q"],
+                                env=support.clean_environment(**variables))
+    assert result.out == b"1\n", result
+    traced_once.assert_sound(result.trace)

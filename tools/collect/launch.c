@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collect/needed.h"
 #include "collect/supervise.h"
 #include "memtrace/ring.h"
 
@@ -71,7 +72,9 @@ static const char *why_not_elf(int fd, const unsigned char *head, ssize_t size)
                 strstr(loader, "ld-musl")) {
                 return "uses the musl C library, which memtrace does not know";
             }
-            return NULL;
+            return needed_insists(fd, elf) ? "is linked to a sanitizer, which must be the first "
+                                             "library of a program"
+                                           : NULL;
         }
     }
     return "is statically linked";
@@ -235,8 +238,11 @@ static void set_environment(const char *agent, const char *directory)
 {
     char link[LAUNCH_PATH_MAX], *all = NULL;
     const char *before = getenv("LD_PRELOAD");
+    before = before ? before : "";
+    const char *between = *before ? ":" : "";
     agent = loadable(agent, directory, link);
-    if (asprintf(&all, "%s%s%s", agent, before && *before ? ":" : "", before ? before : "") > 0) {
+    bool is_second = needed_is_insistent(before);
+    if (asprintf(&all, "%s%s%s", is_second ? before : agent, between, is_second ? agent : before) > 0) {
         setenv("LD_PRELOAD", all, 1);
         setenv(MT_SESSION_ENV, directory, 1);
     }
