@@ -109,7 +109,6 @@ int cmd_leaks(int argc, char **argv)
     arguments.report.frames = 4;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return 2;
-    arguments.report.view.moment.retained = true; /* cohorts are of boundaries */
     arguments.report.stacks = arguments.report.format == FORMAT_TEXT; /* native frames have names */
     report.options = arguments.report;
     if (!report_open(&report))

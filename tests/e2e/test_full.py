@@ -2,6 +2,8 @@
 import collections
 import csv
 import io
+import json
+import re
 import signal
 
 import pytest
@@ -274,3 +276,44 @@ def test_pipe(full):
                 timeout=support.TIMEOUT)
         assert (piped.returncode == 0) == good, piped
         assert good or b"pipe" in piped.stderr, piped
+
+
+GROWS = """
+import time
+kept, cache = [], []
+for n in range(300):
+    kept.append(bytearray(3000 + n))  # grows
+    if n < 30:
+        cache.append(bytes(20000))
+    temporary = [bytes(500) for _ in range(20)]
+    end = time.monotonic() + 0.01
+    while time.monotonic() < end:
+        pass
+"""
+
+
+def between_boundaries(traced, trace):
+    """A moment that is as far from all boundaries as any in the second half of the run."""
+    times = sorted(b["seconds"] for b in traced.report("info", trace)["boundaries"])
+    late = [pair for pair in zip(times, times[1:]) if pair[0] > times[-1] / 2]
+    before, after = max(late, key=lambda pair: pair[1] - pair[0])
+    assert after - before > 0.02
+    return "%.6f" % ((before + after) / 2)
+
+
+def test_leaks_and_charts_of_any_second(traced_once):
+    """Their rows end with what `top` has at that very moment, which no boundary has."""
+    trace = traced_once.script(GROWS, options=["--full"]).trace
+    at = between_boundaries(traced_once, trace)
+    top = traced_once.report("top", trace, "--at", at, "--limit", "0")
+    leaks = traced_once.report("leaks", trace, "--at", at)
+    assert leaks["at"] == top["at"] and leaks["at"]["seconds"] == pytest.approx(float(at), abs=1e-6)
+    line = next(row for row in leaks["growing"] if row["lineno"] == 5)
+    truth = next(row for row in top["rows"] if row.get("lineno") == 5)
+    assert (line["size"], line["count"]) == (truth["size"], truth["count"])
+    last, before = line["history"][-1], line["history"][-2]
+    assert last["size"] == truth["size"] >= before["size"] and last["seconds"] > before["seconds"]
+    page = support.execute([traced_once.memtrace, "flame", "-o", "-", "--at", at, trace]).out.decode()
+    data = json.loads(re.search('type="application/json" id="data">(.*?)</script>', page, re.S)[1])
+    assert sum(data["births"]["size"]) == sum(data["moments"][0]["size"]) == top["total"]["size"]
+    assert sum(data["births"]["count"]) == top["total"]["count"]

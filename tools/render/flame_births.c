@@ -81,8 +81,7 @@ struct page_births flame_births(struct data *data)
 {
     struct page_births births = {0};
     struct borns borns = {0};
-    bool retained = !data->view->at.from_log; /* births are known by boundary */
-    if (!data->report->options.view.interval && retained)
+    if (!data->report->options.view.interval)
         borns = borns_make(data->view, &data->arena);
     births.all = arena_need(&data->arena, borns.count * sizeof *births.all);
     for (size_t i = 0; i < borns.count; i++) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace/logs.h"
 #include "trace/table.h"
 
 #define NO_ROW UINT32_MAX
@@ -89,6 +90,15 @@ static void map_sites(struct walk *walk, size_t limit)
     }
 }
 
+static void add_row(struct walk *walk, uint32_t to, const struct trace_row *row)
+{
+    struct cohort *cohort = &walk->cohorts->rows[to].births[walk->birth_of[row->birth]];
+    add(&cohort->size, row->bytes);
+    add(&cohort->count, row->blocks);
+    add(&cohort->allocated, row->allocated_bytes);
+    add(&cohort->allocations, row->allocations);
+}
+
 static void add_rows(struct walk *walk, size_t i)
 {
     const struct trace_boundary *boundary = &walk->trace->boundaries[i];
@@ -96,13 +106,8 @@ static void add_rows(struct walk *walk, size_t i)
         const struct trace_row *row = &boundary->rows[k];
         uint32_t to = walk->row_of_site[row->site];
         /* What a process held is given back after its end: that counts unless it is the row's. */
-        if (to == NO_ROW || (walk->owner[to] != SEVERAL && i >= walk->limits[walk->owner[to]]))
-            continue;
-        struct cohort *cohort = &walk->cohorts->rows[to].births[walk->birth_of[row->birth]];
-        add(&cohort->size, row->bytes);
-        add(&cohort->count, row->blocks);
-        add(&cohort->allocated, row->allocated_bytes);
-        add(&cohort->allocations, row->allocations);
+        if (to != NO_ROW && (walk->owner[to] == SEVERAL || i < walk->limits[walk->owner[to]]))
+            add_row(walk, to, row);
     }
 }
 
@@ -136,6 +141,33 @@ static void add_points(struct walk *walk, size_t i)
     }
 }
 
+/* A process that is over in between has a boundary of its end, and holds here what it held then;
+   one that was killed what it had at last. */
+static void add_event(void *context, uint32_t process, const struct log_event *event)
+{
+    struct walk *walk = context;
+    uint32_t to = walk->row_of_site[event->site];
+    struct trace_row row = logs_row(walk->trace, event);
+    (void)process;
+    if (event->kind != LOG_OVER && to != NO_ROW)
+        add_row(walk, to, &row);
+}
+
+/* The moment may be between two boundaries, where every event was kept: then it is a point too, of
+   all rows whose process is not over. */
+static void add_last(struct walk *walk)
+{
+    const struct instant *at = &walk->view->at;
+    if (!at->from_log)
+        return;
+    logs_each(walk->trace, at->limit, at->time_us, walk->view->processes, add_event, walk);
+    for (size_t r = 0; r < walk->cohorts->n_rows; r++) {
+        uint32_t owner = walk->owner[r];
+        if (owner && (owner == SEVERAL || walk->limits[owner] >= at->limit))
+            add_point(walk, &walk->cohorts->rows[r], at->time_us);
+    }
+}
+
 /* Room for the points that each row can have: processes that ended are many, of each there are few.
  */
 static void prepare_rows(struct walk *walk)
@@ -151,7 +183,7 @@ static void prepare_rows(struct walk *walk)
         uint32_t owner = walk->owner[r];
         size_t own = owner && owner != SEVERAL ? boundaries[owner] : 0;
         row->births = arena_need(&cohorts->arena, cohorts->n_births * sizeof *row->births);
-        row->points = arena_need(&cohorts->arena, (boundaries[0] + own) * sizeof *row->points);
+        row->points = arena_need(&cohorts->arena, (boundaries[0] + own + 1) * sizeof *row->points);
     }
     free(boundaries);
 }
@@ -169,12 +201,34 @@ void cohorts_make(struct cohorts *cohorts, const struct view *view, size_t limit
         if (!walk.trace->boundaries[i].dropped)
             add_points(&walk, i);
     }
+    add_last(&walk);
 }
 
 void cohorts_free(struct cohorts *cohorts)
 {
     arena_free(&cohorts->arena);
     *cohorts = (struct cohorts){0};
+}
+
+struct sums { /* of births_make */
+    const struct walk *walk;
+    struct births *births;
+};
+
+static void add_sum(const struct sums *sums, const struct trace_row *row)
+{
+    const struct view *view = sums->walk->view;
+    if (view->row_of_site[row->site] || view_rest_of_site(view, row->site) >= 0)
+        add(&sums->births->sizes[sums->walk->birth_of[row->birth]], row->bytes);
+}
+
+static void add_event_sum(void *context, uint32_t process, const struct log_event *event)
+{
+    const struct sums *sums = context;
+    struct trace_row row = logs_row(sums->walk->trace, event);
+    (void)process;
+    if (event->kind != LOG_OVER)
+        add_sum(sums, &row);
 }
 
 struct births births_make(const struct view *view, struct arena *arena)
@@ -187,15 +241,16 @@ struct births births_make(const struct view *view, struct arena *arena)
     births.times_us = arena_need(arena, births.count * sizeof *births.times_us);
     births.sizes = arena_need(arena, births.count * sizeof *births.sizes);
     memcpy(births.times_us, cohorts.births_us, births.count * sizeof *births.times_us);
+    struct sums sums = {&walk, &births};
     for (size_t i = 0; i < walk.n_boundaries; i++) {
         const struct trace_boundary *boundary = &walk.trace->boundaries[i];
-        for (size_t k = 0; k < boundary->count; k++) {
-            const struct trace_row *row = &boundary->rows[k];
-            bool counts = view->row_of_site[row->site] || view_rest_of_site(view, row->site) >= 0;
-            if (counts && i < walk.limits[walk.trace->sites[row->site].process])
-                add(&births.sizes[walk.birth_of[row->birth]], row->bytes);
-        }
+        for (size_t k = 0; k < boundary->count; k++)
+            if (i < walk.limits[walk.trace->sites[boundary->rows[k].site].process])
+                add_sum(&sums, &boundary->rows[k]);
     }
+    if (view->at.from_log)
+        logs_each(
+            view->trace, view->at.limit, view->at.time_us, view->processes, add_event_sum, &sums);
     arena_free(&cohorts.arena);
     return births;
 }
@@ -254,6 +309,19 @@ static void add_borns(struct born_maker *maker, const struct trace_peak *peak)
             add_born(maker, &peak->rows[k]);
 }
 
+static void add_event_born(void *context, uint32_t process, const struct log_event *event)
+{
+    struct born_maker *maker = context;
+    const struct trace *trace = maker->walk->trace;
+    struct trace_row row = logs_row(trace, event);
+    if (event->kind == LOG_OVER) {
+        for (size_t i = 0; i < maker->count; i++)
+            if (trace->sites[maker->all[i].site].process == process)
+                maker->all[i].size = maker->all[i].count = 0;
+    } else if (maker->walk->view->sites[event->site])
+        add_born(maker, &row);
+}
+
 struct borns borns_make(const struct view *view, struct arena *arena)
 {
     struct cohorts cohorts = {0};
@@ -264,6 +332,9 @@ struct borns borns_make(const struct view *view, struct arena *arena)
     find_limits(&walk);
     if (!at_peak || view->peak->present)
         add_borns(&maker, at_peak ? view->peak : NULL);
+    if (view->at.from_log)
+        logs_each(
+            view->trace, view->at.limit, view->at.time_us, view->processes, add_event_born, &maker);
     if (maker.count)
         qsort(maker.all, maker.count, sizeof *maker.all, by_birth);
     struct borns borns = {maker.count, arena_need(arena, (maker.count + 1) * sizeof *maker.all)};

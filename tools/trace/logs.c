@@ -93,6 +93,22 @@ int64_t logs_bytes(const struct trace *trace, const struct log_event *event)
     return log_begins(event->kind) ? bytes : log_ends(event->kind) ? -bytes : 0;
 }
 
+struct trace_row logs_row(const struct trace *trace, const struct log_event *event)
+{
+    struct trace_row row = {.site = event->site, .birth = event->birth};
+    struct weight weight = weight_of_event(trace, event);
+    row.bytes = logs_bytes(trace, event);
+    if (event->kind == LOG_SPLIT)
+        row.blocks = 1;
+    else if (log_ends(event->kind) && event->kind != LOG_CUT)
+        row.blocks = -weight.blocks;
+    else if (log_begins(event->kind)) {
+        row.blocks = row.allocations = weight.blocks;
+        row.allocated_bytes = weight.bytes;
+    }
+    return row;
+}
+
 static void add_event(struct state *state, const struct trace *trace, const struct log_event *event)
 {
     struct cell *cell = &state->cells[event->site];
@@ -135,8 +151,8 @@ static size_t covered(const struct trace *trace, size_t limit, uint32_t process)
     return limit;
 }
 
-bool logs_add(struct state *state, const struct trace *trace, size_t limit, uint64_t until_us,
-    uint32_t since, const bool *selected)
+bool logs_each(const struct trace *trace, size_t limit, uint64_t until_us, const bool *selected,
+    logs_visit *visit, void *context)
 {
     struct logs logs = {.trace = trace};
     for (size_t i = 0; i < trace->n_logs && !logs.failed; i++) {
@@ -145,18 +161,35 @@ bool logs_add(struct state *state, const struct trace *trace, size_t limit, uint
             chunk->after < covered(trace, limit, chunk->process))
             continue;
         const struct log_event *events = logs_read(&logs, chunk);
-        for (size_t k = 0; events && k < chunk->count; k++) {
-            if (events[k].time_us > until_us)
-                continue;
-            if (events[k].kind == LOG_OVER)
-                end_process(state, trace, chunk->process);
-            else if (events[k].birth >= since)
-                add_event(state, trace, &events[k]);
-        }
+        for (size_t k = 0; events && k < chunk->count; k++)
+            if (events[k].time_us <= until_us)
+                visit(context, chunk->process, &events[k]);
     }
     bool good = !logs.failed;
     logs_close(&logs);
     return good;
+}
+
+struct adder {
+    struct state *state;
+    const struct trace *trace;
+    uint32_t since;
+};
+
+static void add_to_state(void *context, uint32_t process, const struct log_event *event)
+{
+    const struct adder *adder = context;
+    if (event->kind == LOG_OVER)
+        end_process(adder->state, adder->trace, process);
+    else if (event->birth >= adder->since)
+        add_event(adder->state, adder->trace, event);
+}
+
+bool logs_add(struct state *state, const struct trace *trace, size_t limit, uint64_t until_us,
+    uint32_t since, const bool *selected)
+{
+    struct adder adder = {state, trace, since};
+    return logs_each(trace, limit, until_us, selected, add_to_state, &adder);
 }
 
 /* ---- blocks that are too old ---- */

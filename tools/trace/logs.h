@@ -24,6 +24,15 @@ void logs_close(struct logs *logs);
 /* What an event adds to the bytes that its site holds, or takes; 0 of OVER. */
 int64_t logs_bytes(const struct trace *trace, const struct log_event *event);
 
+/* What an event changes of its site's row; nothing of OVER. */
+struct trace_row logs_row(const struct trace *trace, const struct log_event *event);
+
+/* Calls `visit` for what the selected processes did up to a time, but for what is in the boundaries
+   below `limit`; OVER is of the process `process`.  False if it failed. */
+typedef void logs_visit(void *context, uint32_t process, const struct log_event *event);
+bool logs_each(const struct trace *trace, size_t limit, uint64_t until_us, const bool *selected,
+    logs_visit *visit, void *context);
+
 /* Adds to a state, which is of the boundaries below `limit`, what the selected processes did up to
    a time: only of what was born at or after the boundary `since`.  False if it failed. */
 bool logs_add(struct state *state, const struct trace *trace, size_t limit, uint64_t until_us,
