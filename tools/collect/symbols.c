@@ -45,31 +45,55 @@ static uint32_t define_text(struct definitions *definitions, const char *text)
     return text ? definitions_string(definitions, text, (uint32_t)strlen(text)) : 0;
 }
 
-static void add_inlined(struct lookup *lookup, uint32_t id, const struct elfname_inlined *inlined)
+/* ---- natives of a module ---- */
+
+struct place {
+    uint64_t address;
+    uint32_t id;
+};
+
+static int by_place(const void *one, const void *other)
 {
-    buffer_varint(&lookup->inlined, id);
-    buffer_varint(&lookup->inlined, define_text(lookup->definitions, inlined->function));
-    buffer_varint(&lookup->inlined, define_text(lookup->definitions, inlined->file));
-    buffer_varint(&lookup->inlined, (uint64_t)inlined->line);
-    lookup->n_inlined++;
+    const struct place *a = one, *b = other;
+    return a->address < b->address   ? -1
+           : a->address > b->address ? 1
+                                     : (a->id > b->id) - (a->id < b->id);
 }
 
-static void look_up(struct lookup *lookup, uint32_t id, uint64_t address)
+static void put_name(struct lookup *lookup, uint32_t id, const struct elfname *name)
+{
+    buffer_varint(&lookup->body, id);
+    buffer_varint(&lookup->body, define_text(lookup->definitions, name->function));
+    buffer_varint(&lookup->body, name->offset);
+    buffer_varint(&lookup->body, define_text(lookup->definitions, name->file));
+    buffer_varint(&lookup->body, (uint64_t)name->line);
+    lookup->count++;
+    for (size_t i = 0; i < name->n_inlined; i++) {
+        const struct elfname_inlined *inlined = &name->inlined[i];
+        buffer_varint(&lookup->inlined, id);
+        buffer_varint(&lookup->inlined, define_text(lookup->definitions, inlined->function));
+        buffer_varint(&lookup->inlined, define_text(lookup->definitions, inlined->file));
+        buffer_varint(&lookup->inlined, (uint64_t)inlined->line);
+        lookup->n_inlined++;
+    }
+}
+
+/* Many natives are at one place, under different callers: it is looked up once.  Returns how many
+   are at the first one's. */
+static size_t look_up(struct lookup *lookup, const struct place *places, size_t n)
 {
     struct elfname name;
-    if (!elfnames_find(lookup->names, address, &name)) {
-        return;
+    bool is_found = elfnames_find(lookup->names, places->address, &name);
+    size_t i = 0;
+    for (; i < n && places[i].address == places->address; i++) {
+        if (is_found) {
+            put_name(lookup, places[i].id, &name);
+        }
     }
-    buffer_varint(&lookup->body, id);
-    buffer_varint(&lookup->body, define_text(lookup->definitions, name.function));
-    buffer_varint(&lookup->body, name.offset);
-    buffer_varint(&lookup->body, define_text(lookup->definitions, name.file));
-    buffer_varint(&lookup->body, (uint64_t)name.line);
-    lookup->count++;
-    for (size_t i = 0; i < name.n_inlined; i++) {
-        add_inlined(lookup, id, &name.inlined[i]);
+    if (is_found) {
+        elfname_free(&name);
     }
-    elfname_free(&name);
+    return i;
 }
 
 static bool is_unchanged(const char *path, time_t since)
@@ -100,17 +124,27 @@ static void look_for_allocator(struct lookup *lookup, uint32_t module)
 static void look_up_module(struct lookup *lookup, uint32_t module)
 {
     const struct definitions *definitions = lookup->definitions;
+    struct place *places = NULL;
+    size_t n = 0, capacity = 0;
     if (!open_module(lookup, &definitions->modules[module])) {
         return;
     }
     if (definitions->modules[module].maps) {
         look_for_allocator(lookup, module);
     }
-    for (uint32_t id = 1; id < definitions->n_natives && elfnames_in_time(lookup->names); id++) {
+    for (uint32_t id = 1; id < definitions->n_natives; id++) {
         if (definitions->natives[id].module == module) {
-            look_up(lookup, id, definitions->natives[id].address);
+            places = memory_grow(places, &capacity, n + 1, sizeof(*places));
+            places[n++] = (struct place){definitions->natives[id].address, id};
         }
     }
+    if (n) {
+        qsort(places, n, sizeof(*places), by_place);
+    }
+    for (size_t i = 0; i < n && elfnames_in_time(lookup->names);) {
+        i += look_up(lookup, &places[i], n - i);
+    }
+    memory_free(places);
 }
 
 /* ---- code made at run time ---- */

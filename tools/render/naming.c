@@ -44,22 +44,30 @@ static void add_inlined(struct naming *naming, uint32_t native, const struct elf
     trace->inlined[trace->n_inlined++] = inlined;
 }
 
-static void name_native(struct naming *naming, uint32_t id)
+static void name_native(struct naming *naming, uint32_t id, const struct elfname *name,
+    uint32_t function, uint32_t file)
 {
     struct trace_native *native = &naming->trace->natives[id];
+    if (native->function && !name->line)
+        return;
+    native->function = function;
+    native->offset = name->offset;
+    native->line = (uint32_t)name->line;
+    native->file = file;
+    for (size_t i = 0; i < name->n_inlined; i++)
+        add_inlined(naming, id, &name->inlined[i]);
+}
+
+/* All natives at one place, whose numbers are given. */
+static void name_place(struct naming *naming, const uint32_t *natives, size_t n)
+{
     struct elfname name;
-    if (!elfnames_find(naming->names, native->address, &name))
+    if (!elfnames_find(naming->names, naming->trace->natives[*natives].address, &name))
         return;
-    if (native->function && !name.line) {
-        elfname_free(&name);
-        return;
-    }
-    native->function = add_string(naming, name.function);
-    native->offset = name.offset;
-    native->line = (uint32_t)name.line;
-    native->file = name.line ? add_string(naming, name.file) : 0;
-    for (size_t i = 0; i < name.n_inlined; i++)
-        add_inlined(naming, id, &name.inlined[i]);
+    uint32_t function = add_string(naming, name.function);
+    uint32_t file = name.line ? add_string(naming, name.file) : 0;
+    for (size_t i = 0; i < n; i++)
+        name_native(naming, natives[i], &name, function, file);
     elfname_free(&name);
 }
 
@@ -89,21 +97,50 @@ static bool open_module(struct naming *naming, uint32_t module)
 }
 
 /* A name that is known, without a line, is looked for again where that may help. */
+static bool lacks_name(const struct trace_native *native, bool lines)
+{
+    return !native->is_anchor && (!native->function || (!native->line && lines));
+}
+
+static int by_place(const void *one, const void *other, void *trace)
+{
+    const uint32_t *a = one, *b = other;
+    uint64_t x = ((struct trace *)trace)->natives[*a].address;
+    uint64_t y = ((struct trace *)trace)->natives[*b].address;
+    return x < y ? -1 : x > y ? 1 : (*a > *b) - (*a < *b);
+}
+
+/* The natives of a module that lack one, by their places; the caller frees them. */
+static uint32_t *nameless(struct naming *naming, uint32_t module, size_t *n)
+{
+    struct trace *trace = naming->trace;
+    bool lines = has_more(naming, module);
+    uint32_t *found = NULL;
+    size_t capacity = 0;
+    *n = 0;
+    for (uint32_t i = 1; i < trace->n_natives; i++)
+        if (trace->natives[i].module == module && lacks_name(&trace->natives[i], lines)) {
+            found = array_need(found, &capacity, *n, sizeof *found);
+            found[(*n)++] = i;
+        }
+    if (*n)
+        qsort_r(found, *n, sizeof *found, by_place, trace);
+    return found;
+}
+
 static void name_module(struct naming *naming, uint32_t module)
 {
-    bool lines = has_more(naming, module), is_open = false;
-    for (uint32_t i = 1; i < naming->trace->n_natives; i++) {
-        const struct trace_native *native = &naming->trace->natives[i];
-        if (native->module != module || native->is_anchor ||
-            (native->function && (native->line || !lines)))
-            continue;
-        if (!is_open && !open_module(naming, module))
-            return;
-        is_open = true;
-        if (!elfnames_in_time(naming->names))
-            return;
-        name_native(naming, i);
+    const struct trace_native *natives = naming->trace->natives;
+    size_t n, same;
+    uint32_t *found = nameless(naming, module, &n);
+    bool is_open = n && open_module(naming, module);
+    for (size_t i = 0; is_open && i < n && elfnames_in_time(naming->names); i += same) {
+        for (same = 1; i + same < n; same++)
+            if (natives[found[i + same]].address != natives[found[i]].address)
+                break;
+        name_place(naming, &found[i], same);
     }
+    free(found);
 }
 
 void naming_complete(struct trace *trace)
