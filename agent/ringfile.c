@@ -19,7 +19,8 @@
 #include "sys.h"
 
 #define SHARE 256u               /* a ring takes at most a 256th of the room that is left */
-#define FULL_RINGS 128u          /* rings of the full size at a time: of more each has less */
+#define FIRST_SHARE 4u           /* all but the first have a 4th of the full size */
+#define FULL_RINGS 128u          /* rings of that size at a time: of more each has less */
 #define SPARE_BYTES (256u << 10) /* at most, of one that may be on a disk */
 
 static uint64_t mapped_size(uint64_t bytes)
@@ -42,11 +43,13 @@ static struct mt_ring *map_twice(int fd, uint64_t bytes)
     return (struct mt_ring *)start;
 }
 
-/* However many there are, all that are larger than the least take twice what FULL_RINGS take. */
+/* The first one's has room for what the program's main thread does while the collector writes.
+   However many there are, all that are larger than the least take twice what FULL_RINGS take. */
 static uint64_t fair_bytes(uint64_t bytes)
 {
     struct mt_control *control = session.control;
     uint64_t rings = atomic_load(&control->rings_used) - atomic_load(&control->rings_gone);
+    bytes = rings > 1 ? bytes / FIRST_SHARE : bytes;
     return rings > FULL_RINGS ? bytes * FULL_RINGS / rings * FULL_RINGS / rings : bytes;
 }
 

@@ -17,7 +17,7 @@
 #include "collect/loans.h"
 #include "collect/pidspace.h"
 
-#define RING_BYTES (1ull << 20)
+#define RING_BYTES (4ull << 20)
 #define SAMPLED_RING_BYTES (256ull << 10) /* of a few events a second, and their stacks */
 #define MUCH (1ull << 30) /* of shared memory: rings will hardly fill it */
 #define STORE_NAME "collector"

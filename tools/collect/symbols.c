@@ -17,7 +17,8 @@
 #include "memtrace/format.h"
 #include "trace/elfnames.h"
 
-/* Without --symbolize names may take a twentieth of the time that the program ran, within these. */
+/* Without --symbolize names may take a hundredth of the time that the program ran, within these:
+   whoever waits for the program waits for them. */
 #define SHORTEST_MS 25u
 #define LONGEST_MS 3000u
 #define SYMBOLIZE_MS 60000u
@@ -33,7 +34,7 @@ struct lookup {
 
 static uint64_t patience_ms(const struct collector *collector)
 {
-    uint64_t share = session_clock(collector) / 1000 / 20;
+    uint64_t share = session_clock(collector) / 1000 / 100;
     if (collector->symbolize) {
         return SYMBOLIZE_MS;
     }
