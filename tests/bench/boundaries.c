@@ -31,7 +31,12 @@ uint64_t session_clock(const struct collector *collector)
     return virtual_us;
 }
 
-void sources_write(struct collector *collector)
+struct reading *sources_read(struct collector *collector)
+{
+    return NULL;
+}
+
+void sources_write(struct collector *collector, struct reading *reading)
 {
 }
 

@@ -551,11 +551,12 @@ void record_flush(struct collector *collector, uint64_t now_us)
 
 void record_last(struct collector *collector)
 {
+    struct reading *sources = sources_read(collector);
     write_boundary_of_all(collector, MT_BOUNDARY_LAST, session_clock(collector), 0);
     write_peak(collector, &collector->accounts.all, 0);
     regions_flush(collector);
     touched_flush(collector);
     compact_at_last(collector);
-    sources_write(collector);
     symbols_write(collector);
+    sources_write(collector, sources);
 }

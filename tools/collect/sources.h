@@ -7,7 +7,9 @@
 
 #include "collect/session.h"
 
-/* Writes the lines of every frame under a site that was in any boundary or peak. */
-void sources_write(struct collector *collector);
+/* Begins to read the lines of every frame under a site that was in any boundary or peak. */
+struct reading *sources_read(struct collector *collector);
+/* Waits for them, writes them and frees what they are in. */
+void sources_write(struct collector *collector, struct reading *reading);
 
 #endif

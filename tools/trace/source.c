@@ -46,18 +46,24 @@ static bool add_line(struct source *source, size_t at)
     return true;
 }
 
-/* As the interpreter counts them: \n, \r\n and \r end a line. */
+/* Where the line ends that begins at `at`: behind its \n, \r\n or \r, as the interpreter counts. */
+static size_t end_of_line(const struct source *source, size_t at, bool has_cr)
+{
+    const char *begin = source->text + at;
+    const char *end = memchr(begin, '\n', source->size - at);
+    const char *cr =
+        has_cr ? memchr(begin, '\r', end ? (size_t)(end - begin) : source->size - at) : NULL;
+    if (cr && cr + 1 != end)
+        end = cr;
+    return end ? (size_t)(end - source->text) + 1 : source->size;
+}
+
 static bool find_lines(struct source *source)
 {
-    size_t at = 0;
-    while (at < source->size) {
+    bool has_cr = source->size && memchr(source->text, '\r', source->size);
+    for (size_t at = 0; at < source->size; at = end_of_line(source, at, has_cr))
         if (!add_line(source, at))
             return false;
-        while (at < source->size && source->text[at] != '\n' && source->text[at] != '\r')
-            at++;
-        at += at + 1 < source->size && source->text[at] == '\r' && source->text[at + 1] == '\n';
-        at++;
-    }
     return true;
 }
 
