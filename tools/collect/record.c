@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "collect/cellsort.h"
 #include "collect/compact.h"
 #include "collect/memory.h"
 #include "collect/names.h"
@@ -33,16 +34,6 @@ struct rows {
     size_t count, capacity, cells_capacity;
 };
 
-static int by_site(const void *a, const void *b, void *cells)
-{
-    const struct cell *x = (struct cell *)cells + *(const uint32_t *)a;
-    const struct cell *y = (struct cell *)cells + *(const uint32_t *)b;
-    if (x->site_id != y->site_id) {
-        return x->site_id < y->site_id ? -1 : 1;
-    }
-    return x->birth < y->birth ? -1 : x->birth > y->birth;
-}
-
 static void add_row(struct rows *rows, uint32_t cell)
 {
     rows->cells =
@@ -56,9 +47,7 @@ static void put_rows(struct collector *collector, struct buffer *body, struct ro
     const void *context)
 {
     struct cell *cells = collector->accounts.cells;
-    if (rows->count) {
-        qsort_r(rows->cells, rows->count, sizeof(*rows->cells), by_site, cells);
-    }
+    cellsort(rows->cells, rows->count, cells);
     rows->rows = memory_grow(rows->rows, &rows->capacity, rows->count, sizeof(*rows->rows));
     for (size_t i = 0; i < rows->count; i++) {
         const struct cell *cell = &cells[rows->cells[i]];
@@ -365,8 +354,8 @@ static void write_peak(struct collector *collector, struct account *account, uin
     buffer_varint(&body, totals->native);
     buffer_varint(&body, totals->blocks);
     bool sampled = collector->accounts.sample_bytes != 0;
-    put_rows(collector, &body, &rows, sampled ? ROWS_OF_SAMPLED_PEAK : ROWS_OF_PEAK, fill_peak,
-        &scope);
+    put_rows(
+        collector, &body, &rows, sampled ? ROWS_OF_SAMPLED_PEAK : ROWS_OF_PEAK, fill_peak, &scope);
     write_chunk(collector, sampled ? MT_CHUNK_SAMPLED_PEAK : MT_CHUNK_PEAK, &body);
     free_rows(&rows);
     if (!process) {
