@@ -30,6 +30,9 @@
 #define HEAD 16u                /* bytes before a block */
 #define LINE 64u                /* a cache line: blocks from LINED bytes on begin with one */
 #define LINED 4096u
+#define GROWING (256ull << 10) /* an array of so many bytes may become much larger */
+#define GROWTH 8u
+#define QUARTERS (1ull << 20) /* from so many bytes on arrays grow by a quarter */
 
 struct store {
     uint64_t magic, layout;
@@ -94,9 +97,8 @@ bool memory_is_in_store(const void *memory)
 
 /* Makes sure that the file has pages for [start, end).  Where there is no room for them the store
    is full for good: memory is the C library's from then on, and a kill cannot be recovered. */
-static bool reserve(uint64_t start, uint64_t end)
+static bool reserve(uint64_t start, uint64_t end, bool is_large)
 {
-    bool is_large = end - start >= LARGE;
     if (end <= store->reserved && !is_large) {
         return true;
     }
@@ -127,7 +129,7 @@ static struct head *take(uint32_t class, uint64_t size, bool *fresh)
     uint64_t offset = store->free[class];
     *fresh = offset == 0;
     uint64_t start = offset ? offset : start_of(class);
-    if (!reserve(start, start + size)) {
+    if (!reserve(start, start + size, size >= LARGE)) {
         return NULL;
     }
     if (offset) {
@@ -139,10 +141,9 @@ static struct head *take(uint32_t class, uint64_t size, bool *fresh)
     return at(start);
 }
 
-static void *store_zeroed(uint64_t bytes)
+static void *store_zeroed(uint64_t bytes, uint32_t class)
 {
     bool fresh;
-    uint32_t class = class_of(bytes + HEAD);
     struct head *head = store_is_full ? NULL : take(class, bytes + HEAD, &fresh);
     if (!head) {
         return checked(calloc(1, bytes));
@@ -167,7 +168,8 @@ static void give_back_pages(const struct head *head)
     uint64_t start = (uint64_t)((const uint8_t *)head - (uint8_t *)store);
     uint64_t end = (start + class_size((uint32_t)head->class)) & ~4095ull;
     uint64_t from = (start + sizeof(*head) + 4095) & ~4095ull;
-    if (class_size((uint32_t)head->class) >= 2 * LARGE) { /* whatever has this class is large: classes are 5/4 apart */
+    if (class_size((uint32_t)head->class) >=
+        2 * LARGE) { /* whatever has this class is large: classes are 5/4 apart */
         fallocate(
             store_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(end - from));
     }
@@ -181,17 +183,27 @@ static void store_free(void *memory)
     store->free[head->class] = (uint64_t)((uint8_t *)head - (uint8_t *)store);
 }
 
+/* A large array that had to move once has room to grow in its place: addresses cost nothing, pages
+   are reserved as they are asked for.  Copying it keeps the program waiting. */
+static uint32_t class_to_grow(uint64_t bytes, bool is_moved)
+{
+    uint32_t class = class_of((is_moved && bytes >= GROWING ? bytes * GROWTH : bytes) + HEAD);
+    bool fits = store->used + class_size(class) < STORE_SIZE / 2;
+    return fits ? class : class_of(bytes + HEAD);
+}
+
 static void *store_resize(void *memory, size_t size)
 {
     struct head *head = memory ? head_of(memory) : NULL;
     uint64_t room = head ? class_size((uint32_t)head->class) - HEAD : 0;
     uint64_t old = head ? head->next : 0;
     uint64_t start = head ? (uint64_t)((uint8_t *)head - (uint8_t *)store) : 0;
-    if (head && size <= room && reserve(start, start + HEAD + size)) {
+    uint64_t had = size >= LARGE ? HEAD + (old < size ? old : size) : 0;
+    if (head && size <= room && reserve(start + had, start + HEAD + size, size >= LARGE)) {
         head->next = size;
         return memory;
     }
-    void *moved = store_zeroed(size);
+    void *moved = store_zeroed(size, class_to_grow(size, memory));
     if (head) {
         memcpy(moved, memory, old < size ? old : size);
         store_free(memory);
@@ -275,7 +287,8 @@ void *memory_zeroed(size_t count, size_t size)
     if (__builtin_mul_overflow(count ? count : 1, size, &bytes)) {
         fail();
     }
-    return store && !apart ? store_zeroed(bytes) : checked(calloc(1, bytes));
+    return store && !apart ? store_zeroed(bytes, class_of(bytes + HEAD))
+                           : checked(calloc(1, bytes));
 }
 
 void *memory_resize(void *memory, size_t size)
@@ -292,9 +305,9 @@ void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
     if (need <= *capacity) {
         return array;
     }
-    size_t grown = *capacity ? *capacity * 2 : 64;
-    while (grown < need) {
-        grown *= 2;
+    size_t grown = *capacity ? *capacity : 64;
+    while (grown < need || grown == *capacity) {
+        grown += grown * size < QUARTERS ? grown : grown / 4;
     }
     if (__builtin_mul_overflow(grown, size, &bytes)) {
         fail();
