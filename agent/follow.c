@@ -110,14 +110,20 @@ void follow_start(const char *directory)
 }
 
 /* Names are separated by colons and spaces. */
+static size_t name_size(const char *item)
+{
+    size_t size = 0;
+    while (item[size] && item[size] != ':' && item[size] != ' ') {
+        size++;
+    }
+    return size;
+}
+
 static bool has_agent(const char *list)
 {
     size_t length = strlen(agent_path());
     for (const char *item = list;; item++) {
-        size_t size = 0;
-        while (item[size] && item[size] != ':' && item[size] != ' ') {
-            size++;
-        }
+        size_t size = name_size(item);
         if (size == length && memcmp(item, agent_path(), length) == 0) {
             return true;
         }
@@ -197,6 +203,61 @@ char **follow_put(const struct follow *follow, void *room)
     }
     *letter = 0;
     out[n++] = text;
+    out[n] = NULL;
+    return out;
+}
+
+/* ---- for a program that would not run with the agent in it ---- */
+
+bool follow_is_in(struct follow *follow, char *const *variables)
+{
+    size_t i;
+    *follow = (struct follow){.variables = variables, .preload = SIZE_MAX};
+    for (i = 0; agent_entry[0] && variables && variables[i]; i++) {
+        if (is_named(variables[i], PRELOAD)) {
+            follow->preload = i;
+        }
+    }
+    follow->count = i;
+    if (follow->preload == SIZE_MAX || !has_agent(variables[follow->preload] + sizeof(PRELOAD))) {
+        return false;
+    }
+    follow->room = (i + 1) * sizeof(char *) + strlen(variables[follow->preload]) + 1;
+    return follow->room <= ROOM_MAX;
+}
+
+/* The list but for the agent; its length. */
+static size_t copy_others(char *out, const char *list)
+{
+    size_t length = strlen(agent_path()), used = 0;
+    while (*list) {
+        size_t size = name_size(list);
+        if (size && (size != length || memcmp(list, agent_path(), length) != 0)) {
+            if (used) {
+                out[used++] = ':';
+            }
+            memcpy(out + used, list, size);
+            used += size;
+        }
+        list += size + (list[size] != 0);
+    }
+    out[used] = 0;
+    return used;
+}
+
+char **follow_without(const struct follow *follow, void *room)
+{
+    char **out = room, *text = (char *)(out + follow->count + 1);
+    size_t n = 0;
+    char *list = append(text, PRELOAD "=");
+    bool has_others = copy_others(list, follow->variables[follow->preload] + sizeof(PRELOAD)) != 0;
+    for (size_t i = 0; i < follow->count; i++) {
+        if (i != follow->preload) {
+            out[n++] = follow->variables[i];
+        } else if (has_others) {
+            out[n++] = text;
+        }
+    }
     out[n] = NULL;
     return out;
 }

@@ -31,5 +31,8 @@ void follow_start(const char *directory);
 bool follow_wants(struct follow *follow, char *const *variables, bool is_exec);
 /* The environment with what is missing, in `room` and at least as long as that. */
 char **follow_put(const struct follow *follow, void *room);
+/* True if the agent is in this environment, from which follow_without takes it: a copy, in `room`. */
+bool follow_is_in(struct follow *follow, char *const *variables);
+char **follow_without(const struct follow *follow, void *room);
 
 #endif

@@ -73,6 +73,9 @@ static inline void set_up(void)
 static int exec_path(const char *path, char *const argv[], char *const variables[])
 {
     struct follow follow;
+    if (follow_is_in(&follow, variables) && target_refuses(path)) {
+        return next.execve(path, argv, follow_without(&follow, __builtin_alloca(follow.room)));
+    }
     if (!follow_wants(&follow, variables, true) || !target_loads(path)) {
         return next.execve(path, argv, variables);
     }
@@ -83,6 +86,9 @@ static int exec_path(const char *path, char *const argv[], char *const variables
 static int exec_file(const char *file, char *const argv[], char *const variables[])
 {
     struct follow follow;
+    if (follow_is_in(&follow, variables) && target_of_path_refuses(file)) {
+        return next.execvpe(file, argv, follow_without(&follow, __builtin_alloca(follow.room)));
+    }
     if (!follow_wants(&follow, variables, true) || !target_of_path_loads(file)) {
         return next.execvpe(file, argv, variables);
     }
@@ -139,15 +145,17 @@ int execveat(int directory, const char *path, char *const argv[], char *const va
 static int exec_path_here(const char *path, char *const argv[])
 {
     struct follow follow;
-    return follow_wants(&follow, environ, true) ? exec_path(path, argv, environ)
-                                                : next.execv(path, argv);
+    bool is_plain = !follow_wants(&follow, environ, true) &&
+                    !(follow_is_in(&follow, environ) && target_refuses(path));
+    return is_plain ? next.execv(path, argv) : exec_path(path, argv, environ);
 }
 
 static int exec_file_here(const char *file, char *const argv[])
 {
     struct follow follow;
-    return follow_wants(&follow, environ, true) ? exec_file(file, argv, environ)
-                                                : next.execvp(file, argv);
+    bool is_plain = !follow_wants(&follow, environ, true) &&
+                    !(follow_is_in(&follow, environ) && target_of_path_refuses(file));
+    return is_plain ? next.execvp(file, argv) : exec_file(file, argv, environ);
 }
 
 int execv(const char *path, char *const argv[])
@@ -230,6 +238,10 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
 {
     struct follow follow;
     set_up();
+    if (follow_is_in(&follow, variables) && target_refuses(path)) {
+        return next.posix_spawn(pid, path, actions, attributes, argv,
+            follow_without(&follow, __builtin_alloca(follow.room)));
+    }
     if (!follow_wants(&follow, variables, false) || !target_loads(path)) {
         return next.posix_spawn(pid, path, actions, attributes, argv, variables);
     }
@@ -244,6 +256,10 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
 {
     struct follow follow;
     set_up();
+    if (follow_is_in(&follow, variables) && target_of_path_refuses(file)) {
+        return next.posix_spawnp(pid, file, actions, attributes, argv,
+            follow_without(&follow, __builtin_alloca(follow.room)));
+    }
     if (!follow_wants(&follow, variables, false) || !target_of_path_loads(file)) {
         return next.posix_spawnp(pid, file, actions, attributes, argv, variables);
     }

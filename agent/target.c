@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "needed.h"
 #include "session.h"
 #include "sys.h"
 
@@ -109,7 +110,8 @@ static int look_at(const char *path, union head *head, const char **interpreter)
     *head = (union head){0};
     long size = sys_read_at((int)fd, head->text, sizeof(head->text) - 1, 0);
     if (size > (long)sizeof(head->elf) && memcmp(head->text, ELFMAG, SELFMAG) == 0) {
-        answer = is_our_kind(&head->elf) && names_loader((int)fd, &head->elf);
+        answer = is_our_kind(&head->elf) && names_loader((int)fd, &head->elf) &&
+                 !needed_insists((int)fd, &head->elf);
     } else if (size > 2 && memcmp(head->text, "#!", 2) == 0) {
         *interpreter = interpreter_of(head->text);
         answer = *interpreter ? -1 : 0;
@@ -128,12 +130,27 @@ bool target_loads(const char *path)
     return answer > 0;
 }
 
-bool target_of_path_loads(const char *file)
+bool target_refuses(const char *path)
+{
+    union head head = {0};
+    long fd = sys_open(path, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0) {
+        return false;
+    }
+    long size = sys_read_at((int)fd, head.text, sizeof(head.elf), 0);
+    bool refuses = size == (long)sizeof(head.elf) && memcmp(head.text, ELFMAG, SELFMAG) == 0 &&
+                   is_our_kind(&head.elf) && needed_insists((int)fd, &head.elf);
+    sys_close((int)fd);
+    return refuses;
+}
+
+/* Of what execvp would find. */
+static bool ask_of_path(const char *file, bool (*ask)(const char *path))
 {
     const char *path = session_variable("PATH");
     size_t file_length = strlen(file);
     if (has_slash(file)) {
-        return target_loads(file);
+        return ask(file);
     }
     char candidate[SESSION_PATH_MAX];
     for (path = path ? path : DEFAULT_PATH;; path++) {
@@ -146,7 +163,7 @@ bool target_of_path_loads(const char *file)
             candidate[length] = '/';
             memcpy(candidate + length + (length > 0), file, file_length + 1);
             if (sys_may(candidate, X_OK)) {
-                return target_loads(candidate);
+                return ask(candidate);
             }
         }
         path += length;
@@ -154,6 +171,16 @@ bool target_of_path_loads(const char *file)
             return false;
         }
     }
+}
+
+bool target_of_path_loads(const char *file)
+{
+    return ask_of_path(file, target_loads);
+}
+
+bool target_of_path_refuses(const char *file)
+{
+    return ask_of_path(file, target_refuses);
 }
 
 bool target_of_descriptor_loads(int fd)

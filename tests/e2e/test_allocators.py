@@ -409,6 +409,31 @@ def test_sanitizers(traced_plain, sanitizer):
     assert ("linked to a sanitizer" in result.message) == (sanitizer != "undefined"), result
 
 
+STARTS = r"""
+import os, subprocess, sys
+program = [sys.argv[1]]
+print(subprocess.call(program), subprocess.call(program, close_fds=False),
+      subprocess.call(program, env={"A": "1", "LD_PRELOAD": os.environ["LD_PRELOAD"]}),
+      subprocess.call(["sh", "-c", '"$0"; exit $?'] + program),
+      os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(program[0], program, os.environ), 0)[1]),
+      os.spawnv(os.P_WAIT, program[0], program), flush=True)
+os.execv(program[0], program)
+"""
+
+
+def test_a_sanitizer_below(traced_once):
+    """Where the environment has the agent: such programs are started without it."""
+    source = traced_once.directory / "sanitized.c"
+    source.write_text(SANITIZED.replace("got)", 'getenv("LD_PRELOAD") != NULL)'))
+    program = traced_once.directory / "sanitized"
+    made = support.execute(["gcc", "-fsanitize=address", source, "-o", program])
+    if made.status or support.execute([program]).status != 5:
+        pytest.skip("no programs with this sanitizer can be made here")
+    result = traced_once.script(STARTS, program, status=5, options=["-q"])
+    assert result.out.split() == 6 * [b"0"] + 6 * [b"5"] + [b"0"] and not result.message, result
+    traced_once.assert_sound(result.trace)
+
+
 def test_a_sanitizer_that_is_preloaded(traced_once):
     """As for an extension that was built with it: it comes before the agent."""
     found = support.execute(["gcc", "-print-file-name=libasan.so"]).out.decode().strip()
