@@ -117,6 +117,22 @@ static void one_that_is_slow(void **state)
     wait_and_see(true);
 }
 
+/* No slot is free: nobody gets a ring, and no number is used up by those who ask. */
+static void no_slot(void **state)
+{
+    struct thread other = {0};
+    control.slots_count = 4;
+    atomic_store(&control.rings_used, UINT32_MAX - 1); /* numbers wrap */
+    atomic_store(&control.rings_gone, UINT32_MAX - 5);
+    for (uint32_t i = 0; i < 4; i++) {
+        atomic_store(&control.slots[i].word, mt_slot_word(MT_SLOT_READY, getpid(), i));
+    }
+    assert_false(ring_create(&other));
+    assert_in_range(fake.clock_ms, 2000, 2100);
+    assert_int_equal(control.rings_used, UINT32_MAX - 1);
+    assert_int_equal(control.rings_gone, UINT32_MAX - 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +140,7 @@ int main(void)
         cmocka_unit_test_setup(one_that_goes_on_in_time, start),
         cmocka_unit_test_setup(one_whose_clock_moves, start),
         cmocka_unit_test_setup(one_that_is_slow, start),
+        cmocka_unit_test_setup(no_slot, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
