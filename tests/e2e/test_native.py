@@ -75,11 +75,13 @@ def build_libraries(directory, *options):
                   *options) for n in range(3)]
 
 
-def test_libraries_at_one_address(traced_plain, tmp_path):
+@pytest.mark.parametrize("options", [[], ["--native"]], ids=["callers", "stacks"])
+def test_libraries_at_one_address(traced_plain, tmp_path, options):
     """One is unloaded, the next takes its place: the same return address is another's."""
     program = build(tmp_path, "callers", support.PROGRAMS / "callers.c", "-ldl")
     libraries = build_libraries(tmp_path)
-    result = traced_plain.run(program, *libraries, libraries[0], options=["--symbolize"])
+    result = traced_plain.run(program, *libraries, libraries[0],
+                              options=options + ["--symbolize"])
     traced_plain.assert_sound(result.trace)
     found = frames(traced_plain, result.trace)
     assert_called(found, 2 * 60000, "lib0.so", "inner")
@@ -129,17 +131,18 @@ allocate()  # here
     assert modules["lib0.so"] == 60000
 
 
-def test_other_threads_after_unloading(traced_plain, tmp_path):
-    """Each thread learns of it."""
+@pytest.mark.parametrize("options", [[], ["--native"]], ids=["callers", "stacks"])
+def test_other_threads_after_unloading(traced_plain, tmp_path, options):
+    """Each thread learns of it, also of a stack that it had remembered."""
     libraries = build_libraries(tmp_path)
     source = tmp_path / "threads.c"
     source.write_text(THREADS)
     program = build(tmp_path, "threads", source, "-ldl", "-lpthread")
-    trace = traced_plain.run(program, *libraries, options=["--symbolize"]).trace
+    trace = traced_plain.run(program, *libraries, options=options + ["--symbolize"]).trace
     traced_plain.assert_sound(trace)
     found = frames(traced_plain, trace)
     for n in range(3):
-        assert_called(found, 2 * (60000 + n), "lib%d.so" % n, "inner")
+        assert_called(found, 6 * (60000 + n), "lib%d.so" % n, "inner")
 
 
 THREADS = """
@@ -152,7 +155,8 @@ static void *work(void *n)
 {
     for (long i = 0; i < (long)n; i++) {
         pthread_barrier_wait(&turn);
-        allocate();
+        for (int j = 0; j < 3; j++)
+            allocate();
         pthread_barrier_wait(&turn);
     }
     return NULL;

@@ -16,8 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #define CALLED __attribute__((noinline))
 #define DEEP 512
@@ -137,8 +140,8 @@ static void on_signal(int number)
 
 static void signals(void)
 {
-    stack_t other = {.ss_sp = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+    stack_t other = {
+        .ss_sp = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
         .ss_size = 1 << 16};
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGUSR1, &action, NULL);
@@ -150,6 +153,60 @@ static void signals(void)
         raise(SIGUSR2);
         allocate("between");
     }
+}
+
+/* ---- between any two instructions ---- */
+
+#define TRAP "$0x100" /* the processor's flag for single steps */
+#define STEPS_MAX 3000
+
+static volatile int n_stepped;
+
+/* What the instruction that is next belongs to. */
+static const char *kind_of(const uint8_t *code)
+{
+    if ((uintptr_t)code - getauxval(AT_SYSINFO_EHDR) < 8192) {
+        return "vdso";
+    }
+    code += code[0] == 0xf2; /* bnd */
+    return code[0] == 0xff && code[1] == 0x25 ? "stub" : "stepped";
+}
+
+static void on_step(int number, siginfo_t *info, void *context)
+{
+    const ucontext_t *stopped = context;
+    if (n_stepped++ < STEPS_MAX) {
+        allocate(kind_of((const uint8_t *)stopped->uc_mcontext.gregs[REG_RIP]));
+    }
+    steps++;
+}
+
+CALLED static int leaf(int a, int b)
+{
+    return a * b + 1;
+}
+CALLED static int inner(int a)
+{
+    volatile int local[30] = {a};
+    return leaf(local[0], 2) + local[1];
+}
+
+/* Prologues, leaves, stubs of the linker and the kernel's own library, an instruction at a time. */
+static void stepping(void)
+{
+    struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
+    struct timespec now;
+    steps += getppid(); /* the stub knows the way from the second call on */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    sigaction(SIGTRAP, &action, NULL);
+    __asm__ volatile("subq $128, %%rsp; pushfq; orq " TRAP ", (%%rsp); popfq; addq $128, %%rsp" ::
+                         : "memory", "cc");
+    steps += inner(steps);
+    steps += getppid();
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    __asm__ volatile("subq $128, %%rsp; pushfq; andq $~0x100, (%%rsp); popfq; addq $128, %%rsp" ::
+                         : "memory", "cc");
+    steps++;
 }
 
 static void *thread(void *data)
@@ -259,6 +316,7 @@ int main(int argc, char **argv)
         plain("random", 1 + rand() % 12);
     }
     signals();
+    stepping();
     threads();
     coroutines();
     jumps();
