@@ -22,7 +22,6 @@ struct folded {
     struct export_stacks *stacks;
     struct buffer words; /* the texts of frames, one behind the other */
     size_t *ends;        /* by number of a frame: where in these its own ends */
-    size_t n_known, capacity;
     struct buffer out;
 };
 
@@ -59,18 +58,14 @@ static void append_frame(struct folded *folded, uint32_t node)
     free(text);
 }
 
-/* The texts of frames that were not seen before. */
-static void learn_frames(struct folded *folded)
+static void make_words(struct folded *folded)
 {
-    for (; folded->n_known < folded->stacks->n_frames; folded->n_known++) {
-        if (folded->n_known == folded->capacity) {
-            folded->capacity = folded->capacity ? folded->capacity * 2 : 256;
-            folded->ends = reallocarray(folded->ends, folded->capacity, sizeof *folded->ends);
-            if (!folded->ends)
-                abort();
-        }
-        append_frame(folded, folded->stacks->nodes[folded->n_known]);
-        folded->ends[folded->n_known] = folded->words.size;
+    folded->ends = calloc(folded->stacks->n_frames + 1, sizeof *folded->ends);
+    if (!folded->ends)
+        abort();
+    for (size_t i = 0; i < folded->stacks->n_frames; i++) {
+        append_frame(folded, folded->stacks->nodes[i]);
+        folded->ends[i] = folded->words.size;
     }
 }
 
@@ -84,7 +79,6 @@ static void put_row(struct folded *folded, const struct view_row *row)
 {
     char number[32];
     size_t depth = export_stacks_read(folded->stacks, row->node);
-    learn_frames(folded);
     while (depth--) {
         uint32_t frame = folded->stacks->frames[depth];
         size_t begin = frame ? folded->ends[frame - 1] : 0;
@@ -99,8 +93,8 @@ static void put_row(struct folded *folded, const struct view_row *row)
 
 void export_folded(FILE *file, const struct report *report, const struct view *view)
 {
-    struct folded folded = {
-        .file = file, .report = report, .stacks = export_stacks_new(view->trace)};
+    struct folded folded = {.file = file, .report = report, .stacks = export_stacks_new(view)};
+    make_words(&folded);
     for (size_t i = 0; i < view->n_rows; i++) {
         progress_at(i, view->n_rows);
         if (view->rows[i].metric > 0)

@@ -78,7 +78,7 @@ static void put_frames(
 void export_speedscope(FILE *file, const struct report *report, const struct view *view)
 {
     struct json json = {.file = file};
-    struct export_stacks *stacks = export_stacks_new(view->trace);
+    struct export_stacks *stacks = export_stacks_new(view);
     bool bytes = view->options->sort == VIEW_SIZE || view->options->sort == VIEW_CHURN_SIZE;
     json_open(&json, NULL, '{');
     json_name(&json, "$schema", "https://www.speedscope.app/file-format-schema.json");

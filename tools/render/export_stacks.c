@@ -12,7 +12,7 @@
 struct stack_numbers {
     struct group *group;
     uint32_t *parents;       /* by node */
-    uint32_t *known;         /* by node: 1 + the number of its frame, 0 if not looked up */
+    uint32_t *known;         /* by node: the number of its frame */
     size_t depths, capacity; /* of stacks->frames, of stacks->nodes */
 };
 
@@ -23,16 +23,54 @@ static void *need(void *memory)
     return memory;
 }
 
-struct export_stacks *export_stacks_new(const struct trace *trace)
+static void number_frame(struct export_stacks *stacks, uint32_t node)
 {
+    struct stack_numbers *numbers = stacks->numbers;
+    bool added;
+    size_t number =
+        group_row(numbers->group, node ? group_frame_number(numbers->group, node) : 0, &added);
+    if (number == numbers->capacity) {
+        numbers->capacity = numbers->capacity ? numbers->capacity * 2 : 256;
+        stacks->nodes = need(reallocarray(stacks->nodes, numbers->capacity, sizeof *stacks->nodes));
+    }
+    if (added) {
+        stacks->nodes[number] = node;
+        stacks->n_frames = number + 1;
+    }
+    numbers->known[node] = (uint32_t)number;
+}
+
+/* In the order of the trace: what is called from one place is close together in all tables. */
+static void number_frames(struct export_stacks *stacks, const struct view *view)
+{
+    size_t n = view->trace->n_nodes;
+    bool *used = need(calloc(n, sizeof *used));
+    for (size_t i = 0; i < view->n_rows; i++) {
+        uint32_t node = view->rows[i].node;
+        if (view->rows[i].metric <= 0)
+            continue;
+        used[0] |= !node;
+        for (; node && !used[node]; node = stacks->numbers->parents[node])
+            used[node] = true;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (used[i])
+            number_frame(stacks, i);
+    free(used);
+}
+
+struct export_stacks *export_stacks_new(const struct view *view)
+{
+    const struct trace *trace = view->trace;
     struct export_stacks *stacks = need(calloc(1, sizeof *stacks));
     struct stack_numbers *numbers = need(calloc(1, sizeof *numbers));
+    stacks->numbers = numbers;
     numbers->group = group_new(trace, VIEW_LINENO);
     numbers->parents = need(calloc(trace->n_nodes, sizeof *numbers->parents));
     numbers->known = need(calloc(trace->n_nodes, sizeof *numbers->known));
     for (size_t i = 0; i < trace->n_nodes; i++)
         numbers->parents[i] = trace->nodes[i].parent;
-    stacks->numbers = numbers;
+    number_frames(stacks, view);
     return stacks;
 }
 
@@ -47,27 +85,7 @@ void export_stacks_free(struct export_stacks *stacks)
     free(stacks);
 }
 
-static uint32_t number_of(struct export_stacks *stacks, uint32_t node)
-{
-    struct stack_numbers *numbers = stacks->numbers;
-    bool added;
-    if (numbers->known[node])
-        return numbers->known[node] - 1;
-    size_t number =
-        group_row(numbers->group, node ? group_frame_number(numbers->group, node) : 0, &added);
-    if (number == numbers->capacity) {
-        numbers->capacity = numbers->capacity ? numbers->capacity * 2 : 256;
-        stacks->nodes = need(reallocarray(stacks->nodes, numbers->capacity, sizeof *stacks->nodes));
-    }
-    if (added) {
-        stacks->nodes[number] = node;
-        stacks->n_frames = number + 1;
-    }
-    numbers->known[node] = (uint32_t)number + 1;
-    return (uint32_t)number;
-}
-
-static void push(struct export_stacks *stacks, size_t depth, uint32_t node)
+static void push(struct export_stacks *stacks, size_t depth, uint32_t frame)
 {
     struct stack_numbers *numbers = stacks->numbers;
     if (depth == numbers->depths) {
@@ -75,16 +93,15 @@ static void push(struct export_stacks *stacks, size_t depth, uint32_t node)
         stacks->frames =
             need(reallocarray(stacks->frames, numbers->depths, sizeof *stacks->frames));
     }
-    stacks->frames[depth] = node;
+    stacks->frames[depth] = frame;
 }
 
 size_t export_stacks_read(struct export_stacks *stacks, uint32_t leaf)
 {
+    const struct stack_numbers *numbers = stacks->numbers;
     size_t depth = 0;
-    push(stacks, depth++, leaf);
-    while ((leaf = stacks->numbers->parents[leaf]) != 0)
-        push(stacks, depth++, leaf);
-    for (size_t i = depth; i-- > 0;)
-        stacks->frames[i] = number_of(stacks, stacks->frames[i]);
+    push(stacks, depth++, numbers->known[leaf]);
+    while ((leaf = numbers->parents[leaf]) != 0)
+        push(stacks, depth++, numbers->known[leaf]);
     return depth;
 }

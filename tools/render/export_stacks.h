@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "trace/model.h"
+#include "trace/view.h"
 
 struct export_stacks {
     uint32_t *frames; /* of the stack read last: their numbers, from the innermost */
@@ -18,7 +18,8 @@ struct export_stacks {
     struct stack_numbers *numbers;
 };
 
-struct export_stacks *export_stacks_new(const struct trace *trace);
+/* For the stacks of a view's rows that have something. */
+struct export_stacks *export_stacks_new(const struct view *view);
 void export_stacks_free(struct export_stacks *stacks);
 /* Reads the stack of a node and returns its depth, at least 1: what has no frame has one that says
    so.  Frames are numbered from 0 in the order of their first use, of a stack the outermost first.
