@@ -47,8 +47,8 @@ class Browser:
             os.dup2(there_in, 3)
             os.dup2(spare, 4)
         self.process = subprocess.Popen(
-            [program, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
-             "--window-size=1300,900", "about:blank"],
+            [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+             "--remote-debugging-pipe", "--window-size=1300,900", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             close_fds=False, preexec_fn=place)
         os.close(there_in), os.close(there_out)
@@ -125,6 +125,10 @@ def page(traced):
     if not program:
         pytest.skip("no chromium here (Debian: chromium-headless-shell)")
     browser = Browser(program)
+    try:
+        browser.call("Browser.getVersion")
+    except (AssertionError, OSError):
+        pytest.skip("%s does not start here" % program)
     browser.open("file://%s" % flame(traced, "page.html"))
     yield browser
     browser.close()
