@@ -60,7 +60,8 @@ static struct mt_ring *map_twice(uint8_t *there, uint64_t bytes)
         return NULL;
     }
     if (!sys_map_again(start, there, MT_RING_HEADER + bytes) ||
-        !sys_map_again(start + MT_RING_HEADER + bytes, there + MT_RING_HEADER, bytes)) {
+        !sys_map_again(start + MT_RING_HEADER + bytes, there + MT_RING_HEADER, bytes) ||
+        !sys_protect(start, MT_RING_HEADER + 2 * bytes, PROT_READ | PROT_WRITE)) {
         sys_unmap(start, MT_RING_HEADER + 2 * bytes);
         return NULL;
     }

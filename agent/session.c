@@ -61,7 +61,9 @@ static struct mt_control *map_file(int fd)
     struct mt_control *control = NULL;
     if (!sys_has_few_addresses() && sys_file_is_ours(fd, MT_CONTROL_BYTES)) {
         control = sys_map(NULL, MT_CONTROL_BYTES, MAP_SHARED, fd, 0);
-        session.has_loans = control != NULL;
+        /* Out of the reach of mlockall, which would give it memory. */
+        session.has_loans = control && sys_protect((uint8_t *)control + MT_LOANS_AT,
+                                           MT_CONTROL_BYTES - MT_LOANS_AT, PROT_NONE);
     }
     /* Where a session has been another user may have put something of the same name. */
     if (!control && sys_file_is_ours(fd, sizeof(*control))) {

@@ -129,3 +129,24 @@ def test_programs_of_another_user(traced_once):
     assert (result.status, result.out) == (0, b"65534\n0\n"), result
     assert len(result.message.splitlines()) == 1 and "another user" in result.message, result
     traced_once.assert_sound(traced_once.directory / "trace.mtrace")
+
+
+@needs_root
+def test_a_program_that_locks_its_memory(traced_once):
+    """The room for what is lent has addresses, and gets no memory from that."""
+    result = traced_once.script("""
+import ctypes, os, threading
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.mlockall(1), libc.munlockall())
+session = os.environ["MEMTRACE_SESSION"]
+print(os.stat(session + "/control").st_blocks * 512 < 2000000)
+os.setuid(65534)
+thread = threading.Thread(target=lambda: held.append(bytes(1000)))
+held = []
+thread.start()
+thread.join()
+""", options=["-q"])
+    if result.out.startswith(b"-1"):
+        pytest.skip("this user may not lock memory here")
+    assert result.out == b"0 0\nTrue\n" and not result.err, result
+    traced_once.assert_sound(result.trace)
