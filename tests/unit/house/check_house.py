@@ -38,7 +38,7 @@ ALLOWED = {
     "tools/render": {"memtrace", "trace", "render"},
     # Compaction reads the file that the collector writes; source files are read as reports do; no
     # model, no view.
-    "tools/collect": {"memtrace", "trace/writer.h", "trace/chunk.h", "trace/rows.h", "trace/source.h", "trace/elfnames.h",
+    "tools/collect": {"memtrace", "trace/writer.h", "trace/chunk.h", "trace/cursor.h", "trace/rows.h", "trace/source.h", "trace/elfnames.h",
                       "trace/weight.h", "trace/log.h", "collect"},
     "tools": {"memtrace", "trace", "render", "collect", "commands"},
 }
