@@ -496,7 +496,8 @@ def test_the_memory_of_the_collector(traced_once, how):
     result = traced_once.script(HARMS_THE_COLLECTOR, how, status=None)
     assert result.out == b"done\n", result
     lines = result.message.splitlines()
-    assert result.status == 125 if how == "cut" else result.status == -signal.SIGSEGV, result
+    ends = (125,) if how == "cut" else (125, -signal.SIGSEGV)  # an address may lead behind its end
+    assert result.status in ends, result
     assert [line for line in lines if "memory" in line or "has failed" in line], result
     assert lines and all(line.startswith("memtrace: ") for line in lines) and len(lines) <= 2
     info = traced_once.report("info", result.trace)
