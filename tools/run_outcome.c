@@ -45,10 +45,10 @@ static double seconds_of(struct timeval time)
 
 char *run_end_json(const struct run_outcome *outcome, int status)
 {
-    json_t *end = json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:I}", "seconds", outcome->seconds,
+    json_t *end = json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:I, s:I}", "seconds", outcome->seconds,
         "user", outcome->user, "sys", outcome->system, "status", status, "max_rss",
         (json_int_t)outcome->max_rss, "collector_rss", (json_int_t)outcome->collector_rss,
-        "agent_rss", (json_int_t)outcome->agent_rss);
+        "agent_rss", (json_int_t)outcome->agent_rss, "end_rss", (json_int_t)outcome->end_rss);
     char *text = json_dumps(end, JSON_COMPACT);
     json_decref(end);
     return text;
@@ -76,10 +76,9 @@ void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char
 struct run_outcome run_outcome_of(
     const struct collector *collector, const struct rusage *usage, double seconds)
 {
-    struct rusage own = {0};
-    getrusage(RUSAGE_SELF, &own);
     struct run_outcome outcome = {.seconds = seconds,
-        .collector_rss = (uint64_t)own.ru_maxrss * 1024,
+        .collector_rss = collector->max_own,
+        .end_rss = collector->last_own,
         .user = seconds_of(usage->ru_utime),
         .system = seconds_of(usage->ru_stime),
         .peak = *accounts_peak_totals(&collector->accounts.all),

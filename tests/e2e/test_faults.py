@@ -331,7 +331,8 @@ sys.stdin.readline()
 
 @needs_root
 def test_what_tracing_takes(traced_once, group):
-    """Under one limit with the program: 16 MiB, and 24 bytes a live block."""
+    """Under one limit with the program: 16 MiB, and 24 bytes a live block.  `info` says how much it
+    was at most, which is not more: nothing is there twice while it grows."""
     blocks, used = 1000000, {}
     for name in ("bare", "traced"):
         limited = group(2 << 30)
@@ -342,12 +343,18 @@ def test_what_tracing_takes(traced_once, group):
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        preexec_fn=limited.join)
         else:
-            process, _ = start(traced_once, HOLDING, str(blocks), preexec_fn=limited.join)
+            process, trace = start(traced_once, HOLDING, str(blocks), preexec_fn=limited.join)
         assert process.stdout.readline() == b"held\n"
         used[name] = limited.used()
         process.communicate(b"\n", timeout=support.TIMEOUT)
         limited.close()
-    assert used["traced"] - used["bare"] < (16 << 20) + 24 * blocks, used
+    promised = (16 << 20) + 24 * blocks
+    assert used["traced"] - used["bare"] < promised, used
+    own = traced_once.report("info", trace)["own"]  # and after it had ended: `end`
+    assert own["end"] > 1 << 20
+    assert 16 * blocks < own["collector"] + own["agent"] < promised, own
+    shown = support.execute([traced_once.memtrace, "info", trace]).out.decode()
+    assert "memtrace itself: collector %.1f MiB, " % (own["collector"] / 2**20) in shown, shown
 
 
 # ---- suspension and clocks ----

@@ -22,6 +22,7 @@
 #include "collect/forks.h"
 #include "collect/images.h"
 #include "collect/memory.h"
+#include "collect/own.h"
 #include "collect/record.h"
 #include "collect/rings.h"
 #include "collect/sampler.h"
@@ -144,6 +145,7 @@ void session_finish(struct collector *collector)
         bool is_main = image->pid == collector->main_pid;
         images_finish(collector, image, is_main ? collector->main_status : MT_STATUS_RUNNING);
     }
+    collector->max_own = own_most(); /* without files: symbols are not read yet */
     record_last(collector);
     shared_close(&collector->shared);
 }

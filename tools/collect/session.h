@@ -69,6 +69,8 @@ struct collector {
     struct touched touched;
     uint64_t max_pss;       /* of all at once, when it was known of each */
     bool were_several;      /* then */
+    uint64_t max_own;       /* bytes that the collector took itself (own.h) while programs ran */
+    uint64_t last_own;      /* and after that, when it read symbols */
     int main_pid;
     bool main_ended;
     int main_status;

@@ -12,8 +12,9 @@
 #include <time.h>
 
 #include "collect/allocators.h"
-#include "collect/perfmaps.h"
 #include "collect/memory.h"
+#include "collect/own.h"
+#include "collect/perfmaps.h"
 #include "memtrace/format.h"
 #include "trace/elfnames.h"
 
@@ -30,6 +31,7 @@ struct lookup {
     uint32_t count, n_inlined, n_allocators;
     time_t started; /* rounded: up to a second later than it was */
     uint64_t patience_ms;
+    uint64_t max_own; /* bytes that the collector took (own.h) */
 };
 
 static uint64_t patience_ms(const struct collector *collector)
@@ -145,7 +147,9 @@ static void look_up_module(struct lookup *lookup, uint32_t module)
     for (size_t i = 0; i < n && elfnames_in_time(lookup->names);) {
         i += look_up(lookup, &places[i], n - i);
     }
+    uint64_t own = own_bytes();
     memory_free(places);
+    lookup->max_own = own > lookup->max_own ? own : lookup->max_own;
 }
 
 /* ---- code made at run time ---- */
@@ -235,6 +239,7 @@ void symbols_write(struct collector *collector)
         look_up_module(&lookup, id);
     }
     look_up_all_made(&lookup);
+    collector->last_own = lookup.max_own;
     elfnames_free(lookup.names);
     definitions_flush(lookup.definitions, &collector->writer);
     write_counted(&collector->writer, MT_CHUNK_SYMBOLS, lookup.count, &lookup.body);

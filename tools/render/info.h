@@ -30,9 +30,10 @@ uint64_t info_duration(const struct trace *trace);
 double info_start(const struct report *report);
 const char *info_host(const struct report *report);
 
-/* What memtrace itself took at most: the collector, the agent in one process; 0: not known. */
+/* What memtrace itself took at most: the collector, the agent in one process, the collector after the
+   program's end; 0: not known. */
 struct info_own {
-    uint64_t collector, agent;
+    uint64_t collector, agent, end;
 };
 struct info_own info_own(const struct report *report);
 

@@ -179,6 +179,8 @@ static void put_own(struct json *json, const struct report *report)
     json_open(json, "own", '{');
     json_number(json, "collector", (int64_t)own.collector);
     json_number(json, "agent", (int64_t)own.agent);
+    if (own.end)
+        json_number(json, "end", (int64_t)own.end);
     json_close(json, '}');
 }
 

@@ -126,11 +126,15 @@ static void print_peaks(FILE *file, const struct trace *trace)
 static void print_own(FILE *file, const struct report *report)
 {
     struct info_own own = info_own(report);
-    char collector[FORMAT_SIZE], agent[FORMAT_SIZE];
-    if (own.collector)
-        fprintf(file, "memtrace itself: collector %s, agent %s in a process\n",
-            format_size(collector, (int64_t)own.collector, UNITS_AUTO),
-            format_size(agent, (int64_t)own.agent, UNITS_AUTO));
+    char collector[FORMAT_SIZE], agent[FORMAT_SIZE], end[FORMAT_SIZE];
+    if (!own.collector)
+        return;
+    fprintf(file, "memtrace itself: collector %s, agent %s in a process",
+        format_size(collector, (int64_t)own.collector, UNITS_AUTO),
+        format_size(agent, (int64_t)own.agent, UNITS_AUTO));
+    if (own.end)
+        fprintf(file, "; after the program %s", format_size(end, (int64_t)own.end, UNITS_AUTO));
+    fputc('\n', file);
 }
 
 static void print_start(FILE *file, double start)
