@@ -107,8 +107,9 @@ static int show(const struct arguments *arguments, const struct report *report)
 {
     struct view view;
     int status = 1;
-    enum view_error error = (arguments->to->by_stack ? view_make : view_open)(
-        &view, &report->trace, &report->options.view);
+    const struct view_options *options = &report->options.view;
+    enum view_error error = arguments->to->by_stack ? view_make(&view, &report->trace, options)
+                                                    : view_open(&view, &report->trace, options);
     FILE *file = NULL;
     if (error != VIEW_OK)
         explain_view(report, &view, error);

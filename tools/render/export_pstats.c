@@ -83,11 +83,9 @@ static uint32_t function_of(struct pstats *pstats, uint32_t node)
     return step->function - 1;
 }
 
-static uint32_t find_call(struct pstats *pstats, uint32_t caller, uint32_t callee)
+/* Its number is from 1. */
+static uint32_t add_call(struct pstats *pstats, uint32_t caller, uint32_t callee)
 {
-    uint32_t *number = table_at(&pstats->calls, (uint64_t)caller << 32 | callee);
-    if (*number)
-        return *number;
     if (pstats->n_calls == pstats->calls_capacity) {
         pstats->calls_capacity = pstats->calls_capacity ? pstats->calls_capacity * 2 : 256;
         pstats->by_number =
@@ -101,7 +99,15 @@ static uint32_t find_call(struct pstats *pstats, uint32_t caller, uint32_t calle
     function->callers = call;
     function->n_callers++;
     pstats->by_number[pstats->n_calls++] = call;
-    return *number = (uint32_t)pstats->n_calls;
+    return (uint32_t)pstats->n_calls;
+}
+
+static uint32_t find_call(struct pstats *pstats, uint32_t caller, uint32_t callee)
+{
+    uint32_t *number = table_at(&pstats->calls, (uint64_t)caller << 32 | callee);
+    if (!*number)
+        *number = add_call(pstats, caller, callee);
+    return *number;
 }
 
 /* From the parent of a node to it. */
