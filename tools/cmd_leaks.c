@@ -107,6 +107,7 @@ int cmd_leaks(int argc, char **argv)
     struct report report;
     report_defaults(&arguments.report);
     arguments.report.frames = 4;
+    arguments.report.may_be_native = true;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return 2;
     arguments.report.stacks = arguments.report.format == FORMAT_TEXT; /* native frames have names */

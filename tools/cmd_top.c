@@ -44,6 +44,7 @@ int cmd_top(int argc, char **argv)
     struct report report;
     struct view view;
     report_defaults(&report.options);
+    report.options.may_be_native = true;
     error_t error = argp_parse(&argp, argc, argv, 0, NULL, &report.options);
     if (error)
         return 2;

@@ -1,5 +1,6 @@
 """Who called malloc: the library and the function, of C, C++, extensions, and of libraries that
 come and go."""
+import re
 import shutil
 import subprocess
 
@@ -143,6 +144,53 @@ def test_other_threads_after_unloading(traced_plain, tmp_path, options):
     found = frames(traced_plain, trace)
     for n in range(3):
         assert_called(found, 6 * (60000 + n), "lib%d.so" % n, "inner")
+
+
+SERVER = """
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+static void *volatile kept;
+static void open_session(void)
+{
+    void **session = malloc(400);
+    *session = kept;
+    kept = session;
+}
+static void answer(void)
+{
+    char *work = malloc(20000);
+    static int n;
+    memset(work, 1, 20000);
+    if (++n % 100 == 0)
+        open_session();
+    free(work);
+}
+int main(void)
+{
+    while (clock() < CLOCKS_PER_SEC) {
+        answer();
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(not has_symbols(), reason="memtrace was built without libdw")
+@pytest.mark.parametrize("options", [[], ["--native"]], ids=["callers", "stacks"])
+def test_reports_of_a_program_without_python(traced_plain, tmp_path, options):
+    """Speak of its own lines without being told to."""
+    source = tmp_path / "server.c"
+    source.write_text(SERVER)
+    program = build(tmp_path, "server", source, "-fno-inline")
+    trace = traced_plain.run(program, options=options + ["--symbolize"]).trace
+    line = SERVER.splitlines().index("    void **session = malloc(400);") + 1
+    for command in "top", "leaks":
+        out = support.execute([support.MEMTRACE, command, trace]).out.decode()
+        assert re.search(r"#1: open_session \(.*server.c:%d\) in server: " % line, out), out
+        assert ("Native answer (" in out) == bool(options), out
+    tree = support.execute([support.MEMTRACE, "tree", trace]).out.decode()
+    assert re.search(r"open_session \(.*server.c:%d\) in server" % line, tree), tree
 
 
 THREADS = """

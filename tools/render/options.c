@@ -36,8 +36,8 @@ static const struct argp_option options[] = {
     {"from", OPTION_FROM, "MOMENT", 0, "Only what was allocated after this moment", 1},
     {"to", OPTION_TO, "MOMENT", 0, "... and is live at this one: the same as --at", 1},
     {"key", OPTION_KEY, "KEY", 0,
-        "Group by caller (the default, but of tree), lineno, filename, function, module, package, "
-        "traceback, "
+        "Group by caller (the default, but of tree and of what is not Python), lineno, filename, "
+        "function, module, package, traceback, "
         "domain, thread, process or native-frame (native for short)",
         1},
     {"sort", OPTION_SORT, "METRIC", 0,
@@ -200,6 +200,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_KEY:
         view->key = (enum view_key)report_choose(
             state, "key", view_key_name(text), view_key_names, VIEW_KEYS);
+        chosen->key_given = true;
         return 0;
     case OPTION_SORT:
         view->sort =

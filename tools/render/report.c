@@ -28,11 +28,22 @@ static bool has_native_frames(const struct trace *trace)
     return false;
 }
 
+/* Where nothing has a Python frame, callers in Python tell nothing. */
+static void choose_key(struct report *report)
+{
+    struct view_options *view = &report->options.view;
+    bool is_open = report->options.may_be_native && !report->options.key_given &&
+                   !view->cumulative && view->key == VIEW_CALLER;
+    if (is_open && report->trace.n_nodes <= 1 && has_native_frames(&report->trace))
+        view->key = VIEW_TRACEBACK;
+}
+
 /* What the options need of the trace; false after a message. */
 static bool prepare(struct report *report)
 {
     struct view_options *view = &report->options.view;
     uint64_t elapsed_us;
+    choose_key(report);
     if (report->options.stacks || view->key == VIEW_TRACEBACK || view->key == VIEW_NATIVE_FRAME)
         naming_complete(&report->trace);
     stacks_merge(&report->trace);

@@ -30,6 +30,8 @@ struct report_options {
     struct source_map *source_maps; /* owned */
     size_t n_source_maps;
     bool stacks; /* whole ones are shown, whatever the key */
+    bool key_given;
+    bool may_be_native; /* without a key, a trace with no Python in it is shown by native stacks */
 };
 
 struct report {
