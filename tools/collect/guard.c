@@ -32,7 +32,8 @@ static void on_missing(int number, siginfo_t *info, void *context)
     void *page = (void *)((uintptr_t)info->si_addr & ~(uintptr_t)(PAGE - 1));
     (void)context;
     if (info->si_code == BUS_ADRERR && memory_is_in_store(info->si_addr)) {
-        say("memtrace: the collector's memory, a file of its session, was cut short or damaged: the program "
+        say("memtrace: the collector's memory, a file of its session, was cut short or damaged: "
+            "the program "
             "goes on untraced\n");
         _exit(125);
     }
