@@ -68,9 +68,10 @@ static uint64_t limit_of_units(uint64_t capacity)
     return capacity - capacity / (capacity < MANY ? 4 : 8);
 }
 
-static struct heapmap_unit *make_unit(struct heapmap *map, uint64_t where)
+static struct heapmap_unit *make_unit(struct heapmap *map, uint64_t key)
 {
-    struct heapmap_unit *unit = map->capacity ? heapmap_seek_unit(map, where) : NULL;
+    uint64_t where = heapmap_where(key);
+    struct heapmap_unit *unit = map->capacity ? heapmap_find_unit(map, key) : NULL;
     if (unit && unit->where) {
         return unit;
     }
@@ -262,7 +263,7 @@ bool heapmap_put(struct heapmap *map, const struct block *block, struct block *o
 {
     uint64_t key = heapmap_key(block->address);
     uint32_t tag = heapmap_tag(key);
-    struct heapmap_unit *unit = make_unit(map, heapmap_where(key));
+    struct heapmap_unit *unit = make_unit(map, key);
     struct heapmap_entry *entry = make_slot(map, unit, tag);
     bool fresh = !entry->cell;
     if (fresh) {

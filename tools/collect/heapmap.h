@@ -63,7 +63,7 @@ void heapmap_each(
 /* Takes `less` from the stamps of all blocks; the smallest is 0. */
 void heapmap_age(struct heapmap *map, uint32_t less);
 /* Whether it is too large to be in a cache as it is. */
-#define HEAPMAP_CACHED (1u << 15)
+#define HEAPMAP_CACHED (1u << 16)
 static inline bool heapmap_is_large(const struct heapmap *map)
 {
     return map->blocks > HEAPMAP_CACHED;
