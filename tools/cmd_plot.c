@@ -54,7 +54,7 @@ static const struct argp_option options[] = {
     {"window", OPTION_WINDOW, "A,B", 0, "From A to B seconds only", 0},
     {"key", OPTION_KEY, "KEY", 0,
         "Stack the biggest by KEY instead of Python and native: caller, lineno, filename, "
-        "function, module, package, domain, thread or process",
+        "function, module, package, domain, thread, process or native-frame",
         0},
     {"limit", OPTION_LIMIT, "N", 0, "How many --key stacks, at most 12 (5)", 0},
     {"mine", OPTION_MINE, "PATTERN", 0, "Files that callers are looked for in; may be repeated", 0},
@@ -95,12 +95,12 @@ static void parse_window(struct plot_options *plot, const char *text, struct arg
 static void parse_key(struct argp_state *state, struct arguments *arguments, const char *text)
 {
     int key = 0;
-    while (key < VIEW_KEYS && strcmp(text, view_key_names[key]) != 0)
+    while (key < VIEW_KEYS && strcmp(view_key_name(text), view_key_names[key]) != 0)
         key++;
-    if (key == VIEW_KEYS || key == VIEW_TRACEBACK || key == VIEW_NATIVE_FRAME)
+    if (key == VIEW_KEYS || key == VIEW_TRACEBACK)
         argp_error(state,
             "--key %s: no key that can be stacked; there are: caller, lineno, "
-            "filename, function, module, package, domain, thread, process",
+            "filename, function, module, package, domain, thread, process, native-frame",
             text);
     arguments->report.view.key = (enum view_key)key;
     arguments->plot.stacked = true;

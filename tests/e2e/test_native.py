@@ -191,6 +191,9 @@ def test_reports_of_a_program_without_python(traced_plain, tmp_path, options):
         assert ("Native answer (" in out) == bool(options), out
     tree = support.execute([support.MEMTRACE, "tree", trace]).out.decode()
     assert re.search(r"open_session \(.*server.c:%d\) in server" % line, tree), tree
+    plot = support.execute([support.MEMTRACE, "plot", "--key", "native", "--format", "csv",
+                            "-o", "-", trace]).out.decode()
+    assert "\nserver open_session," in plot, plot[:1000]
 
 
 THREADS = """
