@@ -61,8 +61,7 @@ int main(int argc, char **argv)
         take(&map, block);
         put(&map, block);
     }
-    double room = (double)(map.capacity * sizeof(*map.units) +
-                           map.slots.total * sizeof(struct heapmap_entry));
+    double room = (double)heapmap_bytes(&map);
     printf("%zu blocks of %zu bytes: filling %.0f ns, in runs %.0f ns, at random %.0f ns, "
            "%.1f bytes a block\n",
         count, size, (filled - start) / (double)count * 1e9,

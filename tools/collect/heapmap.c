@@ -29,7 +29,7 @@ struct heapmap_unit *heapmap_seek_unit(const struct heapmap *map, uint64_t where
 static void give_table(struct heapmap *map, const struct heapmap_unit *unit)
 {
     if (unit->table) {
-        slots_give(&map->slots, heapmap_table(unit), heapmap_capacity(unit));
+        slots_give(&map->slots, heapmap_table(unit));
     }
 }
 
@@ -328,6 +328,16 @@ void heapmap_age(struct heapmap *map, uint32_t less)
             table[slot].tag -= stamp < less ? stamp : less;
         }
     }
+}
+
+void heapmap_reopen(struct heapmap *map)
+{
+    slots_reopen(&map->slots);
+}
+
+uint64_t heapmap_bytes(const struct heapmap *map)
+{
+    return map->capacity * sizeof(*map->units) + slots_bytes(&map->slots);
 }
 
 void heapmap_free(struct heapmap *map)

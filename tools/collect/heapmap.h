@@ -68,6 +68,10 @@ static inline bool heapmap_is_large(const struct heapmap *map)
 {
     return map->blocks > HEAPMAP_CACHED;
 }
+/* After a collector that was killed. */
+void heapmap_reopen(struct heapmap *map);
+/* What it takes itself, without the list of large blocks. */
+uint64_t heapmap_bytes(const struct heapmap *map);
 void heapmap_free(struct heapmap *map);
 
 #endif

@@ -42,8 +42,8 @@ static bool equal_number(const void *context, uint32_t place, const void *key)
 
 struct image *images_find(struct collector *collector, uint32_t number)
 {
-    uint32_t place = index_find(
-        &collector->image_index, hash_number(number), equal_number, collector, &number);
+    uint32_t place =
+        index_find(&collector->image_index, hash_number(number), equal_number, collector, &number);
     return place ? collector->images[place - 1] : NULL;
 }
 
@@ -284,7 +284,8 @@ static bool on_has_gap(struct collector *collector, const struct image *image)
 }
 
 const struct drain_events images_events = {on_process, on_thread, names_thread, on_python, on_end,
-    on_reached, on_has_gap, on_mark, regions_begin, regions_end, on_pause, on_ask, on_fork, on_release};
+    on_reached, on_has_gap, on_mark, regions_begin, regions_end, on_pause, on_ask, on_fork,
+    on_release};
 
 void session_adopt(struct collector *collector, int pid, const char *path, const char *command)
 {
@@ -340,8 +341,7 @@ static void drain_to_the_last(struct collector *collector, const struct image *i
     while (more) {
         while (rings_drain_of(collector, image)) {
         }
-        more = (waits_for_other(collector, image) && rounds++ < ROUNDS &&
-                   rings_drain(collector)) ||
+        more = (waits_for_other(collector, image) && rounds++ < ROUNDS && rings_drain(collector)) ||
                (image->dead && skip_hole(image));
     }
 }
@@ -480,6 +480,7 @@ void images_reopen(struct collector *collector)
     for (size_t i = 0; i < collector->n_images; i++) {
         struct image *image = collector->images[i];
         image->pidfd = image->statm = image->pagemap = -1;
+        heapmap_reopen(&image->blocks);
         if (image->announced && !record_has_image_end(collector, image)) {
             image->finished = false; /* or its end was being written */
         }
