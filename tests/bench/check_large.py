@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Reports of a trace that is larger than any: their time and memory, in relation to reading it.
 
     check_large.py MEMTRACE MAKE_LARGE [SITES PROCESSES BOUNDARIES]

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Ten times the time must not be twice the file.
 
     check_size.py BOUNDARIES [SITES [SECONDS ...]]

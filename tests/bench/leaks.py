@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What finds which leaks: memtrace leaks, tracemalloc's compare_to and memray's --leaks, on
 tests/programs/leaks.py, which says of its lines what they are.
 

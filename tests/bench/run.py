@@ -1,7 +1,8 @@
+#!/usr/bin/env python3
 """What tracing costs: each program bare and under memtrace, in turns, on this machine.
 
-    run.py [--rounds N] [--python PYTHON] [--venv DIR] [--sample [BYTES]] [--native] [--one-core]
-           [--peers] [NAME...]
+    run.py [--rounds N] [--python PYTHON] [--venv DIR] [--native] [--one-core] [--peers]
+           [NAME...] [--sample [BYTES]]
 
 Prints a markdown table: the median of the ratios of neighbouring runs and their
 spread, events a second, and the size of the trace.  Programs that need a
