@@ -17,7 +17,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define STORE_MAGIC 0x31524f54534d454dull /* "MEMSTOR1" */
+/* Another one whenever what lies in a store has changed. */
+#define STORE_MAGIC 0x32524f54534d454dull /* "MEMSTOR2" */
 #ifdef __SANITIZE_THREAD__
 #define STORE_ADDRESS 0x7e9000000000ull /* the other one is ThreadSanitizer's */
 #else
