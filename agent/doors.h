@@ -52,4 +52,35 @@ void *doors_new_aligned(
 void *doors_new_aligned_calm(
     new_aligned_calm *real, size_t size, size_t alignment, const void *tag, struct caller caller);
 
+/* Their hooks, hook_NAME, where `next` has the real ones: NAME, NAME_nothrow, NAME_aligned and
+   NAME_aligned_nothrow. */
+#define DOORS_NEW(name)                                                                            \
+    static void *hook_##name(size_t size)                                                          \
+    {                                                                                              \
+        return doors_new(next.name, next.name##_nothrow, size, NATIVE_CALLER);                     \
+    }                                                                                              \
+    static void *hook_##name##_nothrow(size_t size, const void *tag)                               \
+    {                                                                                              \
+        return doors_new_calm(next.name##_nothrow, size, tag, NATIVE_CALLER);                      \
+    }                                                                                              \
+    static void *hook_##name##_aligned(size_t size, size_t alignment)                              \
+    {                                                                                              \
+        return doors_new_aligned(                                                                  \
+            next.name##_aligned, next.name##_aligned_nothrow, size, alignment, NATIVE_CALLER);     \
+    }                                                                                              \
+    static void *hook_##name##_aligned_nothrow(size_t size, size_t alignment, const void *tag)     \
+    {                                                                                              \
+        return doors_new_aligned_calm(                                                             \
+            next.name##_aligned_nothrow, size, alignment, tag, NATIVE_CALLER);                     \
+    }
+
+#define DOORS_DELETE(name)                                                                         \
+    static void hook_##name(void *block, size_t a, const void *b)                                  \
+    {                                                                                              \
+        struct nested outer;                                                                       \
+        enum entry entry = doors_begin_delete(&outer, block, NATIVE_CALLER);                       \
+        next.name(block, a, b);                                                                    \
+        doors_end_delete(entry, &outer);                                                           \
+    }
+
 #endif

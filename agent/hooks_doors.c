@@ -26,13 +26,13 @@
 
 static struct {
     new_plain *new, *new_array;
-    new_calm *new_calm, *new_array_calm;
+    new_calm *new_nothrow, *new_array_nothrow;
     new_aligned *new_aligned, *new_array_aligned;
-    new_aligned_calm *new_aligned_calm, *new_array_aligned_calm;
-    real_delete *delete, *delete_sized, *delete_calm, *delete_aligned, *delete_sized_aligned,
-        *delete_aligned_calm;
-    real_delete *delete_array, *delete_array_sized, *delete_array_calm, *delete_array_aligned,
-        *delete_array_sized_aligned, *delete_array_aligned_calm;
+    new_aligned_calm *new_aligned_nothrow, *new_array_aligned_nothrow;
+    real_delete *delete, *delete_sized, *delete_nothrow, *delete_aligned, *delete_sized_aligned,
+        *delete_aligned_nothrow;
+    real_delete *delete_array, *delete_array_sized, *delete_array_nothrow, *delete_array_aligned,
+        *delete_array_sized_aligned, *delete_array_aligned_nothrow;
     void *(*mallocx)(size_t, int);
     void *(*rallocx)(void *, size_t, int);
     size_t (*xallocx)(void *, size_t, size_t, int);
@@ -174,49 +174,21 @@ void *doors_new_aligned_calm(
     return entry == ENTRY_NONE ? block : doors_end(block, size, caller, entry, &outer);
 }
 
-#define NEW(name)                                                                                  \
-    static void *hook_##name(size_t size)                                                          \
-    {                                                                                              \
-        return doors_new(next.name, next.name##_calm, size, NATIVE_CALLER);                              \
-    }                                                                                              \
-    static void *hook_##name##_calm(size_t size, const void *tag)                                  \
-    {                                                                                              \
-        return doors_new_calm(next.name##_calm, size, tag, NATIVE_CALLER);                               \
-    }                                                                                              \
-    static void *hook_##name##_aligned(size_t size, size_t alignment)                              \
-    {                                                                                              \
-        return doors_new_aligned(                                                                      \
-            next.name##_aligned, next.name##_aligned_calm, size, alignment, NATIVE_CALLER);        \
-    }                                                                                              \
-    static void *hook_##name##_aligned_calm(size_t size, size_t alignment, const void *tag)        \
-    {                                                                                              \
-        return doors_new_aligned_calm(next.name##_aligned_calm, size, alignment, tag, NATIVE_CALLER);    \
-    }
+DOORS_NEW(new)
+DOORS_NEW(new_array)
 
-NEW(new)
-NEW(new_array)
-
-#define DELETE(name)                                                                               \
-    static void hook_##name(void *block, size_t a, const void *b)                                  \
-    {                                                                                              \
-        struct nested outer;                                                                       \
-        enum entry entry = doors_begin_delete(&outer, block, NATIVE_CALLER);                             \
-        next.name(block, a, b);                                                                    \
-        doors_end_delete(entry, &outer);                                                                 \
-    }
-
-DELETE(delete)
-DELETE(delete_sized)
-DELETE(delete_calm)
-DELETE(delete_aligned)
-DELETE(delete_sized_aligned)
-DELETE(delete_aligned_calm)
-DELETE(delete_array)
-DELETE(delete_array_sized)
-DELETE(delete_array_calm)
-DELETE(delete_array_aligned)
-DELETE(delete_array_sized_aligned)
-DELETE(delete_array_aligned_calm)
+DOORS_DELETE(delete)
+DOORS_DELETE(delete_sized)
+DOORS_DELETE(delete_nothrow)
+DOORS_DELETE(delete_aligned)
+DOORS_DELETE(delete_sized_aligned)
+DOORS_DELETE(delete_aligned_nothrow)
+DOORS_DELETE(delete_array)
+DOORS_DELETE(delete_array_sized)
+DOORS_DELETE(delete_array_nothrow)
+DOORS_DELETE(delete_array_aligned)
+DOORS_DELETE(delete_array_sized_aligned)
+DOORS_DELETE(delete_array_aligned_nothrow)
 
 /* ---- jemalloc's own ---- */
 
@@ -303,25 +275,25 @@ static void hook_sdallocx(void *block, size_t size, int flags)
 
 static const struct rebind doors[] = {
     DOOR("_Znwm", new),
-    DOOR("_ZnwmRKSt9nothrow_t", new_calm),
+    DOOR("_ZnwmRKSt9nothrow_t", new_nothrow),
     DOOR("_ZnwmSt11align_val_t", new_aligned),
-    DOOR("_ZnwmSt11align_val_tRKSt9nothrow_t", new_aligned_calm),
+    DOOR("_ZnwmSt11align_val_tRKSt9nothrow_t", new_aligned_nothrow),
     DOOR("_Znam", new_array),
-    DOOR("_ZnamRKSt9nothrow_t", new_array_calm),
+    DOOR("_ZnamRKSt9nothrow_t", new_array_nothrow),
     DOOR("_ZnamSt11align_val_t", new_array_aligned),
-    DOOR("_ZnamSt11align_val_tRKSt9nothrow_t", new_array_aligned_calm),
+    DOOR("_ZnamSt11align_val_tRKSt9nothrow_t", new_array_aligned_nothrow),
     DOOR("_ZdlPv", delete),
     DOOR("_ZdlPvm", delete_sized),
-    DOOR("_ZdlPvRKSt9nothrow_t", delete_calm),
+    DOOR("_ZdlPvRKSt9nothrow_t", delete_nothrow),
     DOOR("_ZdlPvSt11align_val_t", delete_aligned),
     DOOR("_ZdlPvmSt11align_val_t", delete_sized_aligned),
-    DOOR("_ZdlPvSt11align_val_tRKSt9nothrow_t", delete_aligned_calm),
+    DOOR("_ZdlPvSt11align_val_tRKSt9nothrow_t", delete_aligned_nothrow),
     DOOR("_ZdaPv", delete_array),
     DOOR("_ZdaPvm", delete_array_sized),
-    DOOR("_ZdaPvRKSt9nothrow_t", delete_array_calm),
+    DOOR("_ZdaPvRKSt9nothrow_t", delete_array_nothrow),
     DOOR("_ZdaPvSt11align_val_t", delete_array_aligned),
     DOOR("_ZdaPvmSt11align_val_t", delete_array_sized_aligned),
-    DOOR("_ZdaPvSt11align_val_tRKSt9nothrow_t", delete_array_aligned_calm),
+    DOOR("_ZdaPvSt11align_val_tRKSt9nothrow_t", delete_array_aligned_nothrow),
     DOOR("mallocx", mallocx),
     DOOR("rallocx", rallocx),
     DOOR("xallocx", xallocx),

@@ -75,15 +75,15 @@ MOVES(mi_heap_recalloc, (heap * of, void *old, size_t count, size_t size), (of, 
 
 GIVES(mi_calloc_aligned_at, (size_t count, size_t size, size_t alignment, size_t offset),
     (count, size, alignment, offset), count *size)
-MOVES(mi_reallocf, (void *old, size_t size),
-    (old, size), size)
+MOVES(mi_reallocf, (void *old, size_t size), (old, size), size)
 MOVES(mi_realloc_aligned_at, (void *old, size_t size, size_t alignment, size_t offset),
     (old, size, alignment, offset), size)
 MOVES(mi_rezalloc_aligned_at, (void *old, size_t size, size_t alignment, size_t offset),
     (old, size, alignment, offset), size)
 MOVES(mi_recalloc_aligned, (void *old, size_t count, size_t size, size_t alignment),
     (old, count, size, alignment), count *size)
-MOVES(mi_recalloc_aligned_at, (void *old, size_t count, size_t size, size_t alignment, size_t offset),
+MOVES(mi_recalloc_aligned_at,
+    (void *old, size_t count, size_t size, size_t alignment, size_t offset),
     (old, count, size, alignment, offset), count *size)
 GIVES(mi_heap_malloc_aligned_at, (heap * of, size_t size, size_t alignment, size_t offset),
     (of, size, alignment, offset), size)
@@ -91,13 +91,14 @@ GIVES(mi_heap_zalloc_aligned_at, (heap * of, size_t size, size_t alignment, size
     (of, size, alignment, offset), size)
 GIVES(mi_heap_calloc_aligned, (heap * of, size_t count, size_t size, size_t alignment),
     (of, count, size, alignment), count *size)
-GIVES(mi_heap_calloc_aligned_at, (heap * of, size_t count, size_t size, size_t alignment, size_t offset),
+GIVES(mi_heap_calloc_aligned_at,
+    (heap * of, size_t count, size_t size, size_t alignment, size_t offset),
     (of, count, size, alignment, offset), count *size)
-MOVES(mi_heap_reallocf, (heap * of, void *old, size_t size),
-    (of, old, size), size)
+MOVES(mi_heap_reallocf, (heap * of, void *old, size_t size), (of, old, size), size)
 MOVES(mi_heap_realloc_aligned, (heap * of, void *old, size_t size, size_t alignment),
     (of, old, size, alignment), size)
-MOVES(mi_heap_realloc_aligned_at, (heap * of, void *old, size_t size, size_t alignment, size_t offset),
+MOVES(mi_heap_realloc_aligned_at,
+    (heap * of, void *old, size_t size, size_t alignment, size_t offset),
     (of, old, size, alignment, offset), size)
 MOVES(mi_heap_rezalloc_aligned, (heap * of, void *old, size_t size, size_t alignment),
     (of, old, size, alignment), size)
@@ -130,7 +131,8 @@ static void *calm_new(heap *of, size_t size, struct caller caller)
                                          : doors_end(block, size, caller, entry, &outer);
 }
 
-/* The old block is gone before it is said, which other threads could see; memory has just run out. */
+/* The old block is gone before it is said, which other threads could see; memory has just run out.
+ */
 static void *note_move(void *old, void *block, size_t size, struct caller caller)
 {
     struct nested outer;
@@ -264,7 +266,8 @@ static const struct rebind doors[] = {
 
 void hooks_named_resolve(const void *allocator, bool itself)
 {
-    visit_blocks = (bool (*)(const heap *, bool, visitor *, void *))elfsym_next("mi_heap_visit_blocks");
+    visit_blocks =
+        (bool (*)(const heap *, bool, visitor *, void *))elfsym_next("mi_heap_visit_blocks");
     collect = (void (*)(heap *, bool))elfsym_next("mi_heap_collect");
     rebind(doors, sizeof(doors) / sizeof(doors[0]), allocator, itself);
 }

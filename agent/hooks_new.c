@@ -24,51 +24,22 @@ static struct {
     void *(*mi_new_n)(size_t, size_t);
 } next;
 
-#define NEW(name)                                                                                  \
-    static void *hook_##name(size_t size)                                                          \
-    {                                                                                              \
-        return doors_new(next.name, next.name##_nothrow, size, NATIVE_CALLER);                     \
-    }                                                                                              \
-    static void *hook_##name##_nothrow(size_t size, const void *tag)                               \
-    {                                                                                              \
-        return doors_new_calm(next.name##_nothrow, size, tag, NATIVE_CALLER);                      \
-    }                                                                                              \
-    static void *hook_##name##_aligned(size_t size, size_t alignment)                              \
-    {                                                                                              \
-        return doors_new_aligned(                                                                  \
-            next.name##_aligned, next.name##_aligned_nothrow, size, alignment, NATIVE_CALLER);     \
-    }                                                                                              \
-    static void *hook_##name##_aligned_nothrow(size_t size, size_t alignment, const void *tag)     \
-    {                                                                                              \
-        return doors_new_aligned_calm(                                                             \
-            next.name##_aligned_nothrow, size, alignment, tag, NATIVE_CALLER);                     \
-    }
+DOORS_NEW(tc_new)
+DOORS_NEW(tc_newarray)
+DOORS_NEW(mi_new)
 
-NEW(tc_new)
-NEW(tc_newarray)
-NEW(mi_new)
-
-#define DELETE(name)                                                                               \
-    static void hook_##name(void *block, size_t a, const void *b)                                  \
-    {                                                                                              \
-        struct nested outer;                                                                       \
-        enum entry entry = doors_begin_delete(&outer, block, NATIVE_CALLER);                       \
-        next.name(block, a, b);                                                                    \
-        doors_end_delete(entry, &outer);                                                           \
-    }
-
-DELETE(tc_delete)
-DELETE(tc_delete_nothrow)
-DELETE(tc_delete_sized)
-DELETE(tc_delete_aligned)
-DELETE(tc_delete_aligned_nothrow)
-DELETE(tc_delete_sized_aligned)
-DELETE(tc_deletearray)
-DELETE(tc_deletearray_nothrow)
-DELETE(tc_deletearray_sized)
-DELETE(tc_deletearray_aligned)
-DELETE(tc_deletearray_aligned_nothrow)
-DELETE(tc_deletearray_sized_aligned)
+DOORS_DELETE(tc_delete)
+DOORS_DELETE(tc_delete_nothrow)
+DOORS_DELETE(tc_delete_sized)
+DOORS_DELETE(tc_delete_aligned)
+DOORS_DELETE(tc_delete_aligned_nothrow)
+DOORS_DELETE(tc_delete_sized_aligned)
+DOORS_DELETE(tc_deletearray)
+DOORS_DELETE(tc_deletearray_nothrow)
+DOORS_DELETE(tc_deletearray_sized)
+DOORS_DELETE(tc_deletearray_aligned)
+DOORS_DELETE(tc_deletearray_aligned_nothrow)
+DOORS_DELETE(tc_deletearray_sized_aligned)
 
 /* ---- mimalloc's ---- */
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "needed.h"
+#include "memtrace/needed.h"
 #include "session.h"
 #include "sys.h"
 
@@ -111,7 +111,7 @@ static int look_at(const char *path, union head *head, const char **interpreter)
     long size = sys_read_at((int)fd, head->text, sizeof(head->text) - 1, 0);
     if (size > (long)sizeof(head->elf) && memcmp(head->text, ELFMAG, SELFMAG) == 0) {
         answer = is_our_kind(&head->elf) && names_loader((int)fd, &head->elf) &&
-                 !needed_insists((int)fd, &head->elf);
+                 !needed_insists(sys_read_at, (int)fd, &head->elf);
     } else if (size > 2 && memcmp(head->text, "#!", 2) == 0) {
         *interpreter = interpreter_of(head->text);
         answer = *interpreter ? -1 : 0;
@@ -139,7 +139,7 @@ bool target_refuses(const char *path)
     }
     long size = sys_read_at((int)fd, head.text, sizeof(head.elf), 0);
     bool refuses = size == (long)sizeof(head.elf) && memcmp(head.text, ELFMAG, SELFMAG) == 0 &&
-                   is_our_kind(&head.elf) && needed_insists((int)fd, &head.elf);
+                   is_our_kind(&head.elf) && needed_insists(sys_read_at, (int)fd, &head.elf);
     sys_close((int)fd);
     return refuses;
 }

@@ -34,7 +34,6 @@ struct heapmap_unit {
     uint64_t table; /* where it is, and how it is laid out: one word, it changes at once; 0: none */
     uint16_t room;  /* slots that may still be taken, then the table is made anew */
     uint16_t blocks;
-    uint32_t reserved;
 };
 
 struct heapmap {                /* zeroed is empty */

@@ -17,9 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "collect/needed.h"
 #include "collect/supervise.h"
 #include "memtrace/ring.h"
+#include "memtrace/needed.h"
 
 #define SCRIPT_DEPTH 4
 
@@ -51,6 +51,11 @@ static bool find_in_path(const char *name, char *out)
     return there;
 }
 
+static long read_at(int fd, void *out, size_t size, size_t at)
+{
+    return pread(fd, out, size, (off_t)at);
+}
+
 static const char *why_not_elf(int fd, const unsigned char *head, ssize_t size)
 {
     const Elf64_Ehdr *elf = (const Elf64_Ehdr *)head;
@@ -72,9 +77,10 @@ static const char *why_not_elf(int fd, const unsigned char *head, ssize_t size)
                 strstr(loader, "ld-musl")) {
                 return "uses the musl C library, which memtrace does not know";
             }
-            return needed_insists(fd, elf) ? "is linked to a sanitizer, which must be the first "
-                                             "library of a program"
-                                           : NULL;
+            return needed_insists(read_at, fd, elf)
+                       ? "is linked to a sanitizer, which must be the first "
+                         "library of a program"
+                       : NULL;
         }
     }
     return "is statically linked";
@@ -234,6 +240,16 @@ static const char *loadable(const char *agent, const char *directory, char *link
     return symlink(agent, link) == 0 || errno == EEXIST ? link : agent;
 }
 
+/* Whether one of what is preloaded stops the program unless it is the first. */
+static bool is_insistent(const char *preloaded)
+{
+    bool found = false;
+    for (size_t i = 0; i < NEEDED_INSISTENT; i++) {
+        found |= strstr(preloaded, needed_insistent[i]) != NULL;
+    }
+    return found;
+}
+
 static void set_environment(const char *agent, const char *directory)
 {
     char link[LAUNCH_PATH_MAX], *all = NULL;
@@ -241,8 +257,9 @@ static void set_environment(const char *agent, const char *directory)
     before = before ? before : "";
     const char *between = *before ? ":" : "";
     agent = loadable(agent, directory, link);
-    bool is_second = needed_is_insistent(before);
-    if (asprintf(&all, "%s%s%s", is_second ? before : agent, between, is_second ? agent : before) > 0) {
+    bool is_second = is_insistent(before);
+    if (asprintf(&all, "%s%s%s", is_second ? before : agent, between, is_second ? agent : before) >
+        0) {
         setenv("LD_PRELOAD", all, 1);
         setenv(MT_SESSION_ENV, directory, 1);
     }
