@@ -154,6 +154,38 @@ static void uses_room_again(void **state)
     heapmap_free(&map);
 }
 
+#define KEPT 100000u
+
+/* Blocks of the C library's malloc, whose sizes change from time to time: what the map takes
+   follows the dearest moment and does not go on growing. */
+static void stays_small_where_sizes_change(void **state)
+{
+    static void *blocks[KEPT];
+    static const size_t sizes[] = {64, 500, 40};
+    struct heapmap map = {0};
+    struct block block, old;
+    srand(3);
+    for (uint64_t event = 0; event < 18 * 400000; event++) {
+        uint64_t phase = event / 400000 % 3;
+        void **slot = &blocks[(uint64_t)rand() % KEPT];
+        if (*slot) {
+            assert_true(heapmap_take(&map, (uintptr_t)*slot, &old));
+            free(*slot);
+            *slot = NULL;
+        } else {
+            *slot = malloc(
+                16 + (uint64_t)rand() % sizes[phase] + (phase == 2 && rand() % 20 == 0) * 5000u);
+            block = (struct block){(uintptr_t)*slot, 1, 1, 0};
+            assert_true(heapmap_put(&map, &block, &old));
+        }
+    }
+    assert_true(room(&map) <= 52);
+    for (size_t i = 0; i < KEPT; i++) {
+        free(blocks[i]);
+    }
+    heapmap_free(&map);
+}
+
 static void takes_nothing_from_nothing(void **state)
 {
     struct heapmap map = {0};
@@ -169,6 +201,7 @@ int main(void)
         cmocka_unit_test(is_small),
         cmocka_unit_test(finds_blocks_in_clusters),
         cmocka_unit_test(uses_room_again),
+        cmocka_unit_test(stays_small_where_sizes_change),
         cmocka_unit_test(takes_nothing_from_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
