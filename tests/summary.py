@@ -1,7 +1,8 @@
 """Adds up the results of `meson test` and of pytest into one last line.
 
-    summary.py testlog.json results.xml
+    summary.py testlog.json results.xml [FAILED...]
 
+FAILED names steps beside these two that failed: each counts as one test.
 A file that is missing or empty is a failure: a runner that died has not
 passed.  So is a run without any test.
 """
@@ -29,7 +30,10 @@ def from_pytest(path):
 
 def main():
     total = collections.Counter()
-    for path, read in zip(sys.argv[1:], (from_meson, from_pytest)):
+    for step in sys.argv[3:]:
+        print("failed: " + step)
+        total["failed"] += 1
+    for path, read in zip(sys.argv[1:3], (from_meson, from_pytest)):
         try:
             total += read(path)
         except (OSError, ValueError, AttributeError, xml.etree.ElementTree.ParseError) as error:

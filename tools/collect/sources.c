@@ -160,9 +160,12 @@ struct reading *sources_read(struct collector *collector)
 static size_t put_lines(
     const struct reading *reading, struct definitions *definitions, struct buffer *body)
 {
-    struct cursor texts = {.at = reading->texts.data};
+    struct cursor texts = {.at = reading->texts.data, .end = reading->texts.data};
     size_t put = 0;
-    texts.end = texts.at + reading->texts.size;
+    if (reading->texts.size == 0) {
+        return 0; /* no buffer yet */
+    }
+    texts.end += reading->texts.size;
     while (cursor_left(&texts)) {
         const struct place *place = &reading->places[cursor_varint(&texts)];
         uint32_t size = (uint32_t)cursor_varint(&texts);
