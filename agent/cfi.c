@@ -1,8 +1,7 @@
 /*
  * Reading .eh_frame (cfi.h; the Linux Standard Base and DWARF describe it).  In
- * the host, inside malloc.  Of the registers only what a walk needs is looked at:
- * stack pointer, frame pointer and return address.  What is not in one of the
- * forms that compilers write is "not told".
+ * the host, inside malloc.  What is not in one of the forms that compilers write is
+ * "not told".
  */
 #include "cfi.h"
 
@@ -13,50 +12,33 @@
 #define TABLE_ENCODING 0x3b /* relative to the table, signed, 4 bytes */
 #define HERE_ENCODING 0x1b  /* relative to where it stands, signed, 4 bytes */
 #define OFFSET_MAX (1 << 30)
-#define REMEMBERED 8
+#define REMEMBERED 4
 
-enum { FRAME_POINTER = 6, STACK_POINTER = 7, RETURN_ADDRESS = 16 }; /* DWARF's numbers */
-enum { OF_FRAME_POINTER = 0x76, DEREFERENCE = 0x06 };               /* of expressions */
-
-/* What holds at one instruction. */
-struct row {
-    uint64_t from_register;
-    int64_t offset;
-    const uint8_t *expression; /* in place of the two */
-    struct cfi_place bp, ip;
-};
+enum { OF_FRAME_POINTER = 0x76, DEREFERENCE = 0x06 }; /* of expressions */
 
 struct machine {
-    struct row row, initial, remembered[REMEMBERED];
+    struct cfi_row row; /* what holds at one instruction */
+    struct cfi_row initial, remembered[REMEMBERED];
     unsigned depth;
     uint64_t code_unit;
     int64_t data_unit;
     uintptr_t at, wanted;
-    bool is_signal;
 };
 
 /* ---- the program of a function ---- */
 
-static void set_place(struct machine *machine, uint64_t number, uint8_t kind, int64_t offset,
-    const uint8_t *expression)
+/* Others than these, which do not matter to a walk, are passed over. */
+static void set_place(struct machine *machine, uint64_t number, uint8_t kind, int64_t what)
 {
-    struct cfi_place place = {kind, (int32_t)offset, expression};
-    if (offset <= -OFFSET_MAX || offset >= OFFSET_MAX) {
-        place.kind = CFI_LOST;
-    }
-    if (number == FRAME_POINTER) {
-        machine->row.bp = place;
-    } else if (number == RETURN_ADDRESS) {
-        machine->row.ip = place;
+    if (number < CFI_REGISTERS) {
+        machine->row.places[number] = (struct cfi_place){what, kind};
     }
 }
 
 static void restore(struct machine *machine, uint64_t number)
 {
-    if (number == FRAME_POINTER) {
-        machine->row.bp = machine->initial.bp;
-    } else if (number == RETURN_ADDRESS) {
-        machine->row.ip = machine->initial.ip;
+    if (number < CFI_REGISTERS) {
+        machine->row.places[number] = machine->initial.places[number];
     }
 }
 
@@ -70,17 +52,17 @@ static const uint8_t *take_expression(struct bytes *code)
 /* Instructions that say where the frame's top is; false if it is none of them. */
 static bool run_top(struct machine *machine, struct bytes *code, uint8_t op)
 {
-    struct row *row = &machine->row;
+    struct cfi_row *row = &machine->row;
     switch (op) {
     case 0x0c: /* def_cfa */
     case 0x12: /* def_cfa_sf */
         row->expression = NULL;
-        row->from_register = bytes_uleb(code);
+        row->base = bytes_uleb(code);
         row->offset =
             op == 0x0c ? (int64_t)bytes_uleb(code) : bytes_sleb(code) * machine->data_unit;
         return true;
     case 0x0d: /* def_cfa_register */
-        row->from_register = bytes_uleb(code);
+        row->base = bytes_uleb(code);
         return true;
     case 0x0e: /* def_cfa_offset */
         row->offset = (int64_t)bytes_uleb(code);
@@ -102,33 +84,31 @@ static bool run_register(struct machine *machine, struct bytes *code, uint8_t op
     uint64_t number = op == 0x00 || op > 0x16 ? 0 : bytes_uleb(code);
     switch (op) {
     case 0x05: /* offset_extended */
-        set_place(machine, number, CFI_AT, (int64_t)bytes_uleb(code) * machine->data_unit, NULL);
+    case 0x14: /* val_offset */
+        set_place(machine, number, op == 0x05 ? CFI_AT : CFI_ABOVE,
+            (int64_t)bytes_uleb(code) * machine->data_unit);
         return true;
     case 0x11: /* offset_extended_sf */
-        set_place(machine, number, CFI_AT, bytes_sleb(code) * machine->data_unit, NULL);
+    case 0x15: /* val_offset_sf */
+        set_place(machine, number, op == 0x11 ? CFI_AT : CFI_ABOVE,
+            bytes_sleb(code) * machine->data_unit);
         return true;
     case 0x06: /* restore_extended */
         restore(machine, number);
         return true;
     case 0x07: /* undefined */
-        set_place(machine, number, CFI_NOWHERE, 0, NULL);
+        set_place(machine, number, CFI_NOWHERE, 0);
         return true;
     case 0x08: /* same_value */
-        set_place(machine, number, CFI_SAME, 0, NULL);
+        set_place(machine, number, CFI_SAME, 0);
+        return true;
+    case 0x09: /* register */
+        set_place(machine, number, CFI_IN, (int64_t)bytes_uleb(code));
         return true;
     case 0x10: /* expression */
     case 0x16: /* val_expression */
-        set_place(
-            machine, number, op == 0x10 ? CFI_EXPRESSION : CFI_VALUE, 0, take_expression(code));
-        return true;
-    case 0x09: /* register */
-    case 0x14: /* val_offset */
-        bytes_uleb(code);
-        set_place(machine, number, CFI_LOST, 0, NULL);
-        return true;
-    case 0x15: /* val_offset_sf */
-        bytes_sleb(code);
-        set_place(machine, number, CFI_LOST, 0, NULL);
+        set_place(machine, number, op == 0x10 ? CFI_EXPRESSION : CFI_VALUE,
+            (intptr_t)take_expression(code));
         return true;
     default:
         return false;
@@ -176,8 +156,7 @@ static void run(struct machine *machine, struct bytes code, bool *bad)
             machine->at += (op & 0x3f) * machine->code_unit;
             break;
         case 0x80: /* offset: where a register is saved */
-            set_place(
-                machine, op & 0x3f, CFI_AT, (int64_t)bytes_uleb(&code) * machine->data_unit, NULL);
+            set_place(machine, op & 0x3f, CFI_AT, (int64_t)bytes_uleb(&code) * machine->data_unit);
             break;
         case 0xc0:
             restore(machine, op & 0x3f);
@@ -214,7 +193,7 @@ static struct bytes read_common(const uint8_t *start, struct machine *machine)
     }
     machine->code_unit = bytes_uleb(&bytes);
     machine->data_unit = bytes_sleb(&bytes);
-    bytes.bad |= bytes_uleb(&bytes) != RETURN_ADDRESS;
+    bytes.bad |= bytes_uleb(&bytes) != CFI_RETURN;
     uint64_t size = bytes_uleb(&bytes);
     struct bytes data = bytes;
     bytes_skip(&bytes, size);
@@ -231,7 +210,7 @@ static struct bytes read_common(const uint8_t *start, struct machine *machine)
             bytes_skip(&data, 1 + 4);
             break;
         case 'S':
-            machine->is_signal = true;
+            machine->row.is_signal = true;
             break;
         default:
             plain = false;
@@ -319,44 +298,54 @@ static bool is_saved(const uint8_t *expression, int32_t *offset)
     return bytes_u8(&bytes) == DEREFERENCE && !bytes.bad && bytes.next == bytes.end;
 }
 
-static void classify(const struct machine *machine, struct cfi *cfi)
+static bool is_near(int64_t offset)
 {
-    const struct row *row = &machine->row;
-    uint8_t base = row->expression                       ? CFI_OTHER
-                   : row->from_register == STACK_POINTER ? CFI_SP
-                   : row->from_register == FRAME_POINTER ? CFI_BP
-                                                         : CFI_NONE;
-    bool plain = row->ip.kind == CFI_AT && row->ip.offset == -(int32_t)sizeof(uintptr_t) &&
-                 (row->bp.kind == CFI_SAME || (row->bp.kind == CFI_AT && row->bp.offset)) &&
-                 !machine->is_signal;
-    cfi->is_signal = machine->is_signal;
-    cfi->offset = (int32_t)row->offset;
-    cfi->bp = row->bp.kind == CFI_AT ? row->bp.offset : 0;
-    if (row->ip.kind == CFI_NOWHERE) {
-        cfi->kind = CFI_END;
-    } else if (base == CFI_NONE || row->ip.kind == CFI_LOST || row->offset <= -OFFSET_MAX ||
-               row->offset >= OFFSET_MAX) {
-        cfi->kind = CFI_NONE;
-    } else if (plain && base != CFI_OTHER) {
-        cfi->kind = base;
-    } else if (plain && is_saved(row->expression, &cfi->offset)) {
-        cfi->kind = CFI_SAVED;
-    } else {
-        cfi->kind = CFI_OTHER;
-        cfi->places.base = base;
-        cfi->places.expression = row->expression;
-        cfi->places.bp = row->bp;
-        cfi->places.ip = row->ip;
+    return offset > -OFFSET_MAX && offset < OFFSET_MAX;
+}
+
+/* Is the return address below the frame's top, and the frame pointer saved or left alone? */
+static bool is_plain(const struct cfi_row *row)
+{
+    struct cfi_place ip = row->places[CFI_RETURN], bp = row->places[CFI_FRAME_POINTER];
+    return ip.kind == CFI_AT && ip.what == -(int64_t)sizeof(uintptr_t) && !row->is_signal &&
+           (bp.kind == CFI_SAME || (bp.kind == CFI_AT && bp.what && is_near(bp.what)));
+}
+
+static uint8_t kind_of(const struct cfi_row *row, int32_t *offset)
+{
+    if (row->places[CFI_RETURN].kind == CFI_NOWHERE) {
+        return CFI_END;
     }
+    if (!is_plain(row) || !is_near(row->offset)) {
+        return CFI_OTHER;
+    }
+    if (row->expression) {
+        return is_saved(row->expression, offset) ? CFI_SAVED : CFI_OTHER;
+    }
+    return row->base == CFI_STACK_POINTER   ? CFI_SP
+           : row->base == CFI_FRAME_POINTER ? CFI_BP
+                                            : CFI_OTHER;
+}
+
+bool cfi_find_row(const struct loaded *object, uintptr_t address, struct cfi_row *row)
+{
+    const uint8_t *record = find_record(object, address);
+    struct machine machine = {.wanted = address};
+    bool found = record && evaluate(record, &machine);
+    *row = machine.row;
+    return found;
 }
 
 void cfi_find(const struct loaded *object, uintptr_t address, struct cfi *cfi)
 {
-    const uint8_t *record = find_record(object, address);
-    struct machine machine = {.wanted = address};
+    struct cfi_row row;
     *cfi = (struct cfi){.kind = CFI_NONE};
-    if (record && evaluate(record, &machine)) {
-        classify(&machine, cfi);
+    if (cfi_find_row(object, address, &row)) {
+        struct cfi_place bp = row.places[CFI_FRAME_POINTER];
+        *cfi = (struct cfi){.is_signal = row.is_signal,
+            .offset = (int32_t)row.offset,
+            .bp = bp.kind == CFI_AT ? (int32_t)bp.what : 0};
+        cfi->kind = kind_of(&row, &cfi->offset);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "intern.h"
 #include "modules.h"
 #include "peek.h"
+#include "registers.h"
 #include "selfcheck.h"
 #include "sys.h"
 
@@ -196,23 +197,34 @@ static struct unwind_frame find_caller(
     return found ? frame : (struct unwind_frame){.ip = caller.address, .sp = caller.stack};
 }
 
-/* Steps outwards from the hook's caller up to what is known; false, with nothing collected, if its
-   frame pointer is needed and not known. */
-static bool collect(struct cstack *stack, struct unwind_frame frame)
+/* What a walk came to. */
+enum outcome { ARRIVED, NEEDS_BP, NEEDS_ALL };
+
+static enum outcome needs(struct cstack *stack, enum outcome outcome)
+{
+    stack->n_fresh = 0;
+    stack->is_odd = false;
+    return outcome;
+}
+
+/* Steps outwards from the hook's caller up to what is known.  If a frame is found by its frame
+   pointer and that is not known, or by another register, it says so, with nothing collected. */
+static enum outcome collect(struct cstack *stack, struct unwind_frame frame)
 {
     while (!joins(stack, &frame)) {
         struct unwind_frame callee = frame;
         const struct unwind_rule *rule = unwind_rule(&stack->unwind, &frame);
         if (__builtin_expect(frame.lacks_bp && rule->kind != CFI_SP && rule->kind != CFI_END, 0)) {
-            stack->n_fresh = 0;
-            stack->is_odd = false;
-            return false;
+            return needs(stack, NEEDS_BP);
         }
         if (!add_fresh(stack, &frame, rule)) {
             stack->is_odd = true;
             break;
         }
         if (!unwind_step(&stack->unwind, rule, &callee, &frame)) {
+            if (rule->kind == CFI_OTHER) {
+                return needs(stack, NEEDS_ALL);
+            }
             stack->n = 0; /* this is the root */
             stack->is_cut = rule->kind == CFI_NONE;
             break;
@@ -229,7 +241,44 @@ static bool collect(struct cstack *stack, struct unwind_frame frame)
         stack->n = 0;
         stack->is_cut = false;
     }
-    return true;
+    return ARRIVED;
+}
+
+/* The hook's caller, as find_caller finds it, with all its registers. */
+static bool step_to_caller(struct cstack *stack, struct caller caller, struct registers *frame)
+{
+    *frame = registers_here();
+    for (int steps = 0; steps < AGENT_STEPS; steps++) {
+        if (!registers_step(&stack->unwind.readable, frame)) {
+            return false;
+        }
+        if (frame->values[CFI_STACK_POINTER] >= caller.stack) {
+            return frame->values[CFI_STACK_POINTER] == caller.stack &&
+                   frame->values[CFI_RETURN] == caller.address;
+        }
+    }
+    return false;
+}
+
+/* The whole stack, following every register.  What these were is not known the next time, so
+   nothing of it is kept. */
+static __attribute__((noinline)) void collect_all(struct cstack *stack, struct caller caller)
+{
+    struct registers registers;
+    bool more = step_to_caller(stack, caller, &registers);
+    stack->n = 0;
+    stack->is_cut = false;
+    while (more) {
+        struct unwind_frame frame = registers_frame(&registers);
+        const struct unwind_rule *rule = unwind_rule(&stack->unwind, &frame);
+        more = add_fresh(stack, &frame, rule);
+        if (more && !registers_step(&stack->unwind.readable, &registers)) {
+            stack->is_cut = rule->kind == CFI_NONE || rule->kind == CFI_OTHER;
+            break;
+        }
+        more = more && (registers.values[CFI_STACK_POINTER] > frame.sp || rule->is_signal);
+    }
+    stack->is_odd = stack->n_fresh > 0;
 }
 
 /* The caller's frame pointer need not be known where no frame is found by it. */
@@ -248,8 +297,13 @@ static __attribute__((noinline)) bool walk(struct cstack *stack, struct caller c
         return false;
     }
     struct unwind_frame frame = {.ip = caller.address, .sp = caller.stack, .lacks_bp = true};
-    if (!collect(stack, frame)) {
-        collect(stack, find_caller(stack, caller, __builtin_frame_address(0)));
+    enum outcome outcome = collect(stack, frame);
+    if (outcome == NEEDS_BP) {
+        frame = find_caller(stack, caller, __builtin_frame_address(0));
+        outcome = collect(stack, frame);
+    }
+    if (__builtin_expect(outcome != ARRIVED, 0)) {
+        collect_all(stack, caller);
     }
     bool changed = stack->n_fresh || stack->n != before;
     stack->merged = stack->n < stack->merged ? stack->n : stack->merged;

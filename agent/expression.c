@@ -8,7 +8,6 @@
 #include "unwind.h"
 
 #define STACK 8u
-enum { FRAME_POINTER = 6, STACK_POINTER = 7, INSTRUCTION_POINTER = 16 };
 
 struct evaluation {
     const struct expression *expression;
@@ -35,19 +34,9 @@ static uint64_t pop(struct evaluation *evaluation)
 static void push_register(struct evaluation *evaluation, unsigned number)
 {
     uint64_t offset = (uint64_t)bytes_sleb(&evaluation->code);
-    switch (number) {
-    case FRAME_POINTER:
-        push(evaluation, evaluation->expression->registers.bp + offset);
-        break;
-    case STACK_POINTER:
-        push(evaluation, evaluation->expression->registers.sp + offset);
-        break;
-    case INSTRUCTION_POINTER:
-        push(evaluation, evaluation->expression->registers.ip + offset);
-        break;
-    default: /* not followed */
-        evaluation->bad = true;
-    }
+    uintptr_t value = 0;
+    evaluation->bad |= !registers_get(evaluation->expression->registers, number, &value);
+    push(evaluation, value + offset);
 }
 
 static void dereference(struct evaluation *evaluation)

@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "registers.h"
+
 struct unwind_stack;
 
 struct expression {
     struct unwind_stack *readable;
-    struct {
-        uintptr_t ip, sp, bp;
-    } registers;
+    const struct registers *registers;
     uintptr_t first; /* what the evaluation begins with */
 };
 

@@ -8,8 +8,8 @@
 #include "unwind.h"
 
 #include "codeframe.h"
-#include "expression.h"
 #include "peek.h"
+#include "registers.h"
 #include "sys.h"
 
 #define PAGE ((uintptr_t)4096)
@@ -70,44 +70,19 @@ __attribute__((noinline)) void unwind_learn(
 
 /* ---- steps ---- */
 
-static bool value_of(struct unwind *unwind, const struct cfi_place *place,
-    const struct unwind_frame *frame, uintptr_t top, uintptr_t *value)
-{
-    struct expression expression = {&unwind->readable, {frame->ip, frame->sp, frame->bp}, top};
-    uintptr_t at = top + (uintptr_t)(intptr_t)place->offset;
-    switch (place->kind) {
-    case CFI_SAME:
-        return true;
-    case CFI_AT:
-        return read_word(unwind, at, value);
-    case CFI_EXPRESSION:
-        return expression_value(&expression, place->expression, &at) &&
-               read_word(unwind, at, value);
-    case CFI_VALUE:
-        return expression_value(&expression, place->expression, value);
-    default:
-        *value = 0;
-        return true;
-    }
-}
-
-/* By all that the tables say. */
+/* By all that the tables say, as far as three registers go. */
 static __attribute__((noinline)) bool step_slowly(
     struct unwind *unwind, const struct unwind_frame *frame, struct unwind_frame *caller)
 {
-    struct cfi cfi;
-    describe(frame, &cfi);
-    struct expression expression = {&unwind->readable, {frame->ip, frame->sp, frame->bp}, 0};
-    uintptr_t base = cfi.places.base == CFI_BP ? frame->bp : frame->sp;
-    uintptr_t top = base + (uintptr_t)(intptr_t)cfi.offset;
-    if (cfi.kind != CFI_OTHER || (cfi.places.base == CFI_OTHER &&
-                                     !expression_value(&expression, cfi.places.expression, &top))) {
+    struct registers registers = {.is_interrupted = frame->is_interrupted};
+    registers_set(&registers, CFI_RETURN, frame->ip);
+    registers_set(&registers, CFI_STACK_POINTER, frame->sp);
+    registers_set(&registers, CFI_FRAME_POINTER, frame->bp);
+    if (!registers_step(&unwind->readable, &registers)) {
         return false;
     }
-    *caller = (struct unwind_frame){
-        .sp = top, .bp = frame->bp, .is_interrupted = cfi.is_signal, .bp_at = 0};
-    return value_of(unwind, &cfi.places.bp, frame, top, &caller->bp) &&
-           value_of(unwind, &cfi.places.ip, frame, top, &caller->ip) && caller->ip;
+    *caller = registers_frame(&registers);
+    return true;
 }
 
 bool unwind_step(struct unwind *unwind, const struct unwind_rule *rule,

@@ -132,20 +132,22 @@ def told(out):
     return dict(stacks), kinds
 
 
-@pytest.mark.parametrize("options", [["-O0"], ["-O2"], ["-O2", "-fno-omit-frame-pointer"],
+@pytest.mark.parametrize("options", [["-O0"], ["-O2"], ["-O2", "-fno-omit-frame-pointer",
+                                                               "-DFRAME_POINTERS"],
                                      ["-O3", "-fomit-frame-pointer"]], ids=" ".join)
 def test_as_the_c_library_finds_them(traced_plain, tmp_path, options):
     """backtrace() of libgcc, in the same place: nested calls with frames of every kind, signal
-    handlers on two stacks and between any two instructions (also of a stub of the linker and of
-    the vdso), threads and their ends, coroutines, longjmp, before and after main."""
+    handlers on two stacks and between any two instructions (also of a stub of the linker, of the
+    loader while it binds a function, and of the vdso), threads and their ends, coroutines, longjmp,
+    before and after main."""
     program = build(tmp_path, "backtraces", support.PROGRAMS / "backtraces.c", "-pthread", "-ldl",
-                    *options)
+                    "-Wl,-z,lazy", *options)
     result = traced_plain.run(program, "7", options=["--native"])
     traced_plain.assert_sound(result.trace)
     expected, kinds = told(result.out)
     assert set(kinds) == {"random", "signal", "alternate", "between", "stepped", "stub", "vdso",
-                          "thread", "destructor", "coroutine", "outside", "jump", "landed",
-                          "constructor", "exit", "fini"}
+                          "binding", "thread", "destructor", "coroutine", "outside", "jump",
+                          "landed", "constructor", "exit", "fini"}
     assert sum(kinds.values()) > 500 and max(map(len, expected)) > 30
     found = collections.defaultdict(lambda: [0, 0])
     for row in traced_plain.rows(result.trace, "--at", "end", "--limit", "0", key="traceback"):

@@ -4,6 +4,8 @@
  * callers from the second on, each as its object's file counts addresses.
  *
  *     backtraces [SEED]    with a seed: calls functions at random for a while
+ *
+ * With frame pointers it is to be built with -DFRAME_POINTERS.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -158,15 +160,19 @@ static void signals(void)
 /* ---- between any two instructions ---- */
 
 #define TRAP "$0x100" /* the processor's flag for single steps */
-#define STEPS_MAX 3000
+#define STEPS_MAX 6000
 
 static volatile int n_stepped;
 
 /* What the instruction that is next belongs to. */
 static const char *kind_of(const uint8_t *code)
 {
+    Dl_info info;
     if ((uintptr_t)code - getauxval(AT_SYSINFO_EHDR) < 8192) {
         return "vdso";
+    }
+    if (dladdr(code, &info) && (uintptr_t)info.dli_fbase == getauxval(AT_BASE)) {
+        return "binding";
     }
     code += code[0] == 0xf2; /* bnd */
     return code[0] == 0xff && code[1] == 0x25 ? "stub" : "stepped";
@@ -191,17 +197,30 @@ CALLED static int inner(int a)
     return leaf(local[0], 2) + local[1];
 }
 
-/* Prologues, leaves, stubs of the linker and the kernel's own library, an instruction at a time. */
+CALLED static int aligned_inner(int a)
+{
+    volatile _Alignas(64) char local[64];
+    volatile char *more = __builtin_alloca((size_t)(a % 3) * 64 + 16);
+    local[0] = more[0] = 1;
+    return leaf(local[0], 2) + more[0];
+}
+
+/* Prologues, leaves, stubs of the linker, the loader binding one at its first call, and the
+   kernel's own library, an instruction at a time. */
 static void stepping(void)
 {
     struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
     struct timespec now;
-    steps += getppid(); /* the stub knows the way from the second call on */
     clock_gettime(CLOCK_MONOTONIC, &now);
     sigaction(SIGTRAP, &action, NULL);
     __asm__ volatile("subq $128, %%rsp; pushfq; orq " TRAP ", (%%rsp); popfq; addq $128, %%rsp" ::
                          : "memory", "cc");
     steps += inner(steps);
+#ifndef FRAME_POINTERS
+    /* GCC says the wrong thing of where its caller's is between the last instructions. */
+    steps += aligned_inner(steps);
+#endif
+    steps += getppid();
     steps += getppid();
     clock_gettime(CLOCK_MONOTONIC, &now);
     __asm__ volatile("subq $128, %%rsp; pushfq; andq $~0x100, (%%rsp); popfq; addq $128, %%rsp" ::
