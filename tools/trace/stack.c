@@ -1,6 +1,6 @@
 /*
- * Rows over time (stack.h).  Runs in reports.  One pass over the boundaries with
- * a running sum for each row.
+ * Rows over time (stack.h).  Runs in reports.  The rows are chosen first; then one
+ * pass over the boundaries with a running sum for each of them.
  */
 #include "trace/stack_parts.h"
 
@@ -10,13 +10,14 @@
 struct walk {
     struct stack *stack;
     const struct trace *trace;
-    uint32_t only; /* the process selected if it is one, else 0 */
-    int64_t *sums; /* by row of the view */
-    int64_t *all;  /* n_rows for each point */
-    size_t n_rows, capacity;
-    int64_t *peak;   /* at the peak, NULL if there is none */
-    uint32_t *owner; /* by row: the process that all its sites are of, 0 if they are of several */
+    uint32_t only;   /* the process selected if it is one, else 0 */
+    uint32_t *owner; /* by row of the view: the process that all its sites are of */
+    uint32_t *curve; /* by row of the view: 1 + its rank, 0 if it was not chosen */
+    int64_t *sums;   /* by rank */
     int64_t *known;  /* at the end of one process */
+    int64_t *all;    /* n_rows for each point */
+    size_t n_rows, capacity;
+    int64_t *peak; /* at the peak, NULL if there is none */
 };
 
 void stack_add(int64_t *sum, int64_t change)
@@ -24,13 +25,25 @@ void stack_add(int64_t *sum, int64_t change)
     *sum = (int64_t)((uint64_t)*sum + (uint64_t)change);
 }
 
+enum stack_point stack_point_of(
+    const struct trace_boundary *boundary, uint32_t only, uint64_t *last_us)
+{
+    bool own = !boundary->process || boundary->process == only;
+    if (boundary->dropped || boundary->time_us < *last_us ||
+        (!own && boundary->kind != MT_BOUNDARY_END))
+        return STACK_NO_POINT;
+    *last_us = boundary->time_us;
+    return own ? STACK_OF_ALL : STACK_OF_PROCESS;
+}
+
 static void add_rows(struct walk *walk, const struct trace_row *rows, size_t count)
 {
     const struct view *view = &walk->stack->view;
     for (size_t k = 0; k < count; k++) {
         uint32_t row = view->row_of_site[rows[k].site];
-        if (row && view->processes[walk->trace->sites[rows[k].site].process])
-            stack_add(&walk->sums[row - 1], rows[k].bytes);
+        uint32_t curve = row ? walk->curve[row - 1] : 0;
+        if (curve && view->processes[walk->trace->sites[rows[k].site].process])
+            stack_add(&walk->sums[curve - 1], rows[k].bytes);
     }
 }
 
@@ -44,8 +57,6 @@ static void add_point(struct walk *walk, uint64_t time_us, const int64_t *values
         if (!stack->times_us || !walk->all)
             abort();
     }
-    if (stack->n_points && time_us < stack->times_us[stack->n_points - 1])
-        return; /* a damaged trace goes back */
     stack->times_us[stack->n_points] = time_us;
     memcpy(walk->all + stack->n_points * walk->n_rows, values, walk->n_rows * sizeof *values);
     stack->n_points++;
@@ -80,7 +91,6 @@ static void insert_peak(struct walk *walk, uint64_t time_us)
     memcpy(place, walk->peak, size);
 }
 
-#define SEVERAL UINT32_MAX
 #define UNKNOWN INT64_MIN
 
 static void find_owners(struct walk *walk)
@@ -91,7 +101,7 @@ static void find_owners(struct walk *walk)
         if (!row || !view->processes[process])
             continue;
         uint32_t *owner = &walk->owner[row - 1];
-        *owner = *owner && *owner != process ? SEVERAL : process;
+        *owner = *owner && *owner != process ? STACK_SEVERAL : process;
     }
 }
 
@@ -99,7 +109,8 @@ static void find_owners(struct walk *walk)
 static void add_end(struct walk *walk, const struct trace_boundary *boundary)
 {
     for (size_t r = 0; r < walk->n_rows; r++)
-        walk->known[r] = walk->owner[r] == boundary->process ? walk->sums[r] : UNKNOWN;
+        walk->known[r] =
+            walk->owner[walk->stack->rows[r]] == boundary->process ? walk->sums[r] : UNKNOWN;
     add_point(walk, boundary->time_us, walk->known);
 }
 
@@ -107,10 +118,10 @@ static void add_end(struct walk *walk, const struct trace_boundary *boundary)
 static void fill_row(struct walk *walk, size_t row)
 {
     const uint64_t *times = walk->stack->times_us;
-    size_t n = walk->stack->n_points, before = 0;
+    size_t n = walk->stack->n_points, before = 0, after = 0;
     int64_t *values = walk->all + row;
     for (size_t p = 0; p < n; p++) {
-        size_t after = p;
+        after = after < p ? p : after;
         if (values[p * walk->n_rows] != UNKNOWN) {
             before = p;
             continue;
@@ -130,13 +141,14 @@ static void walk_boundaries(struct walk *walk)
 {
     const struct trace *trace = walk->trace;
     const struct trace_peak *peak = walk->stack->view.peak;
+    uint64_t last_us = 0;
     for (size_t i = 0; i < trace->n_boundaries; i++) {
         const struct trace_boundary *boundary = &trace->boundaries[i];
+        enum stack_point point = stack_point_of(boundary, walk->only, &last_us);
         add_rows(walk, boundary->rows, boundary->count);
-        bool own = !boundary->process || boundary->process == walk->only;
-        if (!boundary->dropped && own)
+        if (point == STACK_OF_ALL)
             add_point(walk, boundary->time_us, walk->sums);
-        else if (boundary->kind == MT_BOUNDARY_END && !boundary->dropped)
+        else if (point == STACK_OF_PROCESS)
             add_end(walk, boundary);
         if (peak->present && peak->after == i + 1)
             find_peak(walk, peak);
@@ -147,45 +159,27 @@ static void walk_boundaries(struct walk *walk)
         fill_row(walk, r);
 }
 
-struct ranked {
-    uint32_t row;
-    int64_t most;
-};
-
-static int by_most(const void *a, const void *b)
-{
-    const struct ranked *left = a, *right = b;
-    if (left->most != right->most)
-        return left->most > right->most ? -1 : 1;
-    return left->row < right->row ? -1 : left->row > right->row;
-}
-
+/* From here on the walk has as many rows as were chosen. */
 static void choose(struct walk *walk, size_t limit)
 {
     struct stack *stack = walk->stack;
-    struct ranked *ranked = calloc(walk->n_rows + 1, sizeof *ranked);
-    size_t some = 0;
-    if (!ranked)
-        abort();
-    for (size_t i = 0; i < walk->n_rows; i++) {
-        ranked[i].row = (uint32_t)i;
-        for (size_t p = 0; p < stack->n_points; p++)
-            if (walk->all[p * walk->n_rows + i] > ranked[i].most)
-                ranked[i].most = walk->all[p * walk->n_rows + i];
-        some += ranked[i].most > 0;
-    }
-    qsort(ranked, walk->n_rows, sizeof *ranked, by_most);
-    stack->n_rows = limit && limit < some ? limit : some;
-    stack->n_others = some - stack->n_rows;
-    stack->rows = arena_need(&stack->view.arena, stack->n_rows * sizeof *stack->rows);
-    stack->values =
-        arena_need(&stack->view.arena, stack->n_points * stack->n_rows * sizeof *stack->values);
-    for (size_t r = 0; r < stack->n_rows; r++) {
-        stack->rows[r] = ranked[r].row;
-        for (size_t p = 0; p < stack->n_points; p++)
-            stack->values[p * stack->n_rows + r] = walk->all[p * walk->n_rows + ranked[r].row];
-    }
-    free(ranked);
+    stack_choose(stack, walk->trace, walk->owner, walk->only, limit);
+    walk->curve = arena_need(&stack->view.arena, (stack->view.n_rows + 1) * sizeof *walk->curve);
+    for (size_t r = 0; r < stack->n_rows; r++)
+        walk->curve[stack->rows[r]] = (uint32_t)r + 1;
+    walk->n_rows = stack->n_rows;
+    walk->sums = arena_need(&stack->view.arena, (walk->n_rows + 1) * sizeof *walk->sums);
+    walk->known = arena_need(&stack->view.arena, (walk->n_rows + 1) * sizeof *walk->known);
+}
+
+static void keep_values(struct walk *walk)
+{
+    struct stack *stack = walk->stack;
+    size_t size = stack->n_points * stack->n_rows * sizeof *stack->values;
+    stack->values = arena_need(&stack->view.arena, size);
+    if (size)
+        memcpy(stack->values, walk->all, size);
+    free(walk->all);
 }
 
 enum view_error stack_make(struct stack *stack, const struct trace *trace,
@@ -195,17 +189,15 @@ enum view_error stack_make(struct stack *stack, const struct trace *trace,
     enum view_error error = view_make(&stack->view, trace, options);
     if (error != VIEW_OK)
         return error;
-    struct walk walk = {.stack = stack, .trace = trace, .n_rows = stack->view.n_rows};
+    struct walk walk = {.stack = stack, .trace = trace};
     for (uint32_t p = 1; p < trace->n_processes && stack->view.n_processes == 1; p++)
         if (stack->view.processes[p])
             walk.only = p;
-    walk.sums = arena_need(&stack->view.arena, (walk.n_rows + 1) * sizeof *walk.sums);
-    walk.known = arena_need(&stack->view.arena, (walk.n_rows + 1) * sizeof *walk.known);
-    walk.owner = arena_need(&stack->view.arena, (walk.n_rows + 1) * sizeof *walk.owner);
+    walk.owner = arena_need(&stack->view.arena, (stack->view.n_rows + 1) * sizeof *walk.owner);
     find_owners(&walk);
-    walk_boundaries(&walk);
     choose(&walk, limit);
-    free(walk.all);
+    walk_boundaries(&walk);
+    keep_values(&walk);
     stack_make_exact(stack, trace);
     return VIEW_OK;
 }
