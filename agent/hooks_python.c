@@ -6,6 +6,7 @@
  * below it: where other layers (debug hooks, tracemalloc) come between, each of
  * ours still knows what is below itself.
  */
+#include "debughooks.h"
 #include "elfsym.h"
 #include "fast.h"
 #include "intern.h"
@@ -82,8 +83,8 @@ static inline void note_new(const void *address, enum mt_domain domain)
 
 const void *python_recorded_as(const void *address)
 {
-    if (!layers_debug_frees(address) || !python_hook() ||
-        rawblocks_take(address, RAWBLOCK_UNHOOKED)) {
+    bool is_its_own = rawblocks_take(address, RAWBLOCK_UNHOOKED);
+    if (!layers_debug_frees(address) || !python_hook() || is_its_own) {
         return address;
     }
     return (const char *)address + LAYERS_DEBUG_BYTES;
@@ -147,6 +148,35 @@ static void nested_free(const struct allocator *below, void *address, enum mt_do
 
 /* ---- an event, whatever is the case ---- */
 
+static bool has_begun; /* a thread has had a state */
+
+/* A debug layer that the program has set up before it initializes its interpreter lies on our
+   hooks.  They are put on top of it; true if the call under way has come through it. */
+static __attribute__((noinline)) bool was_under_debug(enum mt_domain domain)
+{
+    bool lifted = false;
+    trace_below(BELOW_NATIVE);
+    has_begun = python_state(false) != 0;
+    for (int i = 0; i < 3; i++) {
+        struct allocator top = {0};
+        get_allocator(i, &top);
+        lifted |= layers_lift(&top) && i == (int)domain;
+    }
+    python_hook();
+    trace_below(BELOW_NOTHING);
+    return lifted;
+}
+
+/* `old` is NULL for a new block. */
+static inline void record(const void *old, void *address, size_t size, enum mt_domain domain)
+{
+    if (RARELY(!has_begun) && was_under_debug(domain)) {
+        address = debughooks_block(address);
+        size = debughooks_size(size);
+    }
+    trace_move_end(old, address, size, domain);
+}
+
 static __attribute__((noinline)) void *slow_malloc(
     const struct allocator *below, size_t size, enum mt_domain domain)
 {
@@ -158,7 +188,7 @@ static __attribute__((noinline)) void *slow_malloc(
     void *address = below->malloc(below->context, size);
     trace_below(BELOW_NOTHING);
     note_new(address, domain);
-    trace_alloc(address, size, domain);
+    record(NULL, address, size, domain);
     trace_leave();
     return address;
 }
@@ -174,7 +204,7 @@ static __attribute__((noinline)) void *slow_calloc(
     void *address = below->calloc(below->context, count, size);
     trace_below(BELOW_NOTHING);
     note_new(address, domain);
-    trace_alloc(address, count * size, domain);
+    record(NULL, address, count * size, domain);
     trace_leave();
     return address;
 }
@@ -193,7 +223,7 @@ static __attribute__((noinline)) void *slow_realloc(
     void *address = below->realloc(below->context, old, size);
     trace_below(BELOW_NOTHING);
     note_new(address, domain);
-    trace_move_end(recorded, address, size, domain);
+    record(recorded, address, size, domain);
     trace_leave();
     return address;
 }
@@ -223,7 +253,7 @@ static __attribute__((noinline)) void slow_free(
 static __attribute__((noinline)) void *finish_alloc(
     void *address, size_t size, enum mt_domain domain)
 {
-    trace_alloc(address, size, domain);
+    record(NULL, address, size, domain);
     fast_leave();
     return address;
 }
@@ -231,7 +261,7 @@ static __attribute__((noinline)) void *finish_alloc(
 static __attribute__((noinline)) void *finish_move(
     void *address, size_t size, enum mt_domain domain, const void *recorded)
 {
-    trace_move_end(recorded, address, size, domain);
+    record(recorded, address, size, domain);
     fast_leave();
     return address;
 }
@@ -414,6 +444,9 @@ static void *arena_alloc(void *context, size_t size)
     }
     uint32_t depth = thread_self.depth++;
     enum below below = thread_self.below;
+    if (session.sample_bytes && !has_begun) {
+        was_under_debug(MT_DOMAIN_OBJ);
+    }
     trace_below(BELOW_PYTHON);
     void *address = arenas_below.alloc(arenas_below.context, size);
     trace_below(BELOW_NOTHING);
@@ -458,13 +491,19 @@ static bool hook_domain(int domain)
 {
     struct allocator top = {0};
     get_allocator(domain, &top);
+    if (debughooks_reach(domain, &top)) {
+        return false;
+    }
     struct allocator hook =
         session.sample_bytes ? *sampled_python_hook(domain, &top) : *exact_hook(domain);
     if (layers_reach(&top, &hook)) {
         return false;
     }
-    struct allocator *place = layers_place(&top);
-    hook.context = layers_add(place ? place : &top);
+    struct allocator *place = layers_place(&top), *below = place ? place : &top;
+    hook.context = layers_add(below);
+    if (layers_is_debug(below)) {
+        debughooks_watch(domain, &hook);
+    }
     if (hook.context && place) {
         *place = hook;
     } else if (hook.context) {
@@ -489,6 +528,7 @@ static void hook_arenas(void)
 void python_forget_hooks(void)
 {
     get_allocator = NULL;
+    has_begun = false;
     arenas_below.alloc = NULL;
 }
 

@@ -15,10 +15,8 @@
 #define PILE 8                     /* more layers than anybody piles up */
 #define DEAD 0xddddddddddddddddull /* what the debug layer fills a block with that it frees */
 
-static struct allocator layers[LAYERS]; /* what is below each hook; a guard if that is debug */
-static struct guard {
-    struct allocator debug, under; /* under: what the debug layer lay on when the hook came */
-} guards[LAYERS];                  /* of those layers */
+static struct allocator layers[LAYERS]; /* what is below each hook */
+static struct allocator unders[LAYERS]; /* of a debug layer what that lay on when the hook came */
 static uint32_t layers_used;
 static bool on_debug_layer;
 
@@ -52,79 +50,46 @@ bool layers_reach(const struct allocator *top, const struct allocator *hook)
     return false;
 }
 
-/* ---- debug hooks that are set up on top of us, when we lie on debug hooks ---- */
-
-static bool is_ours(const struct allocator *layer)
+static bool is_hook(const struct allocator *layer)
 {
     uintptr_t context = (uintptr_t)layer->context;
     return context >= (uintptr_t)layers && context < (uintptr_t)(layers + LAYERS);
 }
 
-/* CPython has one debug layer for a domain: PyMem_SetupDebugHooks has taken it from below us, to put
-   it on top, so that it now lies on us and we on it.  True if so: it lies again where it lay, and we
-   on it; the call under way has been through it, and goes on below. */
-static bool end_loop(const struct guard *guard)
+const struct allocator *layers_end_circle(const struct allocator *layer)
 {
-    struct allocator *below = below_of(&guard->debug);
-    if (!is_ours(below)) {
+    const struct allocator *under = &unders[layer - layers];
+    struct allocator *below = below_of(layer);
+    if (!below || !under->malloc || !is_hook(below)) {
+        return NULL;
+    }
+    *below = *under;
+    python_hook();
+    return under;
+}
+
+bool layers_lift(const struct allocator *top)
+{
+    struct allocator *hook = layers_is_debug(top) ? below_of(top) : NULL;
+    if (!hook || !is_hook(hook)) {
         return false;
     }
-    *below = guard->under;
-    python_hook();
+    *hook = *(struct allocator *)hook->context;
     return true;
 }
 
-static const struct allocator *next_of(const struct guard *guard)
+static struct allocator *set_layer(uint32_t i, const struct allocator *below)
 {
-    return end_loop(guard) ? &guard->under : &guard->debug;
-}
-
-static void *guard_malloc(void *context, size_t size)
-{
-    const struct allocator *next = next_of(context);
-    return next->malloc(next->context, size);
-}
-
-static void *guard_calloc(void *context, size_t count, size_t size)
-{
-    const struct allocator *next = next_of(context);
-    return next->calloc(next->context, count, size);
-}
-
-static void *guard_realloc(void *context, void *old, size_t size)
-{
-    const struct allocator *next = next_of(context);
-    return next->realloc(next->context, old, size);
-}
-
-static void guard_free(void *context, void *address)
-{
-    const struct allocator *next = next_of(context);
-    next->free(next->context, address);
-}
-
-/* What a hook calls that lies on this. */
-static struct allocator guarded(const struct allocator *below, struct guard *guard)
-{
-    if (!layers_is_debug(below)) {
-        return *below;
-    }
-    *guard = (struct guard){*below, *below_of(below)};
-    return (struct allocator){guard, guard_malloc, guard_calloc, guard_realloc, guard_free};
-}
-
-static bool is_layer(uint32_t i, const struct allocator *below)
-{
-    const struct allocator *layer = layers[i].context == &guards[i] ? &guards[i].debug : &layers[i];
-    return layer->malloc == below->malloc && layer->context == below->context;
+    layers[i] = *below;
+    unders[i] = layers_is_debug(below) ? *below_of(below) : (struct allocator){0};
+    return &layers[i];
 }
 
 struct allocator *layers_add(const struct allocator *below)
 {
     for (uint32_t i = 0; i < layers_used; i++) {
-        if (is_layer(i, below)) {
-            layers[i] = guarded(below, &guards[i]);
-            return &layers[i];
+        if (layers[i].malloc == below->malloc && layers[i].context == below->context) {
+            return set_layer(i, below);
         }
     }
     if (layers_used == LAYERS) {
@@ -134,8 +99,7 @@ struct allocator *layers_add(const struct allocator *below)
         nested_foreign_layer();
     }
     on_debug_layer |= layers_is_debug(below);
-    layers[layers_used] = guarded(below, &guards[layers_used]);
-    return &layers[layers_used++];
+    return set_layer(layers_used++, below);
 }
 
 struct allocator *layers_place(const struct allocator *top)

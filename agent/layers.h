@@ -17,8 +17,9 @@ struct allocator { /* PyMemAllocatorEx */
     void (*free)(void *context, void *address);
 };
 
-/* The debug layer puts two words before each block (CPython, Objects/obmalloc.c). */
+/* The debug layer puts two words before each block and one behind (CPython, Objects/obmalloc.c). */
 #define LAYERS_DEBUG_BYTES (2 * sizeof(size_t))
+#define LAYERS_DEBUG_EXTRA (3 * sizeof(size_t))
 
 /* True if a block asked of `top` comes to `hook`, whose context is of layers_add. */
 bool layers_reach(const struct allocator *top, const struct allocator *hook);
@@ -30,6 +31,13 @@ struct allocator *layers_add(const struct allocator *below);
 struct allocator *layers_place(const struct allocator *top);
 /* True if this is CPython's debug layer, which may lie on anything. */
 bool layers_is_debug(const struct allocator *layer);
+/* If `top` is a debug layer that lies on a hook of ours: takes that out of the pile.  True if so.
+ */
+bool layers_lift(const struct allocator *top);
+/* `layer` is the debug layer that a hook lies on.  If PyMem_SetupDebugHooks has taken it from there
+   and put it on the hook, so that both lie on each other: they lie again as they lay, and returned
+   is what is below the layer, for the call under way, which has been through it. */
+const struct allocator *layers_end_circle(const struct allocator *layer);
 /* True if this block is one that the debug layer is about to free or to move. */
 bool layers_debug_frees(const void *address);
 

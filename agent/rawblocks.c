@@ -49,6 +49,7 @@ void rawblocks_note(const void *address, enum rawblock kind)
 {
     uintptr_t block = (uintptr_t)address;
     if (block && block % 16 == 0) {
+        rawblocks_take(address, kind); /* of one before in its place */
         atomic_fetch_add(count_of(block), 1);
         if (!replace(block, 0, block | kind)) {
             atomic_fetch_sub(count_of(block), 1);
@@ -59,8 +60,8 @@ void rawblocks_note(const void *address, enum rawblock kind)
 bool rawblocks_take(const void *address, enum rawblock kind)
 {
     uintptr_t block = (uintptr_t)address;
-    if (!block || !atomic_load_explicit(count_of(block), memory_order_relaxed)
-        || !replace(block, block | kind, 0)) {
+    if (!block || !atomic_load_explicit(count_of(block), memory_order_relaxed) ||
+        !replace(block, block | kind, 0)) {
         return false;
     }
     atomic_fetch_sub(count_of(block), 1);

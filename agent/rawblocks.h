@@ -14,7 +14,7 @@ enum rawblock {
     RAWBLOCK_BOOKS = 2
 };
 
-/* Notes a block of which there may be some thousands; beyond that it is forgotten. */
+/* Notes a block, once at an address; beyond some thousands it is forgotten. */
 void rawblocks_note(const void *address, enum rawblock kind);
 /* Forgets it again; false if none of this kind was noted there. */
 bool rawblocks_take(const void *address, enum rawblock kind);

@@ -82,6 +82,20 @@ def bytes_header(path):
     return int(answer.out)
 
 
+ASK_FOR_BUILD = ("import sysconfig as s\n"
+                 "print(s.get_path('include'), s.get_config_var('LIBDIR'),\n"
+                 "      'python' + s.get_config_var('LDVERSION'), s.get_config_var('prefix'))\n")
+
+
+def embed(python, source, program):
+    """Builds a C program with this interpreter in it; its environment, None where that cannot be."""
+    answer = execute([python.path, "-c", ASK_FOR_BUILD])
+    include, folder, name, home = answer.out.decode().split()
+    made = execute(["cc", PROGRAMS / source, "-I", include, "-L", folder, "-l" + name,
+                    "-Wl,-rpath," + folder, "-o", program])
+    return None if made.status else clean_environment(PYTHONHOME=home)
+
+
 def has_allocator(path, variables):
     """Whether a build starts with what PYTHONMALLOC says; without a GIL few are left."""
     return execute([path, "-c", ""], env=clean_environment(**variables)).status == 0

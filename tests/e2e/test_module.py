@@ -271,22 +271,18 @@ memtrace.mark("main")
     assert marks(info) == ["sub"] * 3 + ["main"] and regions(info) == ["f"] * 3
 
 
-ASKS_FOR_BUILD = ("import sysconfig as s\n"
-                  "print(s.get_path('include'), s.get_config_var('LIBDIR'),\n"
-                  "      'python' + s.get_config_var('LDVERSION'), s.get_config_var('prefix'))\n")
-
-
-def test_embedded(traced):
+@pytest.mark.parametrize("variables", [{}, {"PYTHONMALLOC": "debug"}, {"PYTHONMALLOC": "malloc"}],
+                         ids=lambda v: "".join(v.values()) or "plain")
+def test_embedded(traced, variables):
     """An interpreter in somebody's program, started again and again."""
-    answer = support.execute([traced.python.path, "-c", ASKS_FOR_BUILD])
-    include, folder, name, home = answer.out.decode().split()
     program = traced.directory / "embeds"
-    made = support.execute(["cc", support.PROGRAMS / "embeds.c", "-I", include, "-L", folder,
-                            "-l" + name, "-Wl,-rpath," + folder, "-o", program])
-    if made.status:
+    environment = support.embed(traced.python, "embeds.c", program)
+    if not environment:
         pytest.skip("cannot be embedded here")
-    result = traced.run("--", program, options=["-q"],
-                        env=support.clean_environment(PYTHONHOME=home))
+    if not support.has_allocator(traced.python.path, variables):
+        pytest.skip("this build has no such allocator")
+    environment.update(variables)
+    result = traced.run("--", program, options=["-q"], env=environment)
     assert result.out == b"True profile\n" * 3, result
     assert marks(traced.assert_sound(result.trace)) == ["main", "sub"] * 3
 
