@@ -7,17 +7,14 @@
 #include <string.h>
 
 #include "trace/identity.h"
-#include "trace/table.h"
-#include "trace/weight.h"
-#include "trace/writer.h"
+#include "trace/words.h"
 
 struct maker {
     struct diff *diff;
     const struct view *now;
-    struct table numbers; /* 1 + that of the row, by a hash of its identity */
-    struct buffer words;  /* the identities of the rows, one behind the other */
-    size_t *ends;         /* by row: where in these its own ends */
-    int64_t *metrics;     /* of the old runs, n_old for each row */
+    struct words rows;             /* their identities: of the same numbers as they */
+    struct identity_stacks stacks; /* of all views */
+    int64_t *metrics;              /* of the old runs, n_old for each row */
     size_t capacity;
     bool moved;
 };
@@ -36,47 +33,19 @@ static void add_row(struct maker *maker)
         diff->rows = reallocarray(diff->rows, maker->capacity, sizeof *diff->rows);
         maker->metrics =
             reallocarray(maker->metrics, maker->capacity, diff->n_old * sizeof *maker->metrics);
-        maker->ends = reallocarray(maker->ends, maker->capacity, sizeof *maker->ends);
-        if (!diff->rows || !maker->metrics || !maker->ends)
+        if (!diff->rows || !maker->metrics)
             abort();
     }
-    maker->ends[diff->n_rows] = maker->words.size;
     memset(&maker->metrics[diff->n_rows * diff->n_old], 0, diff->n_old * sizeof *maker->metrics);
     diff->rows[diff->n_rows++] = (struct diff_row){.rest = -1};
 }
 
-static uint64_t hash_of(const char *words, size_t size)
-{
-    uint64_t hash = size, part;
-    for (; size >= sizeof part; words += sizeof part, size -= sizeof part) {
-        memcpy(&part, words, sizeof part);
-        hash = weight_mix(hash ^ part);
-    }
-    part = 0;
-    memcpy(&part, words, size);
-    return weight_mix(hash ^ part);
-}
-
-static bool is_row(const struct maker *maker, uint32_t number, const char *identity, size_t size)
-{
-    size_t begin = number ? maker->ends[number - 1] : 0;
-    return maker->ends[number] - begin == size &&
-           memcmp(maker->words.data + begin, identity, size) == 0;
-}
-
 static uint32_t number_of(struct maker *maker, const char *identity, size_t size)
 {
-    for (uint64_t hash = hash_of(identity, size);; hash++) {
-        uint32_t *number = table_at(&maker->numbers, hash);
-        if (*number && is_row(maker, *number - 1, identity, size))
-            return *number - 1;
-        if (*number)
-            continue; /* another one has the same hash */
-        *number = (uint32_t)maker->diff->n_rows + 1;
-        buffer_append(&maker->words, identity, size);
+    uint32_t number = words_number(&maker->rows, identity, size);
+    if (number == maker->diff->n_rows)
         add_row(maker);
-        return *number - 1;
-    }
+    return number;
 }
 
 /* `run` is that of the old ones, n_old for the new one. */
@@ -97,7 +66,7 @@ static struct diff_row *add_amount(
 
 static void add_view(struct maker *maker, const struct view *view, size_t run)
 {
-    struct identities *identities = identities_new(view, maker->moved);
+    struct identities *identities = identities_new(view, maker->moved, &maker->stacks);
     size_t size;
     for (size_t i = 0; i < view->n_rows; i++) {
         const char *identity = identity_of_row(identities, &view->rows[i], &size);
@@ -232,9 +201,8 @@ void diff_make(struct diff *diff, const struct view *const *old, size_t n_old,
     add_view(&maker, now, n_old);
     settle(&maker);
     sum_up(&maker, old);
-    table_free(&maker.numbers);
-    buffer_free(&maker.words);
-    free(maker.ends);
+    words_free(&maker.rows);
+    identity_stacks_free(&maker.stacks);
     free(maker.metrics);
 }
 

@@ -11,7 +11,6 @@
 #include "trace/meta.h"
 #include "trace/modules.h"
 #include "trace/natives.h"
-#include "trace/writer.h"
 
 struct identities {
     const struct view *view;
@@ -19,9 +18,20 @@ struct identities {
     struct meta meta;
     struct modules *modules;
     struct buffer words;
+    struct identity_stacks *stacks;
+    uint32_t *pending; /* nodes, from a leaf outwards */
+    size_t n_pending, capacity;
 };
 
-struct identities *identities_new(const struct view *view, bool moved)
+void identity_stacks_free(struct identity_stacks *stacks)
+{
+    words_free(&stacks->frames);
+    table_free(&stacks->stacks);
+    free(stacks->known);
+}
+
+struct identities *identities_new(
+    const struct view *view, bool moved, struct identity_stacks *stacks)
 {
     struct identities *identities = calloc(1, sizeof *identities);
     enum view_key key = view->options->key;
@@ -29,6 +39,14 @@ struct identities *identities_new(const struct view *view, bool moved)
         abort();
     identities->view = view;
     identities->moved = moved;
+    identities->stacks = stacks;
+    if (stacks->trace != view->trace) {
+        free(stacks->known);
+        stacks->trace = view->trace;
+        stacks->known = calloc(view->trace->n_nodes, sizeof *stacks->known);
+        if (!stacks->known)
+            abort();
+    }
     meta_read(&identities->meta, view->trace);
     if (key == VIEW_MODULE || key == VIEW_PACKAGE)
         identities->modules = modules_new(view->trace);
@@ -39,6 +57,7 @@ void identities_free(struct identities *identities)
 {
     modules_free(identities->modules);
     buffer_free(&identities->words);
+    free(identities->pending);
     free(identities);
 }
 
@@ -118,6 +137,49 @@ static void put_native(struct identities *identities, uint32_t native)
         put_number(identities, at->line ? at->line : at->offset);
 }
 
+static uint32_t frame_of(struct identities *identities, uint32_t node)
+{
+    uint32_t native = identities->view->trace->nodes[node].native;
+    identities->words.size = 0;
+    if (native)
+        put_native(identities, native);
+    else
+        put_line(identities, node);
+    return words_number(
+        &identities->stacks->frames, (const char *)identities->words.data, identities->words.size);
+}
+
+static void push(struct identities *identities, uint32_t node)
+{
+    if (identities->n_pending == identities->capacity) {
+        identities->capacity = identities->capacity ? identities->capacity * 2 : 64;
+        identities->pending =
+            reallocarray(identities->pending, identities->capacity, sizeof *identities->pending);
+        if (!identities->pending)
+            abort();
+    }
+    identities->pending[identities->n_pending++] = node;
+}
+
+/* Stacks share their callers: each node is looked at once, whatever the depth of what it called. */
+static uint32_t stack_of(struct identities *identities, uint32_t leaf)
+{
+    const struct trace_node *nodes = identities->view->trace->nodes;
+    uint32_t node = leaf, *known = identities->stacks->known;
+    for (; node && !known[node]; node = nodes[node].parent)
+        push(identities, node);
+    while (identities->n_pending) {
+        uint64_t callers = known[node];
+        node = identities->pending[--identities->n_pending];
+        uint64_t key = callers << 32 | frame_of(identities, node);
+        uint32_t *number = table_at(&identities->stacks->stacks, key);
+        if (!*number)
+            *number = ++identities->stacks->count;
+        known[node] = *number;
+    }
+    return known[leaf];
+}
+
 static void put_frames(struct identities *identities, uint32_t node)
 {
     const struct trace *trace = identities->view->trace;
@@ -135,13 +197,12 @@ static void put_frames(struct identities *identities, uint32_t node)
         put(identities, name, strlen(name));
         break;
     }
-    case VIEW_TRACEBACK:
-        for (; node; node = trace->nodes[node].parent)
-            if (trace->nodes[node].native)
-                put_native(identities, trace->nodes[node].native);
-            else
-                put_line(identities, node);
+    case VIEW_TRACEBACK: {
+        uint32_t stack = stack_of(identities, node);
+        identities->words.size = 0;
+        put_number(identities, stack);
         break;
+    }
     default:
         put_line(identities, node);
         break;

@@ -9,11 +9,24 @@
 #include <stddef.h>
 
 #include "trace/view.h"
+#include "trace/words.h"
 
 struct identities;
 
-/* Of the rows of a view.  `moved`: a line is told by its function and text, not by its number. */
-struct identities *identities_new(const struct view *view, bool moved);
+/* What several views have in common: numbers for their frames and stacks.  Zeroed is empty. */
+struct identity_stacks {
+    struct words frames;
+    struct table stacks; /* the number of a stack, from 1, by that of its callers and its frame */
+    uint32_t count;
+    const struct trace *trace; /* that of the last view: two moments of one are often compared */
+    uint32_t *known;           /* by node of it: the number of its stack, 0 if nobody asked */
+};
+void identity_stacks_free(struct identity_stacks *stacks);
+
+/* Of the rows of a view.  `moved`: a line is told by its function and text, not by its number.
+   `stacks`: those of all views whose rows are compared; it has to outlive this. */
+struct identities *identities_new(
+    const struct view *view, bool moved, struct identity_stacks *stacks);
 void identities_free(struct identities *identities);
 /* Bytes, valid until the next call. */
 const char *identity_of_row(
