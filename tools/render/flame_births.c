@@ -9,42 +9,37 @@
 
 enum { BIRTHS = 100000 }; /* more make a page that browsers are slow with */
 
-/* Makes those of one row and interval one. */
-static void merge_births(struct page_births *births)
+/* Makes those of one row and interval one.  They are in the order of births, before and after. */
+static void merge_births(struct page_births *births, size_t n_rows)
 {
-    struct table numbers = {0}; /* 1 + index of what is kept */
+    size_t *last = calloc(n_rows + 1, sizeof *last); /* by row: 1 + index of what is kept */
     size_t kept = 0;
+    if (!last)
+        abort();
     for (size_t i = 0; i < births->count; i++) {
         const struct page_birth *birth = &births->all[i];
-        uint32_t *number = table_at(&numbers, (uint64_t)birth->row << 32 | birth->birth);
-        if (*number) {
-            births->all[*number - 1].size += birth->size;
-            births->all[*number - 1].count += birth->count;
+        struct page_birth *same = last[birth->row] ? &births->all[last[birth->row] - 1] : NULL;
+        if (same && same->birth == birth->birth) {
+            same->size += birth->size;
+            same->count += birth->count;
             continue;
         }
         births->all[kept++] = *birth;
-        *number = (uint32_t)kept;
+        last[birth->row] = kept;
     }
     births->count = kept;
-    table_free(&numbers);
-}
-
-static int by_size(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return left > right ? -1 : left < right;
+    free(last);
 }
 
 /* The size that as many have as there may be. */
-static int64_t least_size(const struct page_births *births)
+static double least_size(const struct page_births *births)
 {
-    int64_t *sizes = calloc(births->count, sizeof *sizes);
+    double *sizes = calloc(births->count, sizeof *sizes);
     if (!sizes)
         abort();
     for (size_t i = 0; i < births->count; i++)
-        sizes[i] = births->all[i].size;
-    qsort(sizes, births->count, sizeof *sizes, by_size);
-    int64_t least = sizes[BIRTHS];
+        sizes[i] = (double)births->all[i].size;
+    double least = flame_value_at(sizes, births->count, BIRTHS);
     free(sizes);
     return least;
 }
@@ -64,17 +59,17 @@ static int32_t *first_frames(const struct data *data)
 /* Where there are too many, small ones count for the frame that their stacks begin with. */
 static void raise_births(struct data *data, struct page_births *births)
 {
-    int64_t least = least_size(births);
+    double least = least_size(births);
     int32_t *first = first_frames(data);
     for (size_t i = 0; i < births->count; i++) {
         struct row row = data->rows[births->all[i].row];
-        if (births->all[i].size > least || row.node == NO_FRAMES)
+        if ((double)births->all[i].size > least || row.node == NO_FRAMES)
             continue;
         row.node = first[data->nodes[row.node]];
         births->all[i].row = flame_row(data, row);
     }
     free(first);
-    merge_births(births);
+    merge_births(births, data->n_rows);
 }
 
 struct page_births flame_births(struct data *data)
@@ -90,7 +85,7 @@ struct page_births flame_births(struct data *data)
             births.all[births.count++] = (struct page_birth){
                 data->row_of_site[born->site], born->birth, born->size, born->count};
     }
-    merge_births(&births);
+    merge_births(&births, data->n_rows);
     if (births.count > BIRTHS)
         raise_births(data, &births);
     return births;

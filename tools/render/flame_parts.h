@@ -58,6 +58,9 @@ void flame_stacks(struct data *data);
 /* The number of a row, from 0; it is made if it is not there. */
 uint32_t flame_row(struct data *data, struct row row);
 
+/* What `rank` of the values are larger than, or nearly so; they are moved. */
+double flame_value_at(double *values, size_t count, size_t rank);
+
 /* What is live at the moment that was asked for, by row and interval of births. */
 struct page_births {
     struct page_birth {

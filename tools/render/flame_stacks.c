@@ -23,8 +23,8 @@ static double *branches(const struct data *data)
     return branch;
 }
 
-/* What `rank` of the values are larger than, or nearly so (Hoare's selection); they are moved. */
-static double value_at(double *values, size_t count, size_t rank)
+/* Hoare's selection. */
+double flame_value_at(double *values, size_t count, size_t rank)
 {
     size_t low = 0, high = count - 1;
     while (low < high) {
@@ -60,7 +60,7 @@ static double least_branch(const double *branch, size_t count)
         if (branch[i] > 0)
             values[n++] = branch[i];
     if (n > NODES)
-        least = value_at(values, n, NODES);
+        least = flame_value_at(values, n, NODES);
     free(values);
     return least;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "trace/logs.h"
-#include "trace/table.h"
+#include "trace/bornlist.h"
 
 #define NO_ROW UINT32_MAX
 #define SEVERAL UINT32_MAX
@@ -259,35 +259,14 @@ struct births births_make(const struct view *view, struct arena *arena)
 
 struct born_maker {
     struct walk *walk;
-    struct table numbers; /* 1 + index, by site and birth */
-    struct born *all;
-    size_t count, capacity;
+    struct bornlist list;
 };
 
 static void add_born(struct born_maker *maker, const struct trace_row *row)
 {
-    uint32_t birth = maker->walk->birth_of[row->birth];
-    uint32_t *number = table_at(&maker->numbers, (uint64_t)row->site << 32 | birth);
-    if (!*number) {
-        if (maker->count == maker->capacity) {
-            maker->capacity = maker->capacity ? maker->capacity * 2 : 1024;
-            maker->all = reallocarray(maker->all, maker->capacity, sizeof *maker->all);
-            if (!maker->all)
-                abort();
-        }
-        maker->all[maker->count++] = (struct born){.site = row->site, .birth = birth};
-        *number = (uint32_t)maker->count;
-    }
-    add(&maker->all[*number - 1].size, row->bytes);
-    add(&maker->all[*number - 1].count, row->blocks);
-}
-
-static int by_birth(const void *a, const void *b)
-{
-    const struct born *left = a, *right = b;
-    if (left->birth != right->birth)
-        return left->birth < right->birth ? -1 : 1;
-    return (left->site > right->site) - (left->site < right->site);
+    const struct born born = {
+        row->site, maker->walk->birth_of[row->birth], row->bytes, row->blocks};
+    bornlist_add(&maker->list, &born);
 }
 
 static void add_borns(struct born_maker *maker, const struct trace_peak *peak)
@@ -315,9 +294,9 @@ static void add_event_born(void *context, uint32_t process, const struct log_eve
     const struct trace *trace = maker->walk->trace;
     struct trace_row row = logs_row(trace, event);
     if (event->kind == LOG_OVER) {
-        for (size_t i = 0; i < maker->count; i++)
-            if (trace->sites[maker->all[i].site].process == process)
-                maker->all[i].size = maker->all[i].count = 0;
+        for (size_t i = 0; i < maker->list.count; i++)
+            if (trace->sites[maker->list.all[i].site].process == process)
+                maker->list.all[i].size = maker->list.all[i].count = 0;
     } else if (maker->walk->view->sites[event->site])
         add_born(maker, &row);
 }
@@ -330,18 +309,18 @@ struct borns borns_make(const struct view *view, struct arena *arena)
     bool at_peak = view->at.kind == MOMENT_PEAK;
     number_births(&walk);
     find_limits(&walk);
+    maker.list = (struct bornlist){.n_sites = view->trace->n_sites, .n_births = cohorts.n_births};
     if (!at_peak || view->peak->present)
         add_borns(&maker, at_peak ? view->peak : NULL);
     if (view->at.from_log)
         logs_each(
             view->trace, view->at.limit, view->at.time_us, view->processes, add_event_born, &maker);
-    if (maker.count)
-        qsort(maker.all, maker.count, sizeof *maker.all, by_birth);
-    struct borns borns = {maker.count, arena_need(arena, (maker.count + 1) * sizeof *maker.all)};
-    if (maker.count)
-        memcpy(borns.all, maker.all, maker.count * sizeof *maker.all);
-    free(maker.all);
-    table_free(&maker.numbers);
+    bornlist_settle(&maker.list);
+    size_t count = maker.list.count;
+    struct borns borns = {count, arena_need(arena, (count + 1) * sizeof *borns.all)};
+    if (count)
+        memcpy(borns.all, maker.list.all, count * sizeof *borns.all);
+    bornlist_free(&maker.list);
     arena_free(&cohorts.arena);
     return borns;
 }
