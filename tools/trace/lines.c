@@ -99,12 +99,19 @@ static void make_files(struct lines *lines, char *const *names, size_t n_names)
 
 /* ---- over time ---- */
 
+enum { TIMES = 1000 }; /* and all boundaries of all processes */
+
 struct walk {
     struct lines *lines;
     struct line **of_row; /* by row of the view, NULL: not shown */
     int64_t *sums;        /* by row */
     size_t *ends;         /* by process: what comes later is not its own any more */
     size_t last;
+    uint32_t *changed; /* rows that have since they were looked at, */
+    bool *is_changed;  /* by row */
+    size_t n_changed;
+    uint64_t step_us; /* ends of processes are as far from what comes before, */
+    size_t final;     /* but for the last of all */
 };
 
 /* `at`: the boundary that they are written in. */
@@ -115,25 +122,38 @@ static void add_rows(
     for (size_t i = 0; i < count; i++) {
         uint32_t row = view->row_of_site[rows[i].site];
         uint32_t process = view->trace->sites[rows[i].site].process;
-        if (row && walk->of_row[row - 1] && view->sites[rows[i].site] && view->processes[process] &&
-            at < walk->ends[process])
-            walk->sums[row - 1] =
-                (int64_t)((uint64_t)walk->sums[row - 1] + (uint64_t)(sign * rows[i].bytes));
+        if (!row || !walk->of_row[row - 1] || !view->sites[rows[i].site] ||
+            !view->processes[process] || at >= walk->ends[process])
+            continue;
+        row--;
+        walk->sums[row] = (int64_t)((uint64_t)walk->sums[row] + (uint64_t)(sign * rows[i].bytes));
+        if (!walk->is_changed[row])
+            walk->changed[walk->n_changed++] = row;
+        walk->is_changed[row] = true;
     }
 }
 
-static void note_peaks(struct walk *walk, size_t point, bool is_point)
+static void note_peaks(struct walk *walk)
 {
-    for (size_t f = 0; f < walk->lines->n_files; f++) {
-        struct line_file *file = &walk->lines->files[f];
-        for (size_t i = 0; i < file->n_lines; i++) {
-            struct line *line = &file->lines[i];
-            int64_t now = walk->sums[line->row - walk->lines->view.rows];
-            line->peak = now > line->peak ? now : line->peak;
-            if (is_point)
-                line->series[point] = now;
-        }
+    for (size_t i = 0; i < walk->n_changed; i++) {
+        uint32_t row = walk->changed[i];
+        struct line *line = walk->of_row[row];
+        line->peak = walk->sums[row] > line->peak ? walk->sums[row] : line->peak;
+        walk->is_changed[row] = false;
     }
+    walk->n_changed = 0;
+}
+
+static void note_time(struct walk *walk, uint64_t time_us)
+{
+    struct lines *lines = walk->lines;
+    size_t point = lines->n_times++;
+    lines->times_us[point] = time_us;
+    for (size_t f = 0; f < lines->n_files; f++)
+        for (size_t i = 0; i < lines->files[f].n_lines; i++) {
+            struct line *line = &lines->files[f].lines[i];
+            line->series[point] = walk->sums[line->row - lines->view.rows];
+        }
 }
 
 /* What is left after the end of a complete trace is no moment. */
@@ -143,44 +163,75 @@ static bool is_point(const struct trace *trace, const struct trace_boundary *bou
            (!boundary->process || boundary->kind == MT_BOUNDARY_END);
 }
 
+/* Of processes by the thousand not each end is a time of its own. */
+static bool is_time(const struct walk *walk, size_t i)
+{
+    const struct lines *lines = walk->lines;
+    const struct trace_boundary *boundary = &lines->view.trace->boundaries[i];
+    uint64_t before = lines->n_times ? lines->times_us[lines->n_times - 1] : 0;
+    bool near = boundary->process && i != walk->final && boundary->time_us < before + walk->step_us;
+    return boundary->time_us >= before && !near;
+}
+
 static void walk_boundaries(struct walk *walk)
 {
-    struct lines *lines = walk->lines;
-    const struct trace *trace = lines->view.trace;
-    const struct trace_peak *peak = lines->view.peak;
+    const struct trace *trace = walk->lines->view.trace;
+    const struct trace_peak *peak = walk->lines->view.peak;
     for (size_t i = 0; i < walk->last; i++) {
         const struct trace_boundary *boundary = &trace->boundaries[i];
         add_rows(walk, boundary->rows, boundary->count, i, 1);
-        bool later = !lines->n_times || boundary->time_us >= lines->times_us[lines->n_times - 1];
-        if (later && is_point(trace, boundary)) {
-            note_peaks(walk, lines->n_times, true);
-            lines->times_us[lines->n_times++] = boundary->time_us;
+        if (is_point(trace, boundary)) {
+            note_peaks(walk);
+            if (is_time(walk, i))
+                note_time(walk, boundary->time_us);
         }
         if (peak->present && peak->after == i + 1) {
             add_rows(walk, peak->rows, peak->count, 0, 1);
-            note_peaks(walk, 0, false);
+            note_peaks(walk);
             add_rows(walk, peak->rows, peak->count, 0, -1);
         }
     }
 }
 
+/* How many times there may be; of ends at most TIMES. */
+static size_t count_times(struct walk *walk)
+{
+    const struct trace *trace = walk->lines->view.trace;
+    size_t of_all = 0, ends = 0;
+    uint64_t last_us = 0;
+    for (size_t i = 0; i < walk->last; i++) {
+        const struct trace_boundary *boundary = &trace->boundaries[i];
+        if (!is_point(trace, boundary))
+            continue;
+        *(boundary->process ? &ends : &of_all) += 1;
+        walk->final = i;
+        last_us = boundary->time_us > last_us ? boundary->time_us : last_us;
+    }
+    if (ends <= TIMES)
+        return of_all + ends;
+    walk->step_us = last_us / TIMES + 1;
+    return of_all + TIMES + 1;
+}
+
 static void make_series(struct lines *lines)
 {
     struct view *view = &lines->view;
-    size_t n_boundaries = view->trace->n_boundaries;
     struct walk walk = {.lines = lines};
     walk.of_row = arena_need(&view->arena, (view->n_rows + 1) * sizeof *walk.of_row);
     walk.sums = arena_need(&view->arena, (view->n_rows + 1) * sizeof *walk.sums);
+    walk.changed = arena_need(&view->arena, (view->n_rows + 1) * sizeof *walk.changed);
+    walk.is_changed = arena_need(&view->arena, (view->n_rows + 1) * sizeof *walk.is_changed);
     walk.ends = arena_need(&view->arena, view->trace->n_processes * sizeof *walk.ends);
     moment_ends(view->trace, walk.ends);
     for (size_t p = 1; p < view->trace->n_processes; p++)
         if (view->processes[p] && walk.ends[p] > walk.last)
             walk.last = walk.ends[p];
-    lines->times_us = arena_need(&view->arena, n_boundaries * sizeof *lines->times_us);
+    size_t n_times = count_times(&walk);
+    lines->times_us = arena_need(&view->arena, n_times * sizeof *lines->times_us);
     for (size_t f = 0; f < lines->n_files; f++) {
         for (size_t i = 0; i < lines->files[f].n_lines; i++) {
             struct line *line = &lines->files[f].lines[i];
-            line->series = arena_need(&view->arena, n_boundaries * sizeof *line->series);
+            line->series = arena_need(&view->arena, n_times * sizeof *line->series);
             line->peak = line->row->amount.size;
             walk.of_row[line->row - view->rows] = line;
         }

@@ -1,7 +1,8 @@
 /*
  * The lines of source files: what each holds, the most that it held, and what it
- * held at every retained boundary.  A line has what was allocated on its behalf,
- * as the key caller has it.  A view: it runs in reports.
+ * held at every retained boundary; where thousands of processes end, at some
+ * thousand of these.  A line has what was allocated on its behalf, as the key
+ * caller has it.  A view: it runs in reports.
  */
 #ifndef TRACE_LINES_H
 #define TRACE_LINES_H
