@@ -24,9 +24,8 @@ BASE = 60 << 20
 SANITIZED = "ASAN_OPTIONS" in os.environ  # it has memory of its own
 REPORTS = ["top", "top --key traceback", "top --cumulative", "top --key process", "tree",
            "tree --inverted", "stats --key lineno", "lines", "lines --format json",
-           "leaks", "diff --old-at 5",
-           "plot --format csv",
-           "plot --key caller --format csv", "flame -o -", "flame --format svg -o -",
+           "leaks", "diff --old-at 5", "plot --format csv", "plot --key caller --format csv",
+           "flame -o -", "flame --format svg -o -",
            *(f"export --to {tool}" for tool in ("folded", "speedscope", "pprof", "pstats", "mprof"))]
 
 
