@@ -3,7 +3,8 @@
  * it has seconds.  Runs in the tools.  The file is Python's marshal of
  *   {(file, line, name): (cc, nc, tt, ct, {caller: (cc, nc, tt, ct)})}
  * cc and nc are the blocks and tt the bytes of the function's own lines; ct the
- * bytes of what it called as well, once where it calls itself.
+ * bytes of what it called as well, once where it calls itself.  Sums are made over
+ * the tree of stacks, each node once, and functions written once and referred to.
  */
 #include "render/export.h"
 
@@ -24,21 +25,26 @@ struct sum {
 struct call { /* from one function to another */
     size_t caller;
     struct sum sum;
-    uint32_t stack; /* the last one that was added to it */
+    uint32_t active; /* how often it is in the stack that is looked at */
     struct call *next;
 };
 
 struct function {
     uint32_t node;
     struct sum sum;
-    uint32_t stack;
+    uint32_t active;
     struct call *callers;
     size_t n_callers;
+    uint32_t reference; /* 1 + number of its tuple in the file, 0: it was not written */
 };
 
-struct step {          /* of a stack, by its node; 0: not looked up */
-    uint32_t function; /* 1 + number of its function */
-    uint32_t call;     /* 1 + number of the call from the node's parent to it */
+struct step {       /* a node */
+    struct sum sum; /* with what it called */
+    bool used;      /* there is something in it or below */
+    uint32_t first; /* of the nodes that it called; nodes are numbered after their callers */
+    uint32_t next;  /* with the same parent */
+    uint32_t function;
+    struct call *call; /* from its parent; NULL: it has none */
 };
 
 struct pstats {
@@ -50,13 +56,15 @@ struct pstats {
     struct function *functions;
     struct call **by_number;
     size_t n_functions, capacity, n_calls, calls_capacity;
+    uint32_t n_references;
     struct arena arena;
     struct buffer out;
 };
 
 /* ---- sums ---- */
 
-static uint32_t find_function(struct pstats *pstats, uint32_t node)
+/* The number of the function of a node, from 0. */
+static uint32_t function_of(struct pstats *pstats, uint32_t node)
 {
     bool added;
     size_t number = group_row(pstats->group, group_frame_number(pstats->group, node), &added);
@@ -71,16 +79,7 @@ static uint32_t find_function(struct pstats *pstats, uint32_t node)
         pstats->functions[number] = (struct function){.node = node};
         pstats->n_functions = number + 1;
     }
-    return (uint32_t)number + 1;
-}
-
-/* The number of the function of a node, from 0.  This may move all functions. */
-static uint32_t function_of(struct pstats *pstats, uint32_t node)
-{
-    struct step *step = &pstats->steps[node];
-    if (!step->function)
-        step->function = find_function(pstats, node);
-    return step->function - 1;
+    return (uint32_t)number;
 }
 
 /* Its number is from 1. */
@@ -102,49 +101,116 @@ static uint32_t add_call(struct pstats *pstats, uint32_t caller, uint32_t callee
     return (uint32_t)pstats->n_calls;
 }
 
-static uint32_t find_call(struct pstats *pstats, uint32_t caller, uint32_t callee)
+static struct call *find_call(struct pstats *pstats, uint32_t caller, uint32_t callee)
 {
     uint32_t *number = table_at(&pstats->calls, (uint64_t)caller << 32 | callee);
     if (!*number)
         *number = add_call(pstats, caller, callee);
-    return *number;
+    return pstats->by_number[*number - 1];
 }
 
-/* From the parent of a node to it. */
-static struct call *call_of(struct pstats *pstats, uint32_t node)
+static void add_sites(struct pstats *pstats, const struct view *view)
+{
+    for (uint32_t i = 1; i < view->trace->n_sites; i++) {
+        struct view_amount amount = view_amount_of_site(view, i);
+        struct step *step = &pstats->steps[view->trace->sites[i].stack];
+        if (!view->sites[i] || (!amount.size && !amount.count))
+            continue;
+        step->sum.count += amount.count;
+        step->sum.size += amount.size;
+        step->used = true;
+    }
+}
+
+/* What a node has goes to those that called it, from the last node to the first. */
+static void sum_up(struct pstats *pstats)
+{
+    for (size_t i = pstats->trace->n_nodes; i-- > 0;) {
+        struct step *step = &pstats->steps[i];
+        struct step *parent = &pstats->steps[pstats->trace->nodes[i].parent];
+        step->sum.all += step->sum.size;
+        if (!step->used || i == 0)
+            continue;
+        parent->sum.all += step->sum.all;
+        parent->used = true;
+        step->next = parent->first;
+        parent->first = (uint32_t)i;
+    }
+}
+
+/* From the first node to the last, so that a node's parent is there. */
+static void name_all(struct pstats *pstats)
+{
+    for (uint32_t i = 0; i < pstats->trace->n_nodes; i++) {
+        struct step *step = &pstats->steps[i];
+        uint32_t parent = pstats->trace->nodes[i].parent;
+        if (!step->used || (i == 0 && !step->sum.count && !step->sum.size))
+            continue;
+        step->function = function_of(pstats, i);
+        if (parent)
+            step->call = find_call(pstats, pstats->steps[parent].function, step->function);
+    }
+}
+
+/* What is in the stack already has these bytes. */
+static void enter(struct sum *sum, uint32_t *active, const struct step *step)
+{
+    sum->count += step->sum.count;
+    sum->size += step->sum.size;
+    sum->all += *active ? 0 : step->sum.all;
+    ++*active;
+}
+
+static void enter_node(struct pstats *pstats, uint32_t node)
 {
     struct step *step = &pstats->steps[node];
-    if (!step->call) {
-        uint32_t caller = function_of(pstats, pstats->trace->nodes[node].parent);
-        step->call = find_call(pstats, caller, function_of(pstats, node));
-    }
-    return pstats->by_number[step->call - 1];
+    struct function *function = &pstats->functions[step->function];
+    enter(&function->sum, &function->active, step);
+    if (step->call)
+        enter(&step->call->sum, &step->call->active, step);
 }
 
-/* `stack` is the last one that was added. */
-static void add(
-    struct sum *sum, uint32_t *stack, uint32_t site, bool own, const struct view_amount *amount)
+static void leave_node(struct pstats *pstats, uint32_t node)
 {
-    sum->count += own ? amount->count : 0;
-    sum->size += own ? amount->size : 0;
-    sum->all += *stack != site ? amount->size : 0;
-    *stack = site;
+    struct step *step = &pstats->steps[node];
+    pstats->functions[step->function].active--;
+    if (step->call)
+        step->call->active--;
 }
 
-/* From the frame that allocates on outwards: own memory is the first one's. */
-static void add_stack(
-    struct pstats *pstats, uint32_t leaf, uint32_t site, const struct view_amount *amount)
+/* Depth first, without recursion: stacks may be deep. */
+static void walk(struct pstats *pstats)
 {
     const struct trace_node *nodes = pstats->trace->nodes;
-    for (uint32_t node = leaf;; node = nodes[node].parent) {
-        uint32_t number = function_of(pstats, node);
-        struct function *function = &pstats->functions[number];
-        add(&function->sum, &function->stack, site, node == leaf, amount);
-        if (!nodes[node].parent)
-            return;
-        struct call *call = call_of(pstats, node);
-        add(&call->sum, &call->stack, site, node == leaf, amount);
+    uint32_t node = pstats->steps[0].first;
+    while (node) {
+        enter_node(pstats, node);
+        if (pstats->steps[node].first) {
+            node = pstats->steps[node].first;
+            continue;
+        }
+        while (node && !pstats->steps[node].next) {
+            leave_node(pstats, node);
+            node = nodes[node].parent;
+        }
+        if (node) {
+            leave_node(pstats, node);
+            node = pstats->steps[node].next;
+        }
     }
+}
+
+static void make_sums(struct pstats *pstats, const struct view *view)
+{
+    struct step *root = &pstats->steps[0];
+    add_sites(pstats, view);
+    sum_up(pstats);
+    name_all(pstats);
+    if (root->sum.count || root->sum.size) {
+        root->sum.all = root->sum.size; /* what has no frame has called nothing */
+        enter_node(pstats, 0);
+    }
+    walk(pstats);
 }
 
 /* ---- marshal ---- */
@@ -204,10 +270,21 @@ static void put_tuple(struct pstats *pstats, int size)
     put_little(pstats, (uint64_t)size, 4);
 }
 
-static void put_function(struct pstats *pstats, uint32_t node)
+/* An object with this bit is one that can be referred to: they are numbered as they come. */
+enum { REFERABLE = 0x80 };
+
+static void put_function(struct pstats *pstats, struct function *function)
 {
     const struct trace *trace = pstats->trace;
-    put_tuple(pstats, 3);
+    uint32_t node = function->node;
+    if (function->reference) {
+        put_byte(pstats, 'r');
+        put_little(pstats, function->reference - 1, 4);
+        return;
+    }
+    function->reference = ++pstats->n_references;
+    put_byte(pstats, (char)('(' | REFERABLE));
+    put_little(pstats, 3, 4);
     put_string(pstats, node ? report_file(pstats->report, node) : "~");
     put_int(pstats, node ? trace->functions[trace->nodes[node].function].first_line : 0);
     put_string(pstats, node ? report_function(pstats->report, node) : "<" TOP_NO_FRAME ">");
@@ -221,14 +298,14 @@ static void put_sum(struct pstats *pstats, const struct sum *sum)
     put_float(pstats, (double)sum->all);
 }
 
-static void put_entry(struct pstats *pstats, const struct function *function)
+static void put_entry(struct pstats *pstats, struct function *function)
 {
-    put_function(pstats, function->node);
+    put_function(pstats, function);
     put_tuple(pstats, 5);
     put_sum(pstats, &function->sum);
     put_byte(pstats, '{');
     for (const struct call *call = function->callers; call; call = call->next) {
-        put_function(pstats, pstats->functions[call->caller].node);
+        put_function(pstats, &pstats->functions[call->caller]);
         put_tuple(pstats, 4);
         put_sum(pstats, &call->sum);
     }
@@ -240,11 +317,7 @@ void export_pstats(FILE *file, const struct report *report, const struct view *v
     struct pstats pstats = {.report = report, .trace = view->trace};
     pstats.group = group_new(view->trace, VIEW_FUNCTION);
     pstats.steps = arena_need(&pstats.arena, view->trace->n_nodes * sizeof *pstats.steps);
-    for (uint32_t i = 1; i < view->trace->n_sites; i++) {
-        struct view_amount amount = view_amount_of_site(view, i);
-        if (view->sites[i] && (amount.size || amount.count))
-            add_stack(&pstats, view->trace->sites[i].stack, i, &amount);
-    }
+    make_sums(&pstats, view);
     put_byte(&pstats, '{');
     for (size_t i = 0; i < pstats.n_functions; i++)
         put_entry(&pstats, &pstats.functions[i]);
