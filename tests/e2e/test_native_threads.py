@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 import support
-from test_module import ASKS_FOR_BUILD
 from test_native import build, has_symbols
 from test_native_stacks import NATIVE, layers, names, stacks  # noqa: F401 (a fixture)
 
@@ -101,15 +100,11 @@ asked()
 
 def test_a_program_with_python_inside(traced, layers):  # noqa: F811
     """Its own functions are below Python's."""
-    answer = support.execute([traced.python.path, "-c", ASKS_FOR_BUILD])
-    include, folder, name, home = answer.out.decode().split()
     program = traced.directory / "hosts"
-    made = support.execute(["cc", "-O1", support.PROGRAMS / "hosts.c", "-I", include, "-L", folder,
-                            "-l" + name, "-Wl,-rpath," + folder, "-o", program])
-    if made.status:
+    environment = support.embed(traced.python, "hosts.c", program)
+    if not environment:
         pytest.skip("cannot be embedded here")
-    trace = traced.run("--", program, HOSTED % str(layers), options=NATIVE,
-                       env=support.clean_environment(PYTHONHOME=home)).trace
+    trace = traced.run("--", program, HOSTED % str(layers), options=NATIVE, env=environment).trace
     found = stacks(traced, trace, "liblayers.so", "hosts")
     assert found[50000] == ["_start", "main", "serve", "answer", "<module>", "asked"] + IN_C
 

@@ -99,6 +99,21 @@ static size_t look_up(struct lookup *lookup, const struct place *places, size_t 
     return i;
 }
 
+/* Each place once. */
+static void expect(struct lookup *lookup, const struct place *places, size_t n)
+{
+    uint64_t *addresses = NULL;
+    size_t capacity = 0, count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!i || places[i].address != places[i - 1].address) {
+            addresses = memory_grow(addresses, &capacity, count + 1, sizeof(*addresses));
+            addresses[count++] = places[i].address;
+        }
+    }
+    elfnames_expect(lookup->names, addresses, count);
+    memory_free(addresses);
+}
+
 static bool is_unchanged(const char *path, time_t since)
 {
     struct stat status;
@@ -143,6 +158,7 @@ static void look_up_module(struct lookup *lookup, uint32_t module)
     }
     if (n) {
         qsort(places, n, sizeof(*places), by_place);
+        expect(lookup, places, n);
     }
     for (size_t i = 0; i < n && elfnames_in_time(lookup->names);) {
         i += look_up(lookup, &places[i], n - i);

@@ -128,16 +128,37 @@ static uint32_t *nameless(struct naming *naming, uint32_t module, size_t *n)
     return found;
 }
 
-static void name_module(struct naming *naming, uint32_t module)
+/* How many of them are at the first one's place. */
+static size_t count_same(const struct naming *naming, const uint32_t *found, size_t n)
 {
     const struct trace_native *natives = naming->trace->natives;
+    size_t same = 1;
+    while (same < n && natives[found[same]].address == natives[*found].address)
+        same++;
+    return same;
+}
+
+static void expect(struct naming *naming, const uint32_t *found, size_t n)
+{
+    uint64_t *addresses = NULL;
+    size_t capacity = 0, count = 0;
+    for (size_t i = 0; i < n; i += count_same(naming, &found[i], n - i)) {
+        addresses = array_need(addresses, &capacity, count, sizeof *addresses);
+        addresses[count++] = naming->trace->natives[found[i]].address;
+    }
+    elfnames_expect(naming->names, addresses, count);
+    free(addresses);
+}
+
+static void name_module(struct naming *naming, uint32_t module)
+{
     size_t n, same;
     uint32_t *found = nameless(naming, module, &n);
     bool is_open = n && open_module(naming, module);
+    if (is_open)
+        expect(naming, found, n);
     for (size_t i = 0; is_open && i < n && elfnames_in_time(naming->names); i += same) {
-        for (same = 1; i + same < n; same++)
-            if (natives[found[i + same]].address != natives[found[i]].address)
-                break;
+        same = count_same(naming, &found[i], n - i);
         name_place(naming, &found[i], same);
     }
     free(found);

@@ -34,6 +34,7 @@ bool elfnames_debug_path(char path[ELFNAMES_PATH], const char *build_id)
 #endif
 
 #include "trace/elflines.h"
+#include "trace/elfsymbols.h"
 
 #define ANYWHERE 0x10000000u /* where a module is said to be that nothing is known of yet */
 #define ROOMY (UINT64_C(1) << 36)
@@ -46,6 +47,8 @@ struct elfnames {
     GElf_Addr bias;
     bool has_lines; /* as far as there is time for them */
     uint64_t until_ms;
+    struct elfsymbol *expected; /* by address */
+    size_t n_expected;
 };
 
 static uint64_t clock_ms(void)
@@ -107,6 +110,7 @@ struct elfnames *elfnames_new(uint64_t patience_ms)
 void elfnames_free(struct elfnames *names)
 {
     if (names) {
+        free(names->expected);
         dwfl_end(names->dwfl);
         free(names);
     }
@@ -188,6 +192,7 @@ static bool open_by_id(struct elfnames *names, const char *path, const char *bui
 bool elfnames_open(struct elfnames *names, const char *path, const char *build_id)
 {
     char separate[ELFNAMES_PATH];
+    names->n_expected = 0;
     return open_file(names, path, build_id) ||
            (elfnames_debug_path(separate, build_id) && open_file(names, separate, build_id)) ||
            open_by_id(names, path, build_id);
@@ -231,13 +236,42 @@ char *elfnames_plain(const char *name)
     return plain ? plain : copy;
 }
 
+/* The return address stands behind the call. */
+static GElf_Addr call_at(const struct elfnames *names, uint64_t address)
+{
+    return address + names->bias - 1;
+}
+
+void elfnames_expect(struct elfnames *names, const uint64_t *addresses, size_t n)
+{
+    free(names->expected);
+    names->expected = calloc(n ? n : 1, sizeof(*names->expected));
+    names->n_expected = names->expected ? n : 0;
+    for (size_t i = 0; i < names->n_expected; i++) {
+        names->expected[i].at = call_at(names, addresses[i]);
+    }
+    elfsymbols_find(names->module, names->expected, names->n_expected);
+}
+
+/* NULL if none spans it. */
+static const char *symbol_at(struct elfnames *names, GElf_Addr at, uint64_t *offset)
+{
+    const struct elfsymbol *known = elfsymbols_at(names->expected, names->n_expected, at);
+    struct elfsymbol one = {.at = at};
+    if (!known) {
+        elfsymbols_find(names->module, &one, 1);
+        known = &one;
+    }
+    *offset = at - known->value;
+    return known->name;
+}
+
 bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name)
 {
-    GElf_Addr at = address + names->bias - 1; /* the return address stands behind the call */
-    GElf_Off offset = 0;
-    GElf_Sym symbol;
-    const char *found = dwfl_module_addrinfo(names->module, at, &offset, &symbol, NULL, NULL, NULL);
-    if (!found || offset >= symbol.st_size) {
+    GElf_Addr at = call_at(names, address);
+    uint64_t offset;
+    const char *found = symbol_at(names, at, &offset);
+    if (!found) {
         return false;
     }
     *name = (struct elfname){.function = elfnames_plain(found), .offset = offset + 1};
@@ -275,8 +309,10 @@ static bool section_binds(Elf *elf, Elf_Scn *section, const char *name)
                          ? elf_getdata(section, NULL)
                          : NULL;
     Elf_Scn *linked = data ? elf_getscn(elf, header.sh_link) : NULL;
-    Elf_Data *symbols = linked && gelf_getshdr(linked, &of_symbols) ? elf_getdata(linked, NULL) : NULL;
-    for (int i = 0; symbols && header.sh_entsize && i < (int)(header.sh_size / header.sh_entsize); i++) {
+    Elf_Data *symbols =
+        linked && gelf_getshdr(linked, &of_symbols) ? elf_getdata(linked, NULL) : NULL;
+    for (int i = 0; symbols && header.sh_entsize && i < (int)(header.sh_size / header.sh_entsize);
+         i++) {
         GElf_Rela relocation;
         GElf_Sym symbol;
         const char *found =
@@ -319,6 +355,9 @@ void elfnames_free(struct elfnames *names)
 bool elfnames_open(struct elfnames *names, const char *path, const char *build_id)
 {
     return false;
+}
+void elfnames_expect(struct elfnames *names, const uint64_t *addresses, size_t n)
+{
 }
 bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name)
 {

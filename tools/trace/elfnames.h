@@ -36,6 +36,9 @@ void elfnames_free(struct elfnames *names);
    is found by it, has this build id (hexadecimal): a separate debug file, or what a server has that
    DEBUGINFOD_URLS names. */
 bool elfnames_open(struct elfnames *names, const char *path, const char *build_id);
+/* These addresses will be asked for, which are in their order: all of them then cost what one does.
+ */
+void elfnames_expect(struct elfnames *names, const uint64_t *addresses, size_t n);
 /* What contains the call that is returned from to `address`, as the object's file counts.  False if
    no symbol spans it: in a stripped library the nearest one is a wrong one.  The names are freed by
    elfname_free, the files belong to the object. */
