@@ -146,3 +146,24 @@ def test_a_root_that_is_read_only(traced_once):
     assert (result.status, result.out) == (0, b"here\n"), result
     traced_once.assert_sound(trace)
     assert traced_once.at(trace, "kept") == (300033, 1)
+
+
+def test_bubblewrap(traced_once):
+    """As sandboxes of desktops run programs: first process, namespaces of its own, read-only root."""
+    directory = str(traced_once.directory)
+    sandbox = ["bwrap", "--unshare-all", "--uid", "54321", "--gid", "54321", "--as-pid-1",
+               "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev",
+               "--tmpfs", "/dev/shm", "--bind", directory, directory]
+    if not shutil.which("bwrap") or support.execute(sandbox + ["true"]).status != 0:
+        pytest.skip("no bubblewrap here, or it makes no sandbox")
+    path = write(traced_once, "script1.py", """
+import os, subprocess, sys
+held = bytes(300000)  # kept
+subprocess.run([sys.executable, "-c", "print(len(bytes(1000)))"], check=True)
+print(os.getppid(), os.getuid())
+""")
+    command, trace = traced_once.command(path)
+    result = support.execute(sandbox + command, cwd=directory)
+    assert (result.status, result.out) == (0, b"1000\n1 54321\n"), result
+    assert len(traced_once.assert_sound(trace)["processes"]) == 2
+    assert traced_once.at(trace, "kept") == (300033, 1)
