@@ -178,6 +178,9 @@ void *malloc(size_t size)
     void *address = next.malloc(size);
     fast_record();
     if (!fast_native_alloc(address, size, caller)) {
+        if (RARELY(python.may_drop)) {
+            python_hook_early();
+        }
         trace_native_alloc(address, size, caller);
     }
     fast_leave();

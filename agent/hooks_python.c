@@ -553,3 +553,11 @@ bool python_hook(void)
     }
     return missing;
 }
+
+void python_hook_early(void)
+{
+    trace_below(BELOW_NATIVE);
+    python.may_drop = python_state(false) == 0;
+    python_hook();
+    trace_below(BELOW_NOTHING);
+}

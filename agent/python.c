@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "elfsym.h"
 #include "loaded.h"
@@ -52,6 +53,18 @@ static void *any_of(const char *first, const char *second)
     return found ? found : elfsym_find(second);
 }
 
+/* What it sets up then has its memory from the kernel alone, in all domains from 3.15 on. */
+static bool wants_mimalloc(void)
+{
+    static const char wanted[] = "PYTHONMALLOC=mimalloc";
+    for (char **entry = environ; entry && *entry; entry++) {
+        if (strncmp(*entry, wanted, sizeof(wanted) - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void python_find(void)
 {
     python.finalizing = &never_finalizing;
@@ -64,14 +77,16 @@ void python_find(void)
     python.present = true;
     python.version = find_version();
     python.code_type = (uintptr_t)elfsym_find("PyCode_Type");
-    python.current = (void *(*)(void))any_of(
-        "PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet");
+    python.current =
+        (void *(*)(void))any_of("PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet");
     python.of_this_thread = (void *(*)(void))elfsym_find("PyGILState_GetThisThreadState");
     python.state_is_own = python.version >= 0x030c0000;
     elfsym_text(set_allocator, &python.text_start, &python.text_end);
     bool traces_references = elfsym_find("_Py_PrintReferences"); /* two more words in an object */
-    python.known = !traces_references && python.code_type && python.current && python.of_this_thread
-        && pyoffsets_find(&python.offsets, python.version, runtime);
+    python.known = !traces_references && python.code_type && python.current &&
+                   python.of_this_thread &&
+                   pyoffsets_find(&python.offsets, python.version, runtime);
+    python.may_drop = python.known && wants_mimalloc();
     if (elfsym_find("_Py_NegativeRefcount")) { /* a debug build looks at what others leave alone */
         python.offsets.mark_kind = PY_MARK_NONE;
     }
@@ -170,8 +185,8 @@ bool python_announce(struct thread *thread)
     size_t command = read_file("/proc/self/cmdline", text + path, COMMAND_MAX - (size_t)path);
     uint64_t words[2] = {(uint32_t)sys_parent_pid() | (uint64_t)kind_of_python() << 32,
         python.version | (uint64_t)path << 32};
-    return ring_text(thread, text, (size_t)path + command)
-        && ring_meta(thread, MT_META_PROCESS, 0, 0, words, 2);
+    return ring_text(thread, text, (size_t)path + command) &&
+           ring_meta(thread, MT_META_PROCESS, 0, 0, words, 2);
 }
 
 void python_announce_late(void)
@@ -188,8 +203,7 @@ void python_note_object(const struct loaded *object)
 {
     bool is_ours = python.text_start >= object->start && python.text_start < object->end;
     if (python.present && !is_ours && elfsym_of(object, "PyMem_SetAllocator") &&
-        !(atomic_fetch_or(&session.control->said, MT_SAID_SECOND_PYTHON) &
-            MT_SAID_SECOND_PYTHON)) {
+        !(atomic_fetch_or(&session.control->said, MT_SAID_SECOND_PYTHON) & MT_SAID_SECOND_PYTHON)) {
         sys_complain("a second Python in one process, ", object->name,
             ": of that one native allocations only", NULL);
     }

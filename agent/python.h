@@ -13,16 +13,17 @@
 #include "thread.h"
 
 struct python {
-    bool known;           /* offsets are valid: stacks can be walked */
-    bool present;         /* there is an interpreter */
-    bool readable;        /* and it stays: its state may be read */
-    bool is_late;         /* the program has loaded it after its start */
-    uint32_t version;     /* Py_Version, 0 if there is none */
-    uintptr_t code_type;  /* &PyCode_Type */
+    bool known;          /* offsets are valid: stacks can be walked */
+    bool present;        /* there is an interpreter */
+    bool readable;       /* and it stays: its state may be read */
+    bool is_late;        /* the program has loaded it after its start */
+    bool may_drop;       /* hooks, silently, as it has no thread with a state yet */
+    uint32_t version;    /* Py_Version, 0 if there is none */
+    uintptr_t code_type; /* &PyCode_Type */
     struct pyoffsets offsets;
     const volatile uintptr_t *finalizing; /* not zero once finalization has begun */
-    bool state_is_own;    /* `current` gives the calling thread's state (3.12 and later), not
-                             that of whoever holds the GIL */
+    bool state_is_own; /* `current` gives the calling thread's state (3.12 and later), not
+                          that of whoever holds the GIL */
     void *(*current)(void);
     struct pycurrent current_at; /* what that loads, if it is known */
     void *(*of_this_thread)(void);
@@ -53,6 +54,8 @@ struct loaded;
 void python_note_object(const struct loaded *object);
 /* Hooks its allocators, again where a hook was dropped; true if any was missing. */
 bool python_hook(void);
+/* The same where the interpreter may have dropped them without a call that tells. */
+void python_hook_early(void);
 /* The block at this address was the interpreter's own, allocated while a hook was missing: the
    debug layer that had taken the hook's place will free it by another address. */
 void python_note_unhooked(const void *address);
