@@ -14,7 +14,7 @@
 #include "collect/pidspace.h"
 #include "collect/record.h"
 
-#define BATCH_WORDS 16384u
+#define BATCH_WORDS 16384u /* supervise.c asks for more at once if so many were taken */
 
 static uint32_t slot_of(const struct collector *collector, uint32_t number)
 {
@@ -214,12 +214,23 @@ static uint64_t drain_one(struct collector *collector, struct ring *ring)
     return taken;
 }
 
+static uint64_t fullness(const struct ring *ring)
+{
+    uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_relaxed);
+    return (head - ring->tail) * RING_WHOLE / (ring->mask + 1);
+}
+
 uint64_t rings_drain(struct collector *collector)
 {
     uint64_t total = 0;
+    collector->fullest = 0;
     for (uint32_t slot = 0; slot < collector->n_slots; slot++) {
         struct ring *ring = collector->rings[slot];
-        total += ring ? drain_one(collector, ring) : 0;
+        if (ring) {
+            uint64_t part = fullness(ring);
+            collector->fullest = part > collector->fullest ? part : collector->fullest;
+            total += drain_one(collector, ring);
+        }
     }
     return total;
 }

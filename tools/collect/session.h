@@ -36,6 +36,8 @@ struct touched {                /* what large blocks have no pages (touched.c) *
     struct pending records; /* not written yet */
 };
 
+#define RING_WHOLE 1024u
+
 struct collector {
     struct shared shared;
     struct accounts accounts;
@@ -47,10 +49,11 @@ struct collector {
     uint32_t *late; /* numbers below n_numbers whose rings are not ready yet, or never will be */
     size_t n_late, late_capacity;
     bool is_last_round; /* rings_bound */
+    uint64_t fullest;   /* of RING_WHOLE parts, what the fullest ring held that rings_drain met */
     struct image **images; /* in the order of their first ring */
     size_t n_images, images_capacity;
     struct index image_index; /* their numbers */
-    struct image **living; /* those of them that are not over, or that children ask */
+    struct image **living;    /* those of them that are not over, or that children ask */
     size_t n_living, living_capacity;
     uint64_t start_ns; /* CLOCK_MONOTONIC when the session began */
     uint64_t now_us, sampled_us, flushed_us, ticked_us;
@@ -65,12 +68,12 @@ struct collector {
     struct compaction *compaction; /* under way, or NULL */
     uint64_t compacted_bytes;      /* of the file after the last one */
     uint32_t compacted_dropped;    /* boundaries dropped before it began */
-    uint64_t shares_due_us; /* not before then is what processes share read again */
+    uint64_t shares_due_us;        /* not before then is what processes share read again */
     struct touched touched;
-    uint64_t max_pss;       /* of all at once, when it was known of each */
-    bool were_several;      /* then */
-    uint64_t max_own;       /* bytes that the collector took itself (own.h) while programs ran */
-    uint64_t last_own;      /* and after that, when it read symbols */
+    uint64_t max_pss;  /* of all at once, when it was known of each */
+    bool were_several; /* then */
+    uint64_t max_own;  /* bytes that the collector took itself (own.h) while programs ran */
+    uint64_t last_own; /* and after that, when it read symbols */
     int main_pid;
     bool main_ended;
     int main_status;
@@ -83,19 +86,18 @@ struct collector {
     char *path; /* of the trace, absolute */
 };
 
-/* Makes the shared memory and the collector in it; 0 or an errno.  sample_bytes: blocks are samples,
-   one in so many bytes, or 0.  Then session_output gives it
-   the trace's file (open for writing, empty), which it takes over. */
-int session_create(
-    struct collector **collector, unsigned interval_ms, uint64_t sample_bytes);
+/* Makes the shared memory and the collector in it; 0 or an errno.  sample_bytes: blocks are
+   samples, one in so many bytes, or 0.  Then session_output gives it the trace's file (open for
+   writing, empty), which it takes over. */
+int session_create(struct collector **collector, unsigned interval_ms, uint64_t sample_bytes);
 void session_output(struct collector *collector, int fd, const char *path, const char *meta_json);
 /* Takes over what a collector left that was killed: the directory of its session.  0 or an errno
    (as shared_adopt; ENOENT without a store). */
 int session_resume(struct collector **collector, const char *directory);
 /* A process that no agent is in: its RSS alone is recorded. */
 void session_adopt(struct collector *collector, int pid, const char *path, const char *command);
-/* One round: new rings, events, samples, the file.  Returns the number of words taken, so that
-   the caller knows how long it may sleep. */
+/* One round: new rings, events, samples, the file.  Returns the number of words taken; that and
+   `fullest` tell the caller how long it may sleep. */
 uint64_t session_poll(struct collector *collector);
 /* The main program has ended: takes what is left, writes the last boundary and closes the rings.
    The trace is complete but for what session_seal adds. */

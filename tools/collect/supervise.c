@@ -15,9 +15,13 @@
 
 #include "collect/guard.h"
 
-#define BUSY_WORDS 2048u
+/* Pauses between two looks at the rings.  The longer they are, the less the program's caches are
+   disturbed where it shares a processor with us; but no ring should get full in one. */
 #define SHORTEST_NS 200000
 #define LONGEST_NS 5000000
+#define BUSY_WORDS 16384u /* so many were taken: there may be more */
+#define FULL 8u           /* a ring that is an eighth full: half the pause */
+#define EMPTY 32u         /* none is as full as this: twice the pause */
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
@@ -103,16 +107,27 @@ static void tell_write_failure(struct collector *collector, bool *told)
     }
 }
 
+static long next_pause(long pause_ns, uint64_t fullest)
+{
+    if (fullest >= RING_WHOLE / FULL) {
+        return pause_ns / 2 > SHORTEST_NS ? pause_ns / 2 : SHORTEST_NS;
+    }
+    if (fullest < RING_WHOLE / EMPTY) {
+        return pause_ns * 2 < LONGEST_NS ? pause_ns * 2 : LONGEST_NS;
+    }
+    return pause_ns;
+}
+
 void supervise(struct collector *collector, int signals, struct rusage *usage)
 {
     long pause_ns = SHORTEST_NS;
-    bool told = false;
+    bool told = false, has_paused = true;
     while (!collector->main_ended) {
         uint64_t taken = session_poll(collector);
         tell_write_failure(collector, &told);
-        pause_ns = taken ? SHORTEST_NS : pause_ns * 2;
-        pause_ns = pause_ns < LONGEST_NS ? pause_ns : LONGEST_NS;
-        struct timespec pause = {0, taken > BUSY_WORDS ? 0 : pause_ns};
+        pause_ns = has_paused ? next_pause(pause_ns, collector->fullest) : pause_ns;
+        has_paused = taken < BUSY_WORDS;
+        struct timespec pause = {0, has_paused ? pause_ns : 0};
         struct pollfd fd = {.fd = signals, .events = POLLIN};
         if (ppoll(&fd, 1, &pause, NULL) > 0) {
             take_signals(collector, signals, usage);
