@@ -4,15 +4,17 @@
 #include "collect/heapmap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "collect/heapmap_probe.h"
 #include "collect/memory.h"
 
-#define START 64u      /* units */
-#define MANY 4096u     /* units */
-#define WHOLE 8u       /* tables of up to so many slots may be full */
-#define LONG_RUN 24u   /* slots looked at for a block: the unit is scattered */
-#define EMPTY_SHARE 8u /* where every eighth unit has no block its table is used again */
+#define START 64u        /* units */
+#define MANY 4096u       /* units */
+#define WHOLE 8u         /* tables of up to so many slots may be full */
+#define ROW_LARGEST 512u /* bytes of a block in a row: as pymalloc has them */
+#define LONG_RUN 24u     /* slots looked at for a block: the unit is scattered */
+#define EMPTY_SHARE 8u   /* where every eighth unit has no block its table is used again */
 #define EMPTY_LEAST 64u
 
 /* ---- units ---- */
@@ -33,6 +35,12 @@ static void give_table(struct heapmap *map, const struct heapmap_unit *unit)
     }
 }
 
+/* Where there are many their room counts, for the limit that the program is under. */
+static uint64_t limit_of_units(uint64_t capacity)
+{
+    return capacity - capacity / (capacity < MANY ? 2 : 8);
+}
+
 /* Makes the units' table anew, without those that have no block.  The new one is whole before it
    takes the old one's place: a collector can be killed here. */
 static void make_units_anew(struct heapmap *map)
@@ -43,7 +51,7 @@ static void make_units_anew(struct heapmap *map)
     for (uint64_t i = 0; i < map->capacity; i++) {
         anew.used += old[i].blocks != 0;
     }
-    if (anew.used * 2 >= map->capacity) {
+    if (anew.used * 3 >= limit_of_units(map->capacity) * 2) {
         anew.capacity = map->capacity ? map->capacity + map->capacity / 2 : START;
     }
     anew.units = memory_zeroed(anew.capacity, sizeof(*anew.units));
@@ -60,12 +68,6 @@ static void make_units_anew(struct heapmap *map)
         }
     }
     memory_free((void *)old);
-}
-
-/* Where there are many their room counts, for the limit that the program is under. */
-static uint64_t limit_of_units(uint64_t capacity)
-{
-    return capacity - capacity / (capacity < MANY ? 4 : 8);
 }
 
 static struct heapmap_unit *make_unit(struct heapmap *map, uint64_t key)
@@ -103,7 +105,8 @@ static struct heapmap_entry *seek(const struct heapmap_unit *unit, uint32_t tag,
 struct heapmap_entry *heapmap_seek(const struct heapmap_unit *unit, uint32_t tag)
 {
     uint32_t steps;
-    return seek(unit, tag, &steps);
+    bool is_elsewhere = unit->blocks && !heapmap_is_row(unit);
+    return is_elsewhere ? seek(unit, tag, &steps) : NULL;
 }
 
 /* Slots of a table that blocks may have, or have had. */
@@ -121,6 +124,57 @@ static uint32_t capacity_for(uint32_t blocks)
     }
     capacity = slots_capacity(need);
     return limit_of(capacity) < need ? slots_capacity(capacity + 1) : capacity;
+}
+
+/* How far apart allocators lay blocks of that size, in what offsets count: pymalloc and others
+   without a header, the C library with one. */
+static uint32_t apart(const struct heapmap_entry *entry, bool has_header)
+{
+    uint32_t bytes = (entry->size + (has_header ? 8 : 0) + 15) & ~15u;
+    return (bytes < 16u << has_header ? 16u << has_header : bytes) / 8;
+}
+
+static bool are_in_step(uint32_t a, uint32_t b, uint32_t step)
+{
+    return (a > b ? a - b : b - a) % step == 0;
+}
+
+/* The blocks that there are and one at that offset; at least half of those that there could be in
+   between are.  *step: of all of them. */
+static bool is_row(
+    const struct heapmap_unit *unit, uint32_t offset, bool has_header, uint32_t *step)
+{
+    const struct heapmap_entry *table = heapmap_table(unit);
+    uint32_t least = offset, most = offset;
+    *step = 0;
+    for (uint32_t i = 0; i < heapmap_capacity(unit); i++) {
+        const struct heapmap_entry *entry = &table[i];
+        if (!entry->cell) {
+            continue;
+        }
+        uint32_t at = heapmap_offset(entry->tag);
+        *step = *step ? *step : apart(entry, has_header);
+        if (entry->size > ROW_LARGEST || apart(entry, has_header) != *step ||
+            !are_in_step(at, offset, *step)) {
+            return false;
+        }
+        least = at < least ? at : least;
+        most = at > most ? at : most;
+    }
+    return (most - least) / *step <= 2 * unit->blocks;
+}
+
+/* Where all blocks are of one size and as far apart as allocators lay them, which go on so until
+   there is no room in between: a capacity that has a slot for each, in their order.  Or 0. */
+static uint32_t capacity_for_row(const struct heapmap_unit *unit, uint32_t tag)
+{
+    uint32_t step, offset = heapmap_offset(tag);
+    if (unit->blocks < WHOLE ||
+        (!is_row(unit, offset, false, &step) && !is_row(unit, offset, true, &step))) {
+        return 0;
+    }
+    uint32_t capacity = slots_capacity((HEAPMAP_OFFSETS + step - 1) / step);
+    return capacity > unit->blocks ? capacity : 0;
 }
 
 /* Tables without blocks are used for others before more memory is. */
@@ -160,38 +214,71 @@ static uint32_t copy_blocks(const struct heapmap_unit *from, const struct heapma
     return longest;
 }
 
-/* Makes the table of a unit anew, with room for more blocks.  It is whole before it takes the old
-   one's place. */
-static void make_anew(struct heapmap *map, struct heapmap_unit *unit, bool is_scattered)
+/* Slots of its table that new blocks may take. */
+static uint16_t room_of(const struct heapmap_unit *unit)
 {
-    uint32_t blocks = unit->blocks, capacity = capacity_for(blocks);
+    uint32_t capacity = heapmap_capacity(unit);
+    bool is_exact = heapmap_is_row(unit) || capacity == SLOTS_MOST;
+    return (uint16_t)((is_exact ? capacity : limit_of(capacity)) - unit->blocks);
+}
+
+/* Makes the table of a unit anew, with room for a block of that tag and some more.  It is whole
+   before it takes the old one's place. */
+static void make_anew(
+    struct heapmap *map, struct heapmap_unit *unit, uint32_t tag, bool is_scattered)
+{
+    uint32_t blocks = unit->blocks, row = capacity_for_row(unit, tag);
+    uint32_t capacity = row ? row : capacity_for(blocks);
+    uint64_t layout = row ? HEAPMAP_ROW : is_scattered ? HEAPMAP_SCATTERED : 0;
     struct heapmap_entry *table = new_table(map, capacity);
     struct heapmap_unit old = *unit, anew = old;
-    anew.table =
-        (uint64_t)capacity << 48 | (uintptr_t)table | (is_scattered ? HEAPMAP_SCATTERED : 0);
-    anew.room = (uint16_t)(capacity < SLOTS_MOST ? limit_of(capacity) - blocks : SLOTS_MOST);
+    anew.table = (uint64_t)capacity << 48 | (uintptr_t)table | layout;
+    anew.room = room_of(&anew);
     uint32_t longest = old.table ? copy_blocks(&old, &anew) : 0;
     map->empty += !old.table && !blocks;
     unit->table = anew.table;
     unit->room = anew.room;
     give_table(map, &old);
-    if (longest > LONG_RUN && !is_scattered) {
-        make_anew(map, unit, true);
+    if (longest > LONG_RUN && !layout) {
+        make_anew(map, unit, tag, true);
     }
+}
+
+/* Nothing is left of what was there: allocators use such addresses for blocks of other sizes. */
+static void clear_table(struct heapmap_unit *unit)
+{
+    unit->room = 0;
+    memset(heapmap_table(unit), 0, heapmap_capacity(unit) * sizeof(struct heapmap_entry));
+    unit->room = room_of(unit);
+}
+
+/* In a row a block has its own slot or none. */
+static struct heapmap_entry *find_slot(
+    const struct heapmap_unit *unit, uint32_t tag, uint32_t *steps)
+{
+    struct heapmap_entry *first = heapmap_first(unit, tag);
+    *steps = 1;
+    if (heapmap_is_row(unit)) {
+        return heapmap_is_of(first, tag) || !first->tag ? first : NULL;
+    }
+    return seek(unit, tag, steps);
 }
 
 /* The slot for a block that is put there. */
 static struct heapmap_entry *make_slot(struct heapmap *map, struct heapmap_unit *unit, uint32_t tag)
 {
-    bool is_scattered = unit->table >> 63;
+    bool is_scattered = unit->table & HEAPMAP_SCATTERED;
     uint32_t steps = 0;
-    struct heapmap_entry *entry = unit->table ? seek(unit, tag, &steps) : NULL;
+    if (unit->table && !unit->blocks && !heapmap_is_of(heapmap_first(unit, tag), tag)) {
+        clear_table(unit);
+    }
+    struct heapmap_entry *entry = unit->table ? find_slot(unit, tag, &steps) : NULL;
     if (entry && entry->tag) {
         return entry;
     }
     if (!entry || !unit->room || (steps > LONG_RUN && !is_scattered)) {
-        make_anew(map, unit, is_scattered || steps > LONG_RUN);
-        entry = heapmap_seek(unit, tag);
+        make_anew(map, unit, tag, is_scattered || steps > LONG_RUN);
+        entry = find_slot(unit, tag, &steps);
     }
     unit->room--;
     return entry;
@@ -248,8 +335,7 @@ static inline uint32_t put_size(struct heapmap *map, const struct block *block)
 
 static uint64_t address_of(const struct heapmap_unit *unit, const struct heapmap_entry *entry)
 {
-    uint64_t offset = entry->tag >> 16 & (HEAPMAP_OFFSETS - 1);
-    return (unit->where & ~HEAPMAP_UNIT) << 14 | offset << 3;
+    return (unit->where & ~HEAPMAP_UNIT) << 14 | (uint64_t)heapmap_offset(entry->tag) << 3;
 }
 
 static struct block block_of(

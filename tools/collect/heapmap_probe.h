@@ -6,6 +6,10 @@
  * where the whole table would be filled evenly, or else in the next slot that is free.  Where many
  * small blocks lie close together between large ones that makes long runs; such a unit is
  * scattered, by a factor that changes the order.
+ *
+ * Where all blocks of a unit are of one size and as far apart as allocators lay them, a table with
+ * as many slots as there can be such blocks is a row: each block has the first slot to look at for
+ * itself.  The first one that finds another there makes it a table as the others are.
  */
 #ifndef COLLECT_HEAPMAP_PROBE_H
 #define COLLECT_HEAPMAP_PROBE_H
@@ -20,8 +24,9 @@
 #define HEAPMAP_OFFSETS 2048u
 #define HEAPMAP_FACTOR 1255u /* odd: each offset has a place of its own */
 
-/* A table: HEAPMAP_SCATTERED or not, capacity << 48, and the address. */
+/* A table: HEAPMAP_SCATTERED, HEAPMAP_ROW or neither, capacity << 48, and the address. */
 #define HEAPMAP_SCATTERED (1ull << 63)
+#define HEAPMAP_ROW (1ull << 62)
 #define HEAPMAP_POINTER ((1ull << 48) - 1)
 
 static inline uint64_t heapmap_key(uint64_t address)
@@ -62,6 +67,11 @@ static inline uint32_t heapmap_tag(uint64_t key)
     return HEAPMAP_TAG | ((uint32_t)(key >> 19) & (HEAPMAP_OFFSETS - 1)) << 16;
 }
 
+static inline uint32_t heapmap_offset(uint32_t tag)
+{
+    return tag >> 16 & (HEAPMAP_OFFSETS - 1);
+}
+
 static inline bool heapmap_is_of(const struct heapmap_entry *entry, uint32_t tag)
 {
     return (entry->tag ^ tag) <= HEAPMAP_STAMP;
@@ -91,7 +101,13 @@ static inline struct heapmap_entry *heapmap_first(const struct heapmap_unit *uni
     return heapmap_table(unit) + heapmap_place(unit, tag);
 }
 
-/* The slot of a block, or the unused one where it belongs; NULL if there is none. */
+static inline bool heapmap_is_row(const struct heapmap_unit *unit)
+{
+    return unit->table & HEAPMAP_ROW;
+}
+
+/* The slot of a block, or the unused one where it belongs, if it is not the first one to look at;
+   NULL if there is none, and in a unit without blocks. */
 struct heapmap_entry *heapmap_seek(const struct heapmap_unit *unit, uint32_t tag);
 
 /* The same, in a unit with a table. */

@@ -173,15 +173,79 @@ static void stays_small_where_sizes_change(void **state)
             free(*slot);
             *slot = NULL;
         } else {
-            *slot = malloc(
-                16 + (uint64_t)rand() % sizes[phase] + (phase == 2 && rand() % 20 == 0) * 5000u);
-            block = (struct block){(uintptr_t)*slot, 1, 1, 0};
+            uint64_t size =
+                16 + (uint64_t)rand() % sizes[phase] + (phase == 2 && rand() % 20 == 0) * 5000u;
+            *slot = malloc(size);
+            block = (struct block){(uintptr_t)*slot, size, 1, 0};
             assert_true(heapmap_put(&map, &block, &old));
         }
     }
     assert_true(room(&map) <= 52);
     for (size_t i = 0; i < KEPT; i++) {
         free(blocks[i]);
+    }
+    heapmap_free(&map);
+}
+
+#define POOLS 6
+#define POOL_BYTES 16384u
+
+struct pool {
+    struct block blocks[POOL_BYTES / 8];
+    uint32_t size, live;
+};
+
+static void change_one(struct heapmap *map, struct pool *pool, uint64_t base)
+{
+    bool is_stray = rand() % 50 == 0;
+    uint32_t step = is_stray ? 8 : pool->size, first = is_stray ? 0 : POOL_BYTES % pool->size / 8;
+    uint32_t at = first + (uint32_t)rand() % (POOL_BYTES / step) * step / 8;
+    struct block *known = &pool->blocks[at], block = {base + 8ull * at, step, 1 + at, 3}, old;
+    if (known->address) {
+        assert_true(heapmap_take(map, block.address, &old));
+        assert_int_equal(old.cell, known->cell);
+        assert_int_equal(old.size, known->size);
+        *known = (struct block){0};
+        pool->live--;
+    } else {
+        assert_false(heapmap_get(map, block.address, &old));
+        assert_true(heapmap_put(map, &block, &old));
+        *known = block;
+        pool->live++;
+    }
+}
+
+/* Pools as an allocator of objects has them: each with blocks of one size, now and then with
+   something else in between; from time to time they are emptied and get another size. */
+static void keeps_rows(void **state)
+{
+    static struct pool pools[POOLS];
+    struct heapmap map = {0};
+    struct block old;
+    srand(5);
+    for (int round = 0; round < 300; round++) {
+        uint64_t number = (uint64_t)rand() % POOLS, base = BASE + number * POOL_BYTES;
+        struct pool *pool = &pools[number];
+        for (size_t at = 0; at < POOL_BYTES / 8; at++) {
+            const struct block *block = &pool->blocks[at];
+            assert_int_equal(
+                block->address != 0, block->address && heapmap_take(&map, block->address, &old));
+        }
+        *pool = (struct pool){.size = 16 * (1 + (uint32_t)rand() % 32)};
+        for (uint32_t at = POOL_BYTES % pool->size; at < POOL_BYTES; at += pool->size) {
+            struct block block = {base + at, pool->size, 1 + at / 8, 3};
+            assert_true(heapmap_put(&map, &block, &old));
+            pool->blocks[at / 8] = block;
+            pool->live++;
+        }
+        for (int i = 0; i < 3000; i++) {
+            change_one(&map, pool, base);
+        }
+        uint64_t live = 0;
+        for (size_t i = 0; i < POOLS; i++) {
+            live += pools[i].live;
+        }
+        assert_int_equal(map.blocks, live);
     }
     heapmap_free(&map);
 }
@@ -202,6 +266,7 @@ int main(void)
         cmocka_unit_test(finds_blocks_in_clusters),
         cmocka_unit_test(uses_room_again),
         cmocka_unit_test(stays_small_where_sizes_change),
+        cmocka_unit_test(keeps_rows),
         cmocka_unit_test(takes_nothing_from_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
