@@ -11,9 +11,7 @@
 #include <string.h>
 
 #include "collect/heapmap_probe.h"
-
-#define FAST static inline __attribute__((always_inline))
-#define RARELY(condition) __builtin_expect(condition, 0)
+#include "collect/sums.h"
 
 /* The address of a block in the word of an event that has it is where the map's keys have it. */
 #define KEY ~(uint64_t)(MT_NODE_LIMIT - 1)
@@ -32,65 +30,6 @@ struct plain {
 };
 
 enum { PLAIN_OTHER = 0, PLAIN_WAITS = 9 }; /* in the place of an event's words */
-
-/* ---- accounts ---- */
-
-FAST void keep_peak_of(struct account *account, struct cell *cell, int scope)
-{
-    if (RARELY(account->peak.rising || cell->epochs[scope] != account->peak.epoch)) {
-        accounts_keep_peak(account, cell, scope);
-    }
-}
-
-FAST uint64_t *total_for(struct account *account, bool is_native)
-{
-    _Static_assert(offsetof(struct totals, native) == offsetof(struct totals, python) + 8, "");
-    return &account->now.python + is_native;
-}
-
-/* `high` is never more than the peak, nor less than what is live. */
-FAST void grow_sum(struct account *account, struct cell *cell, int scope, bool is_native,
-    uint64_t size, uint64_t time_us)
-{
-    uint64_t sum = account->now.python + account->now.native + size;
-    if (sum > account->high) {
-        account->high = sum;
-        if (sum > account->peak.best) {
-            account->peak.best = sum;
-            account->peak.time_us = time_us;
-            account->peak.rising = account->peak.unwritten = true;
-            goto apply;
-        }
-    }
-    keep_peak_of(account, cell, scope);
-apply:
-    *total_for(account, is_native) += size;
-    account->now.blocks++;
-}
-
-FAST void shrink_sum(
-    struct account *account, struct cell *cell, int scope, bool is_native, uint64_t size)
-{
-    keep_peak_of(account, cell, scope);
-    *total_for(account, is_native) -= size;
-    account->now.blocks--;
-}
-
-/* False if the sum with a block that comes and goes at once may be a peak. */
-FAST bool is_below_peak(const struct account *account, uint64_t sum)
-{
-    return !account->peak.rising && sum <= account->peak.best;
-}
-
-FAST void raise_high(struct account *account, uint64_t sum)
-{
-    account->high = sum > account->high ? sum : account->high;
-}
-
-FAST uint64_t sum_with(const struct account *account, uint64_t size)
-{
-    return account->now.python + account->now.native + size;
-}
 
 /* ---- cells ---- */
 
@@ -148,15 +87,62 @@ FAST struct cell *cell_at_hand(struct plain *plain, uint64_t node, uint32_t doma
     return cell;
 }
 
+/* ---- the map ---- */
+
+/* The slot of a block that is there and small, or NULL. */
+FAST struct heapmap_entry *find_block(
+    const struct plain *plain, uint64_t key, struct heapmap_unit **unit)
+{
+    *unit = heapmap_find_unit(plain->map, key);
+    struct heapmap_entry *entry =
+        RARELY(!(*unit)->blocks) ? NULL : heapmap_find(*unit, heapmap_tag(key));
+    bool is_there = entry && entry->cell && entry->size < HEAPMAP_LARGE;
+    return RARELY(!is_there) ? NULL : entry;
+}
+
+FAST void take_out(struct plain *plain, struct heapmap_unit *unit, struct heapmap_entry *entry,
+    const struct block *block, bool has_more)
+{
+    if (has_more && plain->forks_care) {
+        forks_gone(plain->image, block, plain->ring->forks);
+    }
+    entry->cell = 0;
+    heapmap_count(plain->map, unit, -1);
+}
+
+FAST struct block block_in(const struct heapmap_entry *entry, uint64_t key)
+{
+    return (struct block){key >> 16, entry->size, entry->cell, (uint16_t)entry->tag};
+}
+
+/* The slot for a block where none is, or NULL if the map has to be changed for it. */
+FAST struct heapmap_entry *find_room(
+    const struct plain *plain, uint64_t key, struct heapmap_unit **unit)
+{
+    *unit = heapmap_find_unit(plain->map, key);
+    struct heapmap_entry *entry =
+        RARELY(!(*unit)->table) ? NULL : heapmap_find(*unit, heapmap_tag(key));
+    bool has_room = entry && !entry->cell && (entry->tag || (*unit)->room);
+    return RARELY(!has_room) ? NULL : entry;
+}
+
+FAST void put_in(struct plain *plain, struct heapmap_unit *unit, struct heapmap_entry *entry,
+    const struct block *block)
+{
+    heapmap_count(plain->map, unit, 1);
+    unit->room = (uint16_t)(unit->room - !entry->tag);
+    entry->tag = heapmap_tag(heapmap_key(block->address)) | plain->stamp;
+    entry->size = (uint32_t)block->size;
+    entry->cell = block->cell;
+}
+
 /* ---- events ---- */
 
-FAST void log_plain(
-    const struct plain *plain, enum log_kind kind, uint64_t key, uint64_t size, uint32_t cell)
+FAST void log_plain(const struct plain *plain, enum log_kind kind, const struct block *block)
 {
     if (plain->image->log) {
-        struct block block = {.address = key >> 16, .size = size, .cell = cell};
         const struct ring *ring = plain->ring;
-        eventlog_add(plain->image->log, plain->accounts, kind, &block, ring->thread, ring->time_us);
+        eventlog_add(plain->image->log, plain->accounts, kind, block, ring->thread, ring->time_us);
     }
 }
 
@@ -191,12 +177,30 @@ FAST uint64_t take_both(struct plain *plain, struct cell *cell, uint32_t domain,
     return 3;
 }
 
-FAST void add_to(struct plain *plain, struct cell *cell, uint32_t domain, uint64_t size)
+/* A block as ALLOC and REALLOC_END have it; no cell: it is not a plain one. */
+FAST struct block read_plain(struct plain *plain, uint64_t w0, uint32_t domain)
 {
-    bool is_native = domain == MT_DOMAIN_MALLOC;
+    uint64_t w1 = plain->words[1];
+    struct block block = {.address = (w1 & KEY) >> 16, .size = w0 >> 8 & 0xffffff};
+    if (!cell_at_hand(plain, w1 & ~KEY, domain, &block.cell) || RARELY(!block.address) ||
+        RARELY(block.size >= HEAPMAP_LARGE)) {
+        block.cell = 0;
+    }
+    return block;
+}
+
+FAST void note_size(struct plain *plain, uint32_t domain, const struct block *block)
+{
+    sizes_add(&plain->image->counting->sizes, domain, block->size, 1);
+    plain->ring->last_address = block->address;
+    plain->ring->last_domain = domain;
+}
+
+FAST void add_to(struct plain *plain, struct cell *cell, uint64_t size)
+{
     uint64_t time_us = plain->ring->time_us;
-    grow_sum(&plain->image->account, cell, SCOPE_PROCESS, is_native, size, time_us);
-    grow_sum(&plain->accounts->all, cell, SCOPE_ALL, is_native, size, time_us);
+    grow_sum(&plain->image->account, cell, SCOPE_PROCESS, size, time_us);
+    grow_sum(&plain->accounts->all, cell, SCOPE_ALL, size, time_us);
     cell->refs++;
     cell->bytes += (int64_t)size;
     cell->blocks++;
@@ -206,96 +210,151 @@ FAST void add_to(struct plain *plain, struct cell *cell, uint32_t domain, uint64
 
 FAST uint64_t allocate_plain(struct plain *plain, uint64_t w0, bool is_ordered, bool has_more)
 {
-    struct image *image = plain->image;
-    struct heapmap *map = plain->map;
-    struct ring *ring = plain->ring;
-    uint64_t w1 = plain->words[1], key = w1 & KEY, size = w0 >> 8 & 0xffffff;
-    uint32_t domain = w0 >> 4 & 7, id;
-    struct cell *cell = cell_at_hand(plain, w1 & ~KEY, domain, &id);
-    if (RARELY(!cell) || RARELY(!key) || RARELY(size >= HEAPMAP_LARGE)) {
+    uint32_t domain = w0 >> 4 & 7;
+    struct block block = read_plain(plain, w0, domain);
+    uint64_t key = heapmap_key(block.address);
+    struct cell *cell = &plain->cells[block.cell];
+    if (RARELY(!block.cell)) {
         return PLAIN_OTHER;
     }
     if (!is_ordered && !has_more && plain->words[2] == (MT_OP_FREE | key) &&
         plain->published >= 3) {
-        uint64_t both = take_both(plain, cell, domain, size);
+        uint64_t both = take_both(plain, cell, domain, block.size);
         if (both) {
             return both;
         }
     }
-    struct heapmap_unit *unit = heapmap_find_unit(map, key);
-    uint32_t tag = heapmap_tag(key);
-    struct heapmap_entry *entry = RARELY(!unit->table) ? NULL : heapmap_find(unit, tag);
-    if (RARELY(!entry) || RARELY(entry->cell) || RARELY(!entry->tag && !unit->room)) {
+    struct heapmap_unit *unit;
+    struct heapmap_entry *entry = find_room(plain, key, &unit);
+    if (!entry) {
         return PLAIN_OTHER;
     }
-    if (is_ordered && !is_turn(image, key, w0 >> 32)) {
+    if (is_ordered && !is_turn(plain->image, key, w0 >> 32)) {
         return PLAIN_WAITS;
     }
-    heapmap_count(map, unit, 1);
-    unit->room = (uint16_t)(unit->room - !entry->tag);
-    entry->tag = tag | plain->stamp;
-    entry->size = (uint32_t)size;
-    entry->cell = id;
-    sizes_add(&image->counting->sizes, domain, size, 1);
-    ring->last_address = key >> 16;
-    ring->last_domain = domain;
+    put_in(plain, unit, entry, &block);
+    note_size(plain, domain, &block);
     if (has_more) {
-        log_plain(plain, LOG_ALLOC, key, size, id);
+        log_plain(plain, LOG_ALLOC, &block);
     }
-    add_to(plain, cell, domain, size);
-    image->events++;
+    add_to(plain, cell, block.size);
+    plain->image->events++;
     return 2;
 }
 
 FAST void remove_from(struct plain *plain, struct cell *cell, uint64_t size)
 {
-    bool is_native = cell->domain == MT_DOMAIN_MALLOC;
     cell->refs--;
-    shrink_sum(&plain->image->account, cell, SCOPE_PROCESS, is_native, size);
-    shrink_sum(&plain->accounts->all, cell, SCOPE_ALL, is_native, size);
+    shrink_sum(&plain->image->account, cell, SCOPE_PROCESS, size);
+    shrink_sum(&plain->accounts->all, cell, SCOPE_ALL, size);
     cell->bytes -= (int64_t)size;
     cell->blocks--;
 }
 
 FAST uint64_t release_plain(struct plain *plain, uint64_t w0, bool is_ordered, bool has_more)
 {
-    struct image *image = plain->image;
     struct ring *ring = plain->ring;
     uint64_t key = w0 & KEY;
-    struct heapmap_unit *unit = heapmap_find_unit(plain->map, key);
-    struct heapmap_entry *entry =
-        RARELY(!unit->blocks) ? NULL : heapmap_find(unit, heapmap_tag(key));
-    if (RARELY(!entry)) {
+    struct heapmap_unit *unit;
+    struct heapmap_entry *entry = find_block(plain, key, &unit);
+    if (!entry) {
         return PLAIN_OTHER;
     }
-    uint32_t id = entry->cell, size = entry->size;
-    struct cell *cell = &plain->cells[id];
-    if (RARELY(!id) || RARELY(size >= HEAPMAP_LARGE) || RARELY(cell->merged_into)) {
+    struct block block = block_in(entry, key);
+    struct cell *cell = &plain->cells[block.cell];
+    if (RARELY(cell->merged_into)) {
         return PLAIN_OTHER;
     }
-    if (is_ordered && !is_turn(image, key, plain->words[1])) {
+    if (is_ordered && !is_turn(plain->image, key, plain->words[1])) {
         return PLAIN_WAITS;
     }
-    if (has_more && plain->forks_care) {
-        struct block block = {key >> 16, size, id, (uint16_t)entry->tag};
-        forks_gone(image, &block, ring->forks);
-    }
-    entry->cell = 0;
-    heapmap_count(plain->map, unit, -1);
-    if (key >> 16 == ring->last_address) {
+    take_out(plain, unit, entry, &block, has_more);
+    if (block.address == ring->last_address) {
         ring->last_address = 0;
-        image->counting->sizes.temporary[ring->last_domain]++;
+        plain->image->counting->sizes.temporary[ring->last_domain]++;
     }
     if (has_more) {
-        log_plain(plain, LOG_FREE, key, size, id);
+        log_plain(plain, LOG_FREE, &block);
     }
     if (RARELY(!cell->is_changed)) {
-        note_cell(plain, id);
+        note_cell(plain, block.cell);
     }
-    remove_from(plain, cell, size);
-    image->events++;
+    remove_from(plain, cell, block.size);
+    plain->image->events++;
     return is_ordered ? 2 : 1;
 }
+
+/* ---- reallocations ---- */
+
+FAST uint64_t begin_plain(struct plain *plain, uint64_t w0, bool is_ordered, bool has_more)
+{
+    struct ring *ring = plain->ring;
+    uint64_t key = w0 & KEY;
+    struct heapmap_unit *unit;
+    struct heapmap_entry *entry = find_block(plain, key, &unit);
+    if (!entry || RARELY(ring->n_moves == PENDING_MOVES)) {
+        return PLAIN_OTHER;
+    }
+    if (is_ordered && !is_turn(plain->image, key, plain->words[1])) {
+        return PLAIN_WAITS;
+    }
+    struct block block = block_in(entry, key);
+    take_out(plain, unit, entry, &block, has_more);
+    ring->moves[ring->n_moves++] = block;
+    return is_ordered ? 2 : 1;
+}
+
+FAST void move_between(struct plain *plain, const struct shift *shift)
+{
+    struct cell *from = shift->from, *to = shift->to;
+    uint64_t time_us = plain->ring->time_us;
+    shift_sum(&plain->image->account, shift, SCOPE_PROCESS, time_us);
+    shift_sum(&plain->accounts->all, shift, SCOPE_ALL, time_us);
+    from->refs--;
+    from->bytes -= (int64_t)shift->gone;
+    from->blocks--;
+    to->refs++;
+    to->bytes += (int64_t)shift->size;
+    to->blocks++;
+    to->allocated_bytes += shift->size;
+    to->allocations++;
+}
+
+FAST uint64_t end_plain(struct plain *plain, uint64_t w0, bool is_ordered, bool has_more)
+{
+    struct ring *ring = plain->ring;
+    uint32_t domain = w0 >> 4 & 15; /* with MT_DOMAIN_PAUSED, which no cell has */
+    if (RARELY(!ring->n_moves) || RARELY(domain > MT_DOMAIN_MALLOC)) {
+        return PLAIN_OTHER;
+    }
+    struct block old = ring->moves[ring->n_moves - 1], block = read_plain(plain, w0, domain);
+    uint64_t key = heapmap_key(block.address);
+    struct cell *from = &plain->cells[old.cell];
+    struct heapmap_unit *unit;
+    struct heapmap_entry *entry = RARELY(!block.cell) ? NULL : find_room(plain, key, &unit);
+    if (!entry || RARELY(!old.cell) || RARELY(from->merged_into)) {
+        return PLAIN_OTHER;
+    }
+    if (is_ordered && !is_turn(plain->image, key, w0 >> 32)) {
+        return PLAIN_WAITS;
+    }
+    ring->n_moves--;
+    put_in(plain, unit, entry, &block);
+    note_size(plain, domain, &block);
+    if (has_more) {
+        log_plain(plain, LOG_MOVE_FROM, &old);
+        log_plain(plain, LOG_MOVE_TO, &block);
+    }
+    if (RARELY(!from->is_changed)) {
+        note_cell(plain, old.cell);
+    }
+    struct shift shift = {from, &plain->cells[block.cell], old.size, block.size};
+    move_between(plain, &shift);
+    plain->image->events++;
+    return 2;
+}
+
+/* ---- any event ---- */
 
 FAST uint64_t take_plain(struct plain *plain, bool has_more)
 {
@@ -309,6 +368,14 @@ FAST uint64_t take_plain(struct plain *plain, bool has_more)
         return allocate_plain(plain, w0, true, has_more);
     case MT_OP_FREE_SEQ:
         return release_plain(plain, w0, true, has_more);
+    case MT_OP_REALLOC_BEGIN:
+        return begin_plain(plain, w0, false, has_more);
+    case MT_OP_REALLOC_BEGIN_SEQ:
+        return begin_plain(plain, w0, true, has_more);
+    case MT_OP_REALLOC_END:
+        return end_plain(plain, w0, false, has_more);
+    case MT_OP_REALLOC_END_SEQ:
+        return end_plain(plain, w0, true, has_more);
     default:
         return PLAIN_OTHER;
     }

@@ -131,6 +131,31 @@ static void put_free(uint64_t address, bool is_ordered)
     }
 }
 
+/* To another address or the same, which may be the last word before the collector looks. */
+static void put_move(size_t i, uint64_t size, bool is_ordered)
+{
+    put_free(blocks[i], is_ordered);
+    for (int world = 0; world < 2; world++) {
+        uint64_t begun = worlds[world].shared.head - (is_ordered ? 2 : 1);
+        worlds[world].words[begun % WORDS] += MT_OP_REALLOC_BEGIN - MT_OP_FREE;
+        worlds[world].words[begun % WORDS + WORDS] += MT_OP_REALLOC_BEGIN - MT_OP_FREE;
+    }
+    if (random_below(30) == 0) {
+        drain();
+    }
+    if (random_below(30) == 0) {
+        put(MT_OP_REALLOC_CANCEL);
+        return;
+    }
+    blocks[i] = random_below(2) ? blocks[i] : new_address();
+    put_alloc(blocks[i], size, is_ordered);
+    for (int world = 0; world < 2; world++) {
+        uint64_t ended = worlds[world].shared.head - 2;
+        worlds[world].words[ended % WORDS] += MT_OP_REALLOC_END - MT_OP_ALLOC;
+        worlds[world].words[ended % WORDS + WORDS] += MT_OP_REALLOC_END - MT_OP_ALLOC;
+    }
+}
+
 static void put_random(uint32_t grow, bool is_ordered)
 {
     uint32_t what = random_below(100);
@@ -142,6 +167,8 @@ static void put_random(uint32_t grow, bool is_ordered)
     } else if (what < 20 + grow && n_blocks < BLOCKS) {
         blocks[n_blocks] = new_address();
         put_alloc(blocks[n_blocks++], size, is_ordered);
+    } else if (n_blocks && what % 4 == 0) {
+        put_move(random_below((uint32_t)n_blocks), size, is_ordered);
     } else if (n_blocks) {
         size_t last = n_blocks - 1, i = random_below(3) ? last : random_below((uint32_t)n_blocks);
         put_free(blocks[i], is_ordered);
