@@ -25,7 +25,7 @@ EXPORTS = {
     "free_aligned_sized", "posix_memalign", "aligned_alloc", "memalign", "valloc", "pvalloc",
     "execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve",
     "posix_spawn", "posix_spawnp", "execveat", "system", "popen", "pthread_setname_np",
-    "mmap", "mmap64", "munmap", "mremap", "memtrace_agent_version",
+    "mmap", "mmap64", "munmap", "mremap", "brk", "sbrk", "memtrace_agent_version",
     # for include/memtrace/memtrace.h
     "memtrace_agent_mark", "memtrace_agent_region_begin", "memtrace_agent_region_end",
     "memtrace_agent_start", "memtrace_agent_stop", "memtrace_agent_is_tracing",
