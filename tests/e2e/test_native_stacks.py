@@ -186,3 +186,26 @@ def test_a_leaking_extension(traced, python):
     assert (row["size"], row["count"]) == (50 * 512 * 8, 50)
     line = row["stack"][-1]["native_frame"]["lineno"]
     assert "realloc" in source.read_text().splitlines()[line - 1]
+
+
+QUERY = """
+import sqlite3
+db = sqlite3.connect(":memory:")
+db.execute("create table words (word text, length int)")
+db.executemany("insert into words values (?, ?)", ((str(n) * 9, n) for n in range(20000)))
+rows = db.execute("select length, max(word) from words group by length % 100 order by 2")
+"""
+
+
+def test_a_query_of_sqlite(traced):
+    """What its sorter holds, from the line of Python through the library's exported functions."""
+    script = traced.directory / "query.py"
+    script.write_text(QUERY)
+    if support.execute([traced.python.path, script]).status:
+        pytest.skip("no sqlite3 here")
+    trace = traced.run(script, options=NATIVE).trace
+    row = max((row for row in traced.rows(trace, "--domain", "malloc", key="traceback")
+               if any(frame.get("lineno") == 6 for frame in row["traceback"])),
+              key=lambda row: row["size"])
+    found = names(row)
+    assert row["size"] > 10 ** 6 and found[0] == "<module>" and "sqlite3_step" in found[1:], found

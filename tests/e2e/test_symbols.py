@@ -7,7 +7,10 @@ import json
 import pathlib
 import re
 import shutil
+import socket
+import subprocess
 import threading
+import urllib.request
 
 import pytest
 import support
@@ -194,3 +197,39 @@ def test_debuginfod_without_the_program(served, tmp_path):
     trace, program, url, asked = served
     program.unlink()
     assert rows_of(at_report(trace, tmp_path, url)) == STACKS
+
+
+@contextlib.contextmanager
+def debuginfod(directory, wanted):
+    """elfutils' own server of that directory, once it has what is wanted; yields its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = "http://127.0.0.1:%d/" % port
+    with open(str(directory) + ".log", "wb") as log:
+        server = subprocess.Popen(["debuginfod", "-F", "-p", str(port), "-d", ":memory:", directory],
+                                  stdout=log, stderr=log)
+
+    def has_it():
+        assert server.poll() is None, "debuginfod ended"
+        with contextlib.suppress(OSError):
+            return urllib.request.urlopen(url + "buildid/%s/debuginfo" % wanted).status == 200
+
+    try:
+        support.wait_for(has_it, "debuginfod")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(support.TIMEOUT)
+
+
+@pytest.mark.skipif(not shutil.which("debuginfod"), reason="no debuginfod here")
+@pytest.mark.skipif(not has_debuginfod(), reason="no libdebuginfod here")
+def test_elfutils_own_server(traced_plain, tmp_path):
+    program = build_program(tmp_path)
+    wanted = build_id(program)
+    (tmp_path / "store").mkdir()
+    separate(program, tmp_path / "store" / "inlined.debug")
+    trace = traced_plain.run(program, options=["--native"]).trace
+    with debuginfod(tmp_path / "store", wanted) as url:
+        assert rows_of(at_report(trace, tmp_path, url)) == STACKS
