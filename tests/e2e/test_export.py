@@ -137,6 +137,31 @@ def test_pstats_reads_it(traced):
     assert stats.total_calls == sum(count for _, count in everything.values())
 
 
+@pytest.mark.parametrize("reader", support.known_interpreters(), ids=lambda i: i.name)
+def test_pstats_prints_it(traced, reader):
+    """As people use it: python -m pstats FILE, with commands."""
+    path = export(traced, "pstats", "--process", "script1.py")
+    done = subprocess.run([reader.path, "-m", "pstats", path], input=b"sort cumulative\nstats recurse\ncallers put\n",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    text = done.stdout.decode()
+    size = next(row["size"] for row in traced.rows(traced.trace, key="function")
+                if row.get("function") == "recurse")
+    assert done.returncode == 0 and re.search(r" %d\.000 .*\(recurse\)" % size, text), text
+    assert re.search(r"put\) +<- .*\(<module>\)", text), text
+
+
+def test_snakeviz_shows_it(traced):
+    snakeviz = pytest.importorskip("snakeviz.stats", reason="no snakeviz here (pip install snakeviz)")
+    import pstats
+    path = export(traced, "pstats", "--process", "script1.py")
+    stats = pstats.Stats(str(path))
+    assert any("recurse" in str(row) for row in snakeviz.table_rows(stats))
+    tree = snakeviz.json_stats(stats)
+    tree = json.loads(tree) if isinstance(tree, str) else tree
+    recurse = next(key for key in tree if "recurse" in key)
+    assert tree[recurse]["stats"][2] >= 50000 and "callers" in tree[recurse]
+
+
 def test_folded_and_speedscope_agree(traced):
     total = sum(size for size, _ in lines_of(traced).values())
     folded = export(traced, "folded").read_text().splitlines()
@@ -159,15 +184,42 @@ def test_folded_and_speedscope_agree(traced):
     assert sorted(named) == sorted(line.rsplit(" ", 1)[0] for line in folded)
 
 
-def test_speedscope_has_its_schema(traced):
-    jsonschema = pytest.importorskip("jsonschema", reason="no python3-jsonschema here")
+def typed(schema, **optional):
+    """An object with all the properties of the one, those of the other perhaps, and no more."""
+    return {"type": "object", "properties": {**schema, **optional}, "required": list(schema),
+            "additionalProperties": False}
+
+
+NUMBER, STRING, INDEX = {"type": "number"}, {"type": "string"}, {"type": "integer", "minimum": 0}
+PROFILE = {"name": STRING, "startValue": NUMBER, "endValue": NUMBER,
+           "unit": {"enum": ["none", "nanoseconds", "microseconds", "milliseconds", "seconds", "bytes"]}}
+SPEEDSCOPE = typed(  # as its wiki describes files
+    {"$schema": {"const": "https://www.speedscope.app/file-format-schema.json"},
+     "shared": typed({"frames": {"type": "array", "items": typed(
+         {"name": STRING}, file=STRING, line=NUMBER, col=NUMBER)}}),
+     "profiles": {"type": "array", "items": {"oneOf": [
+         typed({"type": {"const": "sampled"}, **PROFILE, "weights": {"type": "array", "items": NUMBER},
+                "samples": {"type": "array", "items": {"type": "array", "items": INDEX}}}),
+         typed({"type": {"const": "evented"}, **PROFILE, "events": {"type": "array", "items": typed(
+             {"type": {"enum": ["O", "C"]}, "at": NUMBER, "frame": INDEX})}})]}}},
+    name=STRING, activeProfileIndex=INDEX, exporter=STRING)
+
+
+def schema_of_speedscope():
+    """Its own, where somebody has installed it."""
     npm = shutil.which("npm")
     root = support.execute([npm, "root", "-g"]).out.decode().strip() if npm else "/nonexistent"
-    schema = pathlib.Path(root, "speedscope", "dist", "release", "file-format-schema.json")
-    if not schema.exists():
-        pytest.skip("no speedscope here (npm install -g speedscope)")
-    jsonschema.validate(json.loads(export(traced, "speedscope").read_text()),
-                        json.loads(schema.read_text()))
+    own = pathlib.Path(root, "speedscope", "dist", "release", "file-format-schema.json")
+    return json.loads(own.read_text()) if own.exists() else SPEEDSCOPE
+
+
+def test_speedscope_has_its_schema(traced):
+    jsonschema = pytest.importorskip("jsonschema", reason="no jsonschema (Debian: python3-jsonschema)")
+    document, schema = json.loads(export(traced, "speedscope").read_text()), schema_of_speedscope()
+    jsonschema.validate(document, schema)
+    document["profiles"][0]["unit"] = "byte"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
 
 
 def test_protoc_decodes_it(traced):
