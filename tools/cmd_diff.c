@@ -259,8 +259,12 @@ int cmd_diff(int argc, char **argv)
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return 2;
     bool good = true;
-    for (size_t i = 0; good && i < arguments.n_traces; i++)
+    for (size_t i = 0; good && i < arguments.n_traces; i++) {
+        arguments.report.may_be_native = i == 0; /* the first one's key is that of all */
         good = open_side(&sides, &arguments, i);
+        if (i == 0 && good)
+            arguments.report.view.key = sides.options[0].key;
+    }
     int status = good ? compare(&sides, &arguments) : 1;
     close_sides(&sides);
     return status;

@@ -196,6 +196,52 @@ def test_reports_of_a_program_without_python(traced_plain, tmp_path, options):
     assert "\nserver open_session," in plot, plot[:1000]
 
 
+GROWS = """
+#include <stdlib.h>
+#include <string.h>
+static void *volatile kept;
+static void *checked(size_t size)
+{
+    kept = malloc(size);
+    memset(kept, 1, size);
+    return kept;
+}
+static void open_files(int n)
+{
+    while (n--)
+        checked(1000);
+}
+static void make_index(int n)
+{
+    while (n--)
+        checked(5000);
+}
+int main(int argc, char **argv)
+{
+    open_files(100);
+    make_index(100 * argc);
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(not has_symbols(), reason="memtrace was built without libdw")
+@pytest.mark.parametrize("edit", ["", "/* another line */\n"], ids=["same", "edited"])
+def test_differences_of_programs_without_python(traced_plain, tmp_path, edit):
+    """By native stacks, without being told to; --moved also where the program was edited."""
+    traces = []
+    for text, words in ((GROWS, []), (edit + GROWS, ["more"])):
+        (tmp_path / "grows.c").write_text(text)
+        program = build(tmp_path, "grows", tmp_path / "grows.c", "-fno-inline")
+        traces.append(traced_plain.run(program, *words, options=["--native", "--symbolize"]).trace)
+    out = support.execute([support.MEMTRACE, "diff", *(["--moved"] if edit else []),
+                           *traces]).out.decode()
+    assert re.search(r"\nTop 1 difference\n"
+                     r"checked \(.*grows.c:\d+\) in grows: size=977 KiB \(\+488 KiB\), "
+                     r"count=200 \(\+100\), average=5000 B\n(  Native .*\n)*"
+                     r"  Native make_index .*\n  Native checked .*\n1 unchanged\n", out), out
+
+
 THREADS = """
 #include <dlfcn.h>
 #include <pthread.h>
