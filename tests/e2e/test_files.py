@@ -7,8 +7,8 @@ import support
 AGENT = support.MEMTRACE.parent / "agent" / "libmemtrace.so"
 
 EXPORTS = set("""
-aligned_alloc calloc cfree free free_aligned_sized free_sized malloc memalign mmap mmap64 mremap
-munmap posix_memalign pvalloc realloc reallocarray valloc memtrace_agent_version
+aligned_alloc brk calloc cfree free free_aligned_sized free_sized malloc memalign mmap mmap64 mremap
+munmap posix_memalign pvalloc realloc reallocarray sbrk valloc memtrace_agent_version
 
 execl execle execlp execv execve execveat execvp execvpe fexecve popen posix_spawn posix_spawnp
 pthread_setname_np system
