@@ -18,6 +18,7 @@ import sys
 import tempfile
 
 QUICK = ["60000", "2000", "30"]
+SPREAD = ["200000", "1000", "5"]  # all threads have their part of all stacks
 TIMES = 15  # of reading; what is measured is below 6
 BYTES = 1000  # for each site, beside what a trace with none needs
 BASE = 60 << 20
@@ -50,15 +51,16 @@ def ranking(memtrace, trace, limit):
 
 
 def folded_wrongly(memtrace, trace):
-    """What is not in the page as a frame of its own has to be in one that is."""
+    """What is not in the page as a frame of its own, or as a row of a thread, has to be in one that is."""
     page, top = (subprocess.run([memtrace, *report.split(), trace], check=True,
                                 stdout=subprocess.PIPE).stdout.decode("utf-8", "surrogateescape")
                  for report in ("flame -o -", "top --limit 1 --format json"))
     data = json.loads(re.search('type="application/json" id="data">(.*?)</script>', page, re.S)[1])
     total = json.loads(top)["total"]
     moment = data["moments"][0]
-    return (len(data["nodes"]["parents"]) > 40000 or sum(moment["size"]) != total["size"] or
-            sum(moment["count"]) != total["count"])
+    return (len(data["nodes"]["parents"]) > 40000 or len(data["rows"]["node"]) > 150000 or
+            sum(moment["size"]) != total["size"] or sum(moment["count"]) != total["count"] or
+            sum(data["births"]["size"]) != total["size"])
 
 
 def has_no_bar(memtrace, trace, directory):
@@ -109,9 +111,11 @@ def main():
         if ranking(memtrace, trace, 100) != ranking(memtrace, trace, 0):
             failed = True
             print("the first rows are not those of the whole ranking")
-        if folded_wrongly(memtrace, trace):
+        spread = pathlib.Path(directory) / "spread.mtrace"
+        subprocess.run([make_large, spread, *SPREAD, "spread"], check=True)
+        if folded_wrongly(memtrace, trace) or folded_wrongly(memtrace, spread):
             failed = True
-            print("the flame graph has too many frames, or not all memory")
+            print("the flame graph has too many frames or rows, or not all memory")
         if has_no_bar(memtrace, trace, directory):
             failed = True
             print("no bar on the terminal, or it is left there")

@@ -1,13 +1,14 @@
 /*
  * Writes a trace of a size that no honest program has:
  *
- *     make_large TRACE SITES PROCESSES BOUNDARIES
+ *     make_large TRACE SITES PROCESSES BOUNDARIES [spread]
  *
  * Stacks are random walks through some thousands of functions, up to 60 deep; all
- * sites are of the first of the processes but for one of each other.  The same
- * arguments give the same file.
+ * sites are of the first of the processes but for one of each other, or spread
+ * over them and a thread of each.  The same arguments give the same file.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,14 +106,26 @@ static void write_processes(uint32_t count)
     end_chunk(MT_CHUNK_PROCESSES);
 }
 
-static void write_sites(uint32_t count, uint32_t processes)
+static void write_threads(uint32_t processes)
+{
+    buffer_varint(&body, processes);
+    for (uint32_t i = 1; i <= processes; i++) {
+        const uint64_t fields[] = {i, 1000 + i, 0, i};
+        for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
+            buffer_varint(&body, fields[k]);
+    }
+    end_chunk(MT_CHUNK_THREADS);
+}
+
+static void write_sites(uint32_t count, uint32_t processes, bool spread)
 {
     for (uint32_t i = 1; i <= count;) {
         uint32_t n = count - i + 1 < CHUNK ? count - i + 1 : CHUNK;
         buffer_varint(&body, n);
         for (; n; n--, i++) {
-            buffer_varint(&body, i <= processes ? i : 1);
-            buffer_varint(&body, 0);
+            uint32_t process = spread ? 1 + (i - 1) % processes : i <= processes ? i : 1;
+            buffer_varint(&body, process);
+            buffer_varint(&body, spread ? process : 0);
             buffer_varint(&body, i % 5 ? MT_DOMAIN_OBJ : MT_DOMAIN_MALLOC);
             buffer_varint(&body, i);
             buffer_varint(&body, 0);
@@ -170,9 +183,10 @@ static void write_timelines(uint32_t processes, uint64_t time_us)
 
 int main(int argc, char **argv)
 {
-    int fd = argc == 5 ? open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
+    bool spread = argc == 6 && strcmp(argv[5], "spread") == 0;
+    int fd = argc == 5 || spread ? open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
     if (fd < 0) {
-        fputs("usage: make_large TRACE SITES PROCESSES BOUNDARIES\n", stderr);
+        fputs("usage: make_large TRACE SITES PROCESSES BOUNDARIES [spread]\n", stderr);
         return 2;
     }
     uint32_t sites = (uint32_t)atoi(argv[2]), processes = (uint32_t)atoi(argv[3]);
@@ -183,7 +197,9 @@ int main(int argc, char **argv)
     write_strings();
     write_nodes(sites);
     write_processes(processes);
-    write_sites(sites, processes);
+    if (spread)
+        write_threads(processes);
+    write_sites(sites, processes, spread);
     write_timelines(processes, boundaries * 1000000ull);
     for (uint32_t i = 0; i < boundaries; i++) /* all sites are in the first, some in the others */
         write_boundary(MT_BOUNDARY_TICK, 0, i, i * 1000000ull, 1 + i % 7, i ? 20 : 1, sites);

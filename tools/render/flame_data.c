@@ -192,7 +192,8 @@ static char *name_of_thread(const struct trace *trace, uint32_t id)
     return text;
 }
 
-/* Threads by id; entry 0, and the process of what has no thread, is the first process. */
+/* Threads by id; entry 0, and the process of what has no thread, is the first process.  After
+   them there may be one for what is of several. */
 static void put_threads(struct data *data)
 {
     const struct trace *trace = data->trace;
@@ -205,6 +206,12 @@ static void put_threads(struct data *data)
         char *text = i ? name_of_thread(trace, i) : NULL;
         json_name(json, NULL, text ? text : "no thread");
         free(text);
+        json_close(json, ']');
+    }
+    if (data->merged_threads) {
+        json_open(json, NULL, '[');
+        json_name(json, NULL, "small parts of others");
+        json_name(json, NULL, "small parts of others");
         json_close(json, ']');
     }
     json_close(json, ']');

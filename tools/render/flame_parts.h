@@ -13,8 +13,8 @@ enum { MOMENTS = 12, NO_FRAMES = -1 };
 
 /* What the page counts: a stack in a thread, of Python or native. */
 struct row {
-    int32_t node; /* its number in the page */
-    uint32_t thread;
+    int32_t node;    /* its number in the page */
+    uint32_t thread; /* n_threads: of several, small ones */
     bool is_native;
 };
 
@@ -42,7 +42,8 @@ struct data {
     struct row *rows;
     uint32_t *row_of_site; /* from 0 */
     size_t n_rows, capacity;
-    int64_t *rank;   /* by site: the most that it had */
+    bool merged_threads; /* there are rows of several */
+    int64_t *rank;       /* by site: the most that it had */
     int32_t *number; /* by node: its number in the page, from 0, or that of the nearest frame that
                         led there; -1 if there is none */
     uint32_t *nodes; /* by number */

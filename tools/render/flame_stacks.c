@@ -1,13 +1,15 @@
 /*
  * Which stacks the page has.  Runs in the tools.  A browser is quick with some ten
  * thousand frames: of more those with the biggest branches are kept, and what is
- * below counts for the frame that led there.
+ * below counts for the frame that led there.  Where thousands of threads have
+ * their part of each, small parts are made one.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "render/flame_parts.h"
 
-enum { NODES = 40000 };
+enum { NODES = 40000, ROWS = 100000 };
 
 /* By node: the most that it and all that it called had.  No branch is less than one of its own. */
 static double *branches(const struct data *data)
@@ -108,7 +110,6 @@ uint32_t flame_row(struct data *data, struct row row)
 
 static void make_rows(struct data *data)
 {
-    data->row_of_site = arena_need(&data->arena, data->trace->n_sites * sizeof *data->row_of_site);
     for (uint32_t site = 1; site < data->trace->n_sites; site++) {
         const struct trace_site *at = &data->trace->sites[site];
         if (data->rank[site] > 0)
@@ -117,8 +118,45 @@ static void make_rows(struct data *data)
     }
 }
 
+/* Those that are no more than `least` lose their thread, not their stack. */
+static void merge_rows(struct data *data, const double *ranks, double least)
+{
+    struct row *old = data->rows;
+    data->rows = NULL;
+    data->n_rows = data->capacity = 0;
+    data->merged_threads = true;
+    table_free(&data->numbers);
+    for (uint32_t site = 1; site < data->trace->n_sites; site++) {
+        if (data->rank[site] <= 0)
+            continue;
+        struct row row = old[data->row_of_site[site]];
+        if (ranks[data->row_of_site[site]] <= least)
+            row.thread = data->trace->n_threads;
+        data->row_of_site[site] = flame_row(data, row);
+    }
+    free(old);
+}
+
+static void bound_rows(struct data *data)
+{
+    double *ranks = calloc(data->n_rows, sizeof *ranks);
+    double *copy = calloc(data->n_rows, sizeof *copy);
+    if (!ranks || !copy)
+        abort();
+    for (uint32_t site = 1; site < data->trace->n_sites; site++)
+        if (data->rank[site] > 0)
+            ranks[data->row_of_site[site]] += (double)data->rank[site];
+    memcpy(copy, ranks, data->n_rows * sizeof *copy);
+    merge_rows(data, ranks, flame_value_at(copy, data->n_rows, ROWS));
+    free(ranks);
+    free(copy);
+}
+
 void flame_stacks(struct data *data)
 {
     number_nodes(data);
+    data->row_of_site = arena_need(&data->arena, data->trace->n_sites * sizeof *data->row_of_site);
     make_rows(data);
+    if (data->n_rows > ROWS)
+        bound_rows(data);
 }
