@@ -2,6 +2,7 @@
 and what is left where there is none."""
 import contextlib
 import functools
+import gzip
 import http.server
 import json
 import pathlib
@@ -73,6 +74,21 @@ def test_inlined_in_every_report(traced_plain, tmp_path):
     flame = tmp_path / "flame.svg"
     support.execute([support.MEMTRACE, "flame", "--format", "svg", "-o", flame, trace])
     assert "shop::fill " in flame.read_text()
+
+
+def test_elsewhere(traced_plain, tmp_path):
+    """A trace that has its names needs neither the program nor its debugging information."""
+    program = build_program(tmp_path)
+    trace = traced_plain.run(program, options=["--native", "--symbolize"]).trace
+    program.unlink()
+    assert stacks(traced_plain, trace) == STACKS
+    for kind in "speedscope", "pprof", "pstats":
+        out = tmp_path / kind
+        done = support.execute([support.MEMTRACE, "export", "--to", kind, "-o", out, trace])
+        assert done.status == 0, done
+        text = out.read_bytes()
+        text = gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text
+        assert b"shop::fill" in text and b"outermost(unsigned long)" in text, kind
 
 
 def test_by_caller_alone(traced_plain, tmp_path):
