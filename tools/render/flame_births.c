@@ -63,7 +63,7 @@ static void raise_births(struct data *data, struct page_births *births)
     int32_t *first = first_frames(data);
     for (size_t i = 0; i < births->count; i++) {
         struct row row = data->rows[births->all[i].row];
-        if ((double)births->all[i].size > least || row.node == NO_FRAMES)
+        if ((double)births->all[i].size > least || row.node < 0)
             continue;
         row.node = first[data->nodes[row.node]];
         births->all[i].row = flame_row(data, row);

@@ -9,7 +9,7 @@
 #include "render/json.h"
 #include "trace/table.h"
 
-enum { MOMENTS = 12, NO_FRAMES = -1 };
+enum { MOMENTS = 12, NO_FRAMES = -1, SMALL_STACKS = -2 };
 
 /* What the page counts: a stack in a thread, of Python or native. */
 struct row {
@@ -45,7 +45,7 @@ struct data {
     bool merged_threads; /* there are rows of several */
     int64_t *rank;       /* by site: the most that it had */
     int32_t *number; /* by node: its number in the page, from 0, or that of the nearest frame that
-                        led there; -1 if there is none */
+                        led there; or one of the two above */
     uint32_t *nodes; /* by number */
     size_t n_nodes;
     uint32_t *frames; /* by number of the frame: a node */

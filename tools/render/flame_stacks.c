@@ -78,8 +78,10 @@ static void number_nodes(struct data *data)
     data->number[0] = NO_FRAMES;
     for (uint32_t i = 1; i < n; i++) {
         bool wanted = branch[i] > least;
-        data->number[i] =
-            wanted ? (int32_t)data->n_nodes : data->number[data->trace->nodes[i].parent];
+        uint32_t parent = data->trace->nodes[i].parent;
+        data->number[i] = wanted   ? (int32_t)data->n_nodes
+                          : parent ? data->number[parent]
+                                   : SMALL_STACKS;
         if (wanted)
             data->nodes[data->n_nodes++] = i;
     }
