@@ -215,6 +215,20 @@ def test_debuginfod_without_the_program(served, tmp_path):
     assert rows_of(at_report(trace, tmp_path, url)) == STACKS
 
 
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:1/"], ids=["none", "one"])
+def test_what_asks_servers_is_loaded_for_servers(traced_plain, tmp_path, url):
+    """Without one a report, and the end of any run, do without thirty more libraries."""
+    if not has_debuginfod():
+        pytest.skip("no libdebuginfod here")
+    program = build_program(tmp_path, "-s")
+    more = dict(LD_DEBUG="files", HOME=str(tmp_path), **({"DEBUGINFOD_URLS": url} if url else {}))
+    command, trace = traced_plain.command(program, options=["--native", "--symbolize"])
+    said = [support.execute(words, env=support.clean_environment(**more)).err for words in
+            (command, [support.MEMTRACE, "top", "--key", "traceback", "--limit", "0", trace])]
+    assert all(b"libelf" in err for err in said)
+    assert [b"libdebuginfod" in err for err in said] == [False, bool(url)]
+
+
 @contextlib.contextmanager
 def debuginfod(directory, wanted):
     """elfutils' own server of that directory, once it has what is wanted; yields its URL."""

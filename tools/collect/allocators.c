@@ -7,8 +7,10 @@
  */
 #include "collect/allocators.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,11 +27,56 @@ static const struct {
     {"tcmalloc", "TCMALLOC_LARGE_ALLOC_REPORT_THRESHOLD"},
 };
 
-static void search(char found[ALLOCATORS_SIZE], const void *file, size_t size)
+struct file {
+    const uint8_t *bytes;
+    size_t size;
+};
+
+static bool has(const struct file *file, uint64_t offset, uint64_t size)
+{
+    return offset <= file->size && size <= file->size - offset;
+}
+
+/* The sections of an object; NULL where they cannot be told. */
+static const Elf64_Shdr *sections_of(const struct file *file, size_t *n)
+{
+    const Elf64_Ehdr *header = (const Elf64_Ehdr *)file->bytes;
+    bool is_elf = file->size >= sizeof(*header) && memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 &&
+                  header->e_ident[EI_CLASS] == ELFCLASS64 &&
+                  header->e_shentsize == sizeof(Elf64_Shdr) &&
+                  header->e_shoff % sizeof(uint64_t) == 0;
+    *n = is_elf ? header->e_shnum : 0;
+    bool is_there = *n && has(file, header->e_shoff, *n * sizeof(Elf64_Shdr));
+    return is_there ? (const Elf64_Shdr *)(file->bytes + header->e_shoff) : NULL;
+}
+
+/* Texts lie where there is neither code nor what is written to: a small part of most objects. */
+static bool is_of_texts(const struct file *file, const Elf64_Shdr *section)
+{
+    return section->sh_type == SHT_PROGBITS && section->sh_flags & SHF_ALLOC &&
+           !(section->sh_flags & (SHF_EXECINSTR | SHF_WRITE)) &&
+           has(file, section->sh_offset, section->sh_size);
+}
+
+static bool says(const struct file *file, const char *text)
+{
+    size_t n, length = strlen(text);
+    const Elf64_Shdr *sections = sections_of(file, &n);
+    for (size_t i = 0; sections && i < n; i++) {
+        const Elf64_Shdr *section = &sections[i];
+        if (is_of_texts(file, section) &&
+            memmem(file->bytes + section->sh_offset, section->sh_size, text, length)) {
+            return true;
+        }
+    }
+    return !sections && memmem(file->bytes, file->size, text, length);
+}
+
+static void search(char found[ALLOCATORS_SIZE], const struct file *file)
 {
     size_t used = 0;
     for (size_t i = 0; i < sizeof(allocators) / sizeof(*allocators); i++) {
-        if (memmem(file, size, allocators[i].says, strlen(allocators[i].says))) {
+        if (says(file, allocators[i].says)) {
             used += (size_t)snprintf(found + used, ALLOCATORS_SIZE - used, "%s%s",
                 used ? " and " : "", allocators[i].name);
         }
@@ -44,7 +91,7 @@ static void search_file(char found[ALLOCATORS_SIZE], const char *path)
         size_t size = (size_t)status.st_size;
         void *file = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (file != MAP_FAILED) {
-            search(found, file, size);
+            search(found, &(struct file){file, size});
             munmap(file, size);
         }
     }

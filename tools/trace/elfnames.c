@@ -33,6 +33,7 @@ bool elfnames_debug_path(char path[ELFNAMES_PATH], const char *build_id)
 #include <libiberty/demangle.h>
 #endif
 
+#include "trace/elfdebug.h"
 #include "trace/elflines.h"
 #include "trace/elfsymbols.h"
 
@@ -72,12 +73,12 @@ static bool is_cheap(const struct elfnames *names, off_t size)
     return clock_ms() + cost_ms <= names->until_ms;
 }
 
-/* As libdwfl's own, but for a file that would take too long. */
+/* Not a file that would take too long. */
 static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
     const char *file, const char *link, GElf_Word crc, char **path)
 {
     struct stat status;
-    int fd = dwfl_standard_find_debuginfo(module, data, name, base, file, link, crc, path);
+    int fd = elfdebug_find(module, data, name, base, file, link, crc, path);
     if (fd >= 0 && (fstat(fd, &status) != 0 || !is_cheap(*data, status.st_size))) {
         close(fd);
         free(*path);
