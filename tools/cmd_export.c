@@ -22,7 +22,7 @@ struct format {
 static const struct format formats[] = {
     {"tracemalloc", "snapshot", true, false, export_tracemalloc},
     {"mprof", "dat", false, false, NULL},
-    {"speedscope", "speedscope.json", false, true, export_speedscope},
+    {"speedscope", "speedscope.json", false, false, export_speedscope},
     {"pprof", "pb", true, false, export_pprof},
     {"folded", "folded", false, true, export_folded},
     {"pstats", "pstats", true, false, export_pstats},

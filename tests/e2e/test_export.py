@@ -1,4 +1,5 @@
 """`memtrace export` and `import`, with the tools that are to read what they write."""
+import collections
 import json
 import pathlib
 import re
@@ -170,9 +171,17 @@ def test_folded_and_speedscope_agree(traced):
     assert stack.startswith("<module> (") and stack.count(";recurse (") == 6
     document = json.loads(export(traced, "speedscope").read_text())
     profile = document["profiles"][0]
-    assert profile["unit"] == "bytes" and profile["type"] == "sampled"
-    assert sum(profile["weights"]) == profile["endValue"] == total
-    assert len(profile["samples"]) == len(profile["weights"]) == len(folded)
+    assert profile["unit"] == "bytes" and profile["type"] == "evented"
+    samples, stack, last = {}, [], profile["startValue"]
+    for event in profile["events"]:
+        if event["at"] > last:
+            samples[tuple(stack)] = samples.get(tuple(stack), 0) + event["at"] - last
+        last = event["at"]
+        if event["type"] == "O":
+            stack.append(event["frame"])
+        else:
+            assert stack.pop() == event["frame"]
+    assert not stack and last == sum(samples.values()) == profile["endValue"] == total
     frames = document["shared"]["frames"]
     def text(frame):
         name, found, library = frame["name"].partition(" in ")
@@ -180,8 +189,10 @@ def test_folded_and_speedscope_agree(traced):
         place = " (%(file)s:%(line)d)" % frame if shown else ""
         return name + place + found + library
 
-    named = [";".join(text(frames[n]) for n in sample) for sample in profile["samples"]]
-    assert sorted(named) == sorted(line.rsplit(" ", 1)[0] for line in folded)
+    named = collections.Counter()
+    for line in folded:
+        named[line.rpartition(" ")[0]] += int(line.rpartition(" ")[2])
+    assert {";".join(text(frames[n]) for n in sample): size for sample, size in samples.items()} == named
 
 
 def typed(schema, **optional):

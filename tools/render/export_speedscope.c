@@ -1,5 +1,7 @@
 /*
- * Stacks for speedscope.  Runs in the tools.
+ * Stacks for speedscope.  Runs in the tools.  They are written as the tree that they
+ * are, frames that open and close, with bytes for time: spelt out a million stacks
+ * would be ten times the size.
  */
 #include "render/export.h"
 
@@ -10,34 +12,97 @@
 #include "render/progress.h"
 #include "render/top.h"
 
-static void put_samples(struct json *json, const struct view *view, struct export_stacks *stacks)
+struct branch {           /* by node */
+    int64_t own;          /* what the stack that ends there has */
+    uint32_t first, next; /* of the nodes that it called; with the same parent */
+};
+
+struct events {
+    struct json json;
+    const struct trace *trace;
+    const struct export_stacks *stacks;
+    struct branch *branches;
+    bool *used; /* by node: there is something in it or below, of node 0 in it */
+    int64_t at; /* the sum so far */
+};
+
+static void add_sites(struct events *events, const struct view *view)
 {
-    json_open(json, "samples", '[');
-    for (size_t i = 0; i < view->n_rows; i++) {
-        progress_at(i, view->n_rows);
-        if (view->rows[i].metric <= 0)
+    for (uint32_t i = 1; i < view->trace->n_sites; i++) {
+        if (!view->sites[i])
             continue;
-        size_t depth = export_stacks_read(stacks, view->rows[i].node);
-        json_open(json, NULL, '[');
-        while (depth)
-            json_number(json, NULL, stacks->frames[--depth]);
-        json_close(json, ']');
+        const struct view_amount amount = view_amount_of_site(view, i);
+        events->branches[view->trace->sites[i].stack].own += view_metric(view, &amount);
     }
-    json_close(json, ']');
 }
 
-static int64_t put_weights(struct json *json, const struct view *view)
+/* Nodes are numbered after their parents. */
+static void make_branches(struct events *events, const struct view *view)
 {
-    int64_t sum = 0;
-    json_open(json, "weights", '[');
-    for (size_t i = 0; i < view->n_rows; i++) {
-        if (view->rows[i].metric <= 0)
+    const struct trace *trace = events->trace;
+    events->branches = calloc(trace->n_nodes, sizeof *events->branches);
+    events->used = calloc(trace->n_nodes, sizeof *events->used);
+    if (!events->branches || !events->used)
+        abort();
+    add_sites(events, view);
+    for (size_t i = trace->n_nodes; i-- > 0;) {
+        struct branch *branch = &events->branches[i];
+        struct branch *parent = &events->branches[trace->nodes[i].parent];
+        branch->own = branch->own > 0 ? branch->own : 0;
+        events->used[i] |= branch->own > 0;
+        if (!events->used[i] || i == 0)
             continue;
-        json_number(json, NULL, view->rows[i].metric);
-        sum += view->rows[i].metric;
+        branch->next = parent->first;
+        parent->first = (uint32_t)i;
+        if (trace->nodes[i].parent)
+            events->used[trace->nodes[i].parent] = true;
     }
-    json_close(json, ']');
-    return sum;
+}
+
+static void put_event(struct events *events, const char *type, uint32_t node)
+{
+    json_open(&events->json, NULL, '{');
+    json_name(&events->json, "type", type);
+    json_number(&events->json, "frame", export_stacks_frame(events->stacks, node));
+    json_number(&events->json, "at", events->at);
+    json_close(&events->json, '}');
+}
+
+static void open_frame(struct events *events, uint32_t node)
+{
+    put_event(events, "O", node);
+    events->at += events->branches[node].own;
+}
+
+/* Depth first, without recursion: stacks may be deep. */
+static void put_tree(struct events *events)
+{
+    const struct branch *branches = events->branches;
+    for (uint32_t node = branches[0].first; node;) {
+        progress_at(node, events->trace->n_nodes);
+        open_frame(events, node);
+        if (branches[node].first) {
+            node = branches[node].first;
+            continue;
+        }
+        for (; node && !branches[node].next; node = events->trace->nodes[node].parent)
+            put_event(events, "C", node);
+        if (node) {
+            put_event(events, "C", node);
+            node = branches[node].next;
+        }
+    }
+}
+
+static void put_events(struct events *events)
+{
+    json_open(&events->json, "events", '[');
+    if (events->branches[0].own) { /* what has no frame has one that says so */
+        open_frame(events, 0);
+        put_event(events, "C", 0);
+    }
+    put_tree(events);
+    json_close(&events->json, ']');
 }
 
 /* "parse" or "parse in parsers.so" */
@@ -77,25 +142,30 @@ static void put_frames(
 
 void export_speedscope(FILE *file, const struct report *report, const struct view *view)
 {
-    struct json json = {.file = file};
-    struct export_stacks *stacks = export_stacks_new(view);
+    struct events events = {.json = {.file = file}, .trace = view->trace};
+    struct json *json = &events.json;
     bool bytes = view->options->sort == VIEW_SIZE || view->options->sort == VIEW_CHURN_SIZE;
-    json_open(&json, NULL, '{');
-    json_name(&json, "$schema", "https://www.speedscope.app/file-format-schema.json");
-    json_name(&json, "exporter", "memtrace " MEMTRACE_VERSION);
-    json_name(&json, "name", report->trace.path);
-    json_number(&json, "activeProfileIndex", 0);
-    json_open(&json, "profiles", '[');
-    json_open(&json, NULL, '{');
-    json_name(&json, "type", "sampled");
-    json_name(&json, "name", view_sort_names[view->options->sort]);
-    json_name(&json, "unit", bytes ? "bytes" : "none");
-    json_number(&json, "startValue", 0);
-    put_samples(&json, view, stacks);
-    json_number(&json, "endValue", put_weights(&json, view));
-    json_close(&json, '}');
-    json_close(&json, ']');
-    put_frames(&json, report, stacks);
-    json_close(&json, '}');
+    make_branches(&events, view);
+    struct export_stacks *stacks = export_stacks_of(view->trace, events.used);
+    events.stacks = stacks;
+    json_open(json, NULL, '{');
+    json_name(json, "$schema", "https://www.speedscope.app/file-format-schema.json");
+    json_name(json, "exporter", "memtrace " MEMTRACE_VERSION);
+    json_name(json, "name", report->trace.path);
+    json_number(json, "activeProfileIndex", 0);
+    json_open(json, "profiles", '[');
+    json_open(json, NULL, '{');
+    json_name(json, "type", "evented");
+    json_name(json, "name", view_sort_names[view->options->sort]);
+    json_name(json, "unit", bytes ? "bytes" : "none");
+    json_number(json, "startValue", 0);
+    put_events(&events);
+    json_number(json, "endValue", events.at);
+    json_close(json, '}');
+    json_close(json, ']');
+    put_frames(json, report, stacks);
+    json_close(json, '}');
+    free(events.branches);
+    free(events.used);
     export_stacks_free(stacks);
 }

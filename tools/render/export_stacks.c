@@ -41,36 +41,36 @@ static void number_frame(struct export_stacks *stacks, uint32_t node)
 }
 
 /* In the order of the trace: what is called from one place is close together in all tables. */
-static void number_frames(struct export_stacks *stacks, const struct view *view)
+struct export_stacks *export_stacks_of(const struct trace *trace, const bool *used)
 {
-    size_t n = view->trace->n_nodes;
-    bool *used = need(calloc(n, sizeof *used));
-    for (size_t i = 0; i < view->n_rows; i++) {
-        uint32_t node = view->rows[i].node;
-        if (view->rows[i].metric <= 0)
-            continue;
-        used[0] |= !node;
-        for (; node && !used[node]; node = stacks->numbers->parents[node])
-            used[node] = true;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        if (used[i])
-            number_frame(stacks, i);
-    free(used);
-}
-
-struct export_stacks *export_stacks_new(const struct view *view)
-{
-    const struct trace *trace = view->trace;
     struct export_stacks *stacks = need(calloc(1, sizeof *stacks));
     struct stack_numbers *numbers = need(calloc(1, sizeof *numbers));
     stacks->numbers = numbers;
     numbers->group = group_new(trace, VIEW_LINENO);
     numbers->parents = need(calloc(trace->n_nodes, sizeof *numbers->parents));
     numbers->known = need(calloc(trace->n_nodes, sizeof *numbers->known));
-    for (size_t i = 0; i < trace->n_nodes; i++)
+    for (uint32_t i = 0; i < trace->n_nodes; i++) {
         numbers->parents[i] = trace->nodes[i].parent;
-    number_frames(stacks, view);
+        if (used[i])
+            number_frame(stacks, i);
+    }
+    return stacks;
+}
+
+struct export_stacks *export_stacks_new(const struct view *view)
+{
+    const struct trace *trace = view->trace;
+    bool *used = need(calloc(trace->n_nodes, sizeof *used));
+    for (size_t i = 0; i < view->n_rows; i++) {
+        uint32_t node = view->rows[i].node;
+        if (view->rows[i].metric <= 0)
+            continue;
+        used[0] |= !node;
+        for (; node && !used[node]; node = trace->nodes[node].parent)
+            used[node] = true;
+    }
+    struct export_stacks *stacks = export_stacks_of(trace, used);
+    free(used);
     return stacks;
 }
 
@@ -94,6 +94,11 @@ static void push(struct export_stacks *stacks, size_t depth, uint32_t frame)
             need(reallocarray(stacks->frames, numbers->depths, sizeof *stacks->frames));
     }
     stacks->frames[depth] = frame;
+}
+
+uint32_t export_stacks_frame(const struct export_stacks *stacks, uint32_t node)
+{
+    return stacks->numbers->known[node];
 }
 
 size_t export_stacks_read(struct export_stacks *stacks, uint32_t leaf)

@@ -10,24 +10,46 @@
 
 enum { DEPTH_ON_LINES = 2 };
 
+/* Files of reports are this thread's alone. */
+static void put(FILE *file, const char *text, size_t size)
+{
+    fwrite_unlocked(text, 1, size, file);
+}
+
+static bool is_plain(char c)
+{
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* One character, or one byte that is none; returns its size. */
+static size_t print_character(FILE *file, const char *text, size_t size)
+{
+    uint32_t c;
+    size_t length = utf8_decode(text, size, &c);
+    if (!length)
+        fprintf(file, "\\udc%02x", (unsigned char)*text);
+    else if (!utf8_is_harmless(c))
+        fprintf(file, "\\u%04x", c); /* none of these is beyond */
+    else if (c == '"' || c == '\\')
+        fprintf(file, "\\%c", (int)c);
+    else
+        put(file, text, length);
+    return length ? length : 1;
+}
+
 static void print_string(FILE *file, const char *text, size_t size)
 {
     const char *end = text + size;
-    fputc('"', file);
+    putc_unlocked('"', file);
     while (text < end) {
-        uint32_t c;
-        size_t length = utf8_decode(text, (size_t)(end - text), &c);
-        if (!length)
-            fprintf(file, "\\udc%02x", (unsigned char)*text);
-        else if (!utf8_is_harmless(c))
-            fprintf(file, "\\u%04x", c); /* none of these is beyond */
-        else if (c == '"' || c == '\\')
-            fprintf(file, "\\%c", (int)c);
-        else
-            fwrite(text, 1, length, file);
-        text += length ? length : 1;
+        const char *plain = text;
+        while (text < end && is_plain(*text))
+            text++;
+        put(file, plain, (size_t)(text - plain));
+        if (text < end)
+            text += print_character(file, text, (size_t)(end - text));
     }
-    fputc('"', file);
+    putc_unlocked('"', file);
 }
 
 static void new_line(struct json *json)
@@ -38,20 +60,20 @@ static void new_line(struct json *json)
 static void begin(struct json *json, const char *key)
 {
     if (json->started)
-        fwrite_unlocked(", ", 1, json->depth <= DEPTH_ON_LINES ? 1 : 2, json->file);
+        put(json->file, ", ", json->depth <= DEPTH_ON_LINES ? 1 : 2);
     if (json->depth && json->depth <= DEPTH_ON_LINES)
         new_line(json);
     json->started = true;
     if (key) {
         print_string(json->file, key, strlen(key));
-        fputs(": ", json->file);
+        put(json->file, ": ", 2);
     }
 }
 
 void json_open(struct json *json, const char *key, char bracket)
 {
     begin(json, key);
-    fputc(bracket, json->file);
+    putc_unlocked(bracket, json->file);
     json->depth++;
     json->started = false;
 }
@@ -62,7 +84,7 @@ void json_close(struct json *json, char bracket)
     json->depth--;
     if (lines)
         new_line(json);
-    fputc(bracket, json->file);
+    putc_unlocked(bracket, json->file);
     json->started = true;
     if (json->depth == 0)
         fputc('\n', json->file);
@@ -90,7 +112,7 @@ void json_number(struct json *json, const char *key, int64_t number)
     while (left /= 10);
     if (number < 0)
         digits[--first] = '-';
-    fwrite_unlocked(digits + first, 1, sizeof digits - first, json->file);
+    put(json->file, digits + first, sizeof digits - first);
 }
 
 void json_seconds(struct json *json, const char *key, double seconds)
