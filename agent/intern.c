@@ -16,7 +16,7 @@
 #include "sys.h"
 
 #define NODES_START 256u
-#define NODES_SHARE 131072u /* nodes of a whole process, in soft limits of its threads */
+#define NODES_SHARE 98304u /* nodes of a whole process, in soft limits of its threads */
 #define NODES_FAIR 4096u
 #define NODES_STEP 1024u /* between two looks at whether there are too many */
 #define CODES_START 256u
@@ -81,12 +81,13 @@ bool intern_count(struct thread *thread, uint32_t more)
     uint32_t threads = thread_count();
     uint32_t share = NODES_SHARE / (threads ? threads : 1);
     uint32_t limit = share > NODES_FAIR ? share : NODES_FAIR;
-    thread->nodes_checked = thread->n_nodes + more + NODES_STEP;
-    if (thread->nodes_checked > MT_NODE_LIMIT) {
-        thread->nodes_checked = MT_NODE_LIMIT;
+    bool is_full = (thread->n_nodes > limit && thread->n_nodes / 4 > thread->depth) ||
+                   thread->n_nodes + more > MT_NODE_LIMIT || thread->n_codes > CODES_SHARE;
+    if (!is_full) { /* or else whoever can reset it has to be told too */
+        uint32_t checked = thread->n_nodes + more + NODES_STEP;
+        thread->nodes_checked = checked < MT_NODE_LIMIT ? checked : MT_NODE_LIMIT;
     }
-    return (thread->n_nodes > limit && thread->n_nodes / 4 > thread->depth) ||
-           thread->n_nodes + more > MT_NODE_LIMIT || thread->n_codes > CODES_SHARE;
+    return is_full;
 }
 
 static void forget_memos(struct thread *thread)

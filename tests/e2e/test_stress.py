@@ -77,3 +77,27 @@ def test_signal_handler_in_python(traced):
     traced.assert_sound(result.trace)
     assert signals > 500 and count == 64 and size > 0
     assert traced.at(result.trace, "kept") == (7777 + traced.header, 1)
+
+
+MANY_STACKS = """
+lines, names = 1000, {}
+def body(name, call):
+    text = "def %s(n):\\n" % name + "".join(
+        " if n == %d: return %s\\n" % (n, call) for n in range(lines))
+    return compile(text, name + ".py", "exec")
+exec(body("inner", "[n]"), names)
+exec(body("outer", "[inner(m) for m in range(1000)]"), names)
+held = [names["outer"](n) for n in range(300)]
+"""
+
+
+def test_many_stacks(traced_once):
+    """What the agent remembers of them has a bound; what they hold is counted all the same."""
+    result = traced_once.script(MANY_STACKS)
+    traced_once.assert_sound(result.trace)
+    own = traced_once.report("info", result.trace)["own"]
+    assert own["agent"] < 12 << 20, own  # with a ring of 4 MiB
+    inner = traced_once.lines(result.trace, "inner.py")
+    counts = [inner[line][1] for line in range(2, 1002)]
+    assert max(counts) <= 2 * 300, inner
+    assert sum(counts) >= 2 * 300 * 1000 - 1000, inner  # some lists lay about before
