@@ -12,6 +12,8 @@
 #define START 64u        /* units */
 #define MANY 4096u       /* units */
 #define WHOLE 8u         /* tables of up to so many slots may be full */
+#define ROOMY 1024u      /* units: as long as there are no more, their tables may be */
+#define SPARE 64u        /* slots larger than they need be */
 #define ROW_LARGEST 512u /* bytes of a block in a row: as pymalloc has them */
 #define LONG_RUN 24u     /* slots looked at for a block: the unit is scattered */
 #define EMPTY_SHARE 8u   /* where every eighth unit has no block its table is used again */
@@ -115,10 +117,21 @@ static uint32_t limit_of(uint32_t capacity)
     return capacity <= WHOLE || capacity == SLOTS_MOST ? capacity : capacity - capacity / 16 * 3;
 }
 
-/* With room for some more, at least for one. */
-static uint32_t capacity_for(uint32_t blocks)
+/* How much more room than its blocks need a table gets, where so many slots have run out that
+   blocks had and do not have any more: others will come and go. */
+static uint32_t spare(const struct heapmap *map, uint32_t blocks, uint32_t gone)
 {
-    uint32_t need = blocks + 1 + blocks / 16, capacity;
+    uint32_t most = blocks / 3;
+    if (map->used <= ROOMY && most < SPARE) {
+        most = SPARE;
+    }
+    return gone < most ? gone : most;
+}
+
+/* For so many blocks, and room for at least one more. */
+static uint32_t capacity_for(uint32_t blocks, uint32_t more)
+{
+    uint32_t need = blocks + 1 + blocks / 16 + more, capacity;
     if (need >= SLOTS_MOST) {
         return SLOTS_MOST;
     }
@@ -222,13 +235,21 @@ static uint16_t room_of(const struct heapmap_unit *unit)
     return (uint16_t)((is_exact ? capacity : limit_of(capacity)) - unit->blocks);
 }
 
+/* Slots that no block has any more. */
+static uint32_t gone_from(const struct heapmap_unit *unit)
+{
+    struct heapmap_unit full = {.table = unit->table};
+    uint32_t used = unit->table ? room_of(&full) - unit->room : 0;
+    return used > unit->blocks ? used - unit->blocks : 0;
+}
+
 /* Makes the table of a unit anew, with room for a block of that tag and some more.  It is whole
    before it takes the old one's place. */
 static void make_anew(
     struct heapmap *map, struct heapmap_unit *unit, uint32_t tag, bool is_scattered)
 {
     uint32_t blocks = unit->blocks, row = capacity_for_row(unit, tag);
-    uint32_t capacity = row ? row : capacity_for(blocks);
+    uint32_t capacity = row ? row : capacity_for(blocks, spare(map, blocks, gone_from(unit)));
     uint64_t layout = row ? HEAPMAP_ROW : is_scattered ? HEAPMAP_SCATTERED : 0;
     struct heapmap_entry *table = new_table(map, capacity);
     struct heapmap_unit old = *unit, anew = old;
