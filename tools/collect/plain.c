@@ -16,6 +16,8 @@
 /* The address of a block in the word of an event that has it is where the map's keys have it. */
 #define KEY ~(uint64_t)(MT_NODE_LIMIT - 1)
 
+#define AHEAD_WORDS 64u
+
 struct plain {
     struct accounts *accounts;
     struct ring *ring;
@@ -452,6 +454,7 @@ FAST bool take_all(
     for (uint64_t tail = ring->tail; tail < end;) {
         plain->words = &ring->words[tail & ring->mask];
         plain->published = head - tail;
+        __builtin_prefetch(plain->words + AHEAD_WORDS);
         if (is_far && *ahead < tail + PLAIN_WORDS / 2) {
             *ahead = look_ahead(plain, *ahead, head);
         }
