@@ -9,7 +9,7 @@
 #include "session.h"
 #include "sys.h"
 
-#define SPINS 2000u
+#define SPINS 100u
 #define WAIT_MS 50u
 #define PATIENCE_MS 10000u
 #define IMPATIENCE_MS 200u /* of a signal handler: what it interrupted may be what holds all up */
