@@ -4,13 +4,15 @@
 #include "commands.h"
 
 #include <argp.h>
-#include <string.h>
 
 #include "render/info.h"
 #include "render/output.h"
 #include "render/report.h"
 
+enum { OPTION_UNITS = 1000 };
+
 static const struct argp_option options[] = {
+    {"units", OPTION_UNITS, "UNIT", 0, "Sizes in KiB or B, or auto (default)", 0},
     {"format", 'f', "FORMAT", 0, "text (default) or json", 0},
     {"output", 'o', "FILE", 0, "Write to FILE", 0},
     {0},
@@ -18,12 +20,16 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
+    static const char *const formats[] = {"text", "json"};
+    static const char *const units[] = {"auto", "KiB", "B"};
     struct report_options *chosen = state->input;
     switch (key) {
     case 'f':
-        if (strcmp(text, "text") != 0 && strcmp(text, "json") != 0)
-            argp_error(state, "'%s' is no format; there are: text, json", text);
-        chosen->format = strcmp(text, "json") == 0 ? FORMAT_JSON : FORMAT_TEXT;
+        chosen->format =
+            report_choose(state, "format", text, formats, 2) ? FORMAT_JSON : FORMAT_TEXT;
+        return 0;
+    case OPTION_UNITS:
+        chosen->units = (enum units)report_choose(state, "unit", text, units, 3);
         return 0;
     case 'o':
         chosen->output = text;

@@ -85,8 +85,9 @@ static void print_inherited(struct tree *tree, uint32_t id, int blanks)
     char size[FORMAT_SIZE], count[FORMAT_SIZE], held[FORMAT_SIZE], blocks[FORMAT_SIZE];
     if (inherited->blocks)
         fprintf(tree->file, "%*sinherited %s in %s blocks, held at its end %s in %s\n", blanks, "",
-            format_size(size, inherited->bytes, UNITS_AUTO), format_count(count, inherited->blocks),
-            format_size(held, inherited->held_bytes, UNITS_AUTO),
+            format_size(size, inherited->bytes, tree->report->options.units),
+            format_count(count, inherited->blocks),
+            format_size(held, inherited->held_bytes, tree->report->options.units),
             format_count(blocks, inherited->held_blocks));
     else if (process->inherited_frees)
         fprintf(tree->file, "%*s%" PRIu64 " frees of blocks that it inherited\n", blanks, "",
@@ -95,13 +96,14 @@ static void print_inherited(struct tree *tree, uint32_t id, int blanks)
 
 /* Of what is resident the part that is this process's: with its share of common pages, and alone.
  */
-static void print_share(FILE *file, const struct trace *trace, uint32_t id)
+static void print_share(struct tree *tree, uint32_t id)
 {
+    enum units units = tree->report->options.units;
     char pss[FORMAT_SIZE], uss[FORMAT_SIZE], time[FORMAT_SIZE];
-    const struct trace_share *share = info_share(trace, id);
+    const struct trace_share *share = info_share(&tree->report->trace, id);
     if (share)
-        fprintf(file, " (PSS %s, USS %s at %s)", format_size(pss, (int64_t)share->pss, UNITS_AUTO),
-            format_size(uss, (int64_t)share->uss, UNITS_AUTO), format_time(time, share->time_us));
+        fprintf(tree->file, " (PSS %s, USS %s at %s)", format_size(pss, (int64_t)share->pss, units),
+            format_size(uss, (int64_t)share->uss, units), format_time(time, share->time_us));
 }
 
 static void print_process(struct tree *tree, uint32_t id, unsigned depth)
@@ -125,9 +127,9 @@ static void print_process(struct tree *tree, uint32_t id, unsigned depth)
     print_inherited(tree, id, blanks);
     if (!process->ended)
         return;
-    fprintf(
-        file, "%*smax RSS %s", blanks, "", format_size(rss, (int64_t)process->max_rss, UNITS_AUTO));
-    print_share(file, trace, id);
+    fprintf(file, "%*smax RSS %s", blanks, "",
+        format_size(rss, (int64_t)process->max_rss, tree->report->options.units));
+    print_share(tree, id);
     fprintf(file, ", %s events\n", format_count(events, (int64_t)process->events));
     if (process->was_paused)
         fprintf(file, "%*spaused at times: %" PRIu64 " frees of blocks allocated then\n", blanks,

@@ -12,24 +12,26 @@
 #include "trace/processes.h"
 #include "trace/touched.h"
 
-static void print_counters(FILE *file, const struct trace *trace)
+static void print_counters(FILE *file, const struct report *report)
 {
+    const struct trace *trace = &report->trace;
     struct info_counters sum = info_count(trace);
     char events[FORMAT_SIZE], bytes[FORMAT_SIZE];
     fprintf(file, "unknown frees: %" PRIu64 "\n", sum.unknown_frees);
     fprintf(file, "duplicate allocations: %" PRIu64 "\n", sum.duplicate_allocations);
     fprintf(file, "gaps: %s events (%s)\n", format_count(events, (int64_t)sum.gap_events),
-        format_size(bytes, (int64_t)sum.gap_bytes, UNITS_AUTO));
+        format_size(bytes, (int64_t)sum.gap_bytes, report->options.units));
 }
 
 /* Of large blocks and maps: the most that nobody had touched, of any process. */
-static void print_touched(FILE *file, const struct trace *trace)
+static void print_touched(FILE *file, const struct report *report)
 {
+    const struct trace *trace = &report->trace;
     char bytes[FORMAT_SIZE];
     size_t unknown = touched_unknown(trace);
     if (touched_most(trace))
         fprintf(file, "never touched: up to %s, of blocks and maps of 1 MiB and more\n",
-            format_size(bytes, (int64_t)touched_most(trace), UNITS_AUTO));
+            format_size(bytes, (int64_t)touched_most(trace), report->options.units));
     if (unknown)
         fprintf(file,
             "never touched: not known of %zu process%s, whose pages cannot be looked at\n", unknown,
@@ -46,8 +48,8 @@ static void print_definitions(FILE *file, const struct trace *trace)
         "%zu source lines\n",
         trace->n_strings - trace->n_merged_strings - 1,
         trace->n_functions - trace->n_merged_functions - 1,
-        trace->n_nodes - trace->n_merged_nodes - 1, trace->n_threads - 1,
-        trace->n_sites - 1, trace->n_sources);
+        trace->n_nodes - trace->n_merged_nodes - 1, trace->n_threads - 1, trace->n_sites - 1,
+        trace->n_sources);
     fprintf(file, "samples: %zu\n", samples);
 }
 
@@ -83,14 +85,15 @@ static void print_boundaries(FILE *file, const struct trace *trace)
         fprintf(file, "  and %zu more\n", retained - shown);
 }
 
-static void print_log(FILE *file, const struct trace *trace)
+static void print_log(FILE *file, const struct report *report)
 {
+    const struct trace *trace = &report->trace;
     struct info_log log = info_log(trace);
     char events[FORMAT_SIZE], bytes[FORMAT_SIZE];
     if (log.events)
         fprintf(file, "log: %s events in %s, %.2f B each\n",
             format_count(events, (int64_t)log.events),
-            format_size(bytes, (int64_t)log.bytes, UNITS_AUTO),
+            format_size(bytes, (int64_t)log.bytes, report->options.units),
             (double)log.bytes / (double)log.events);
 }
 
@@ -103,8 +106,9 @@ static void print_named(FILE *file, const struct trace *trace)
         fprintf(file, "regions: %zu\n", trace->n_regions);
 }
 
-static void print_peaks(FILE *file, const struct trace *trace)
+static void print_peaks(FILE *file, const struct report *report)
 {
+    const struct trace *trace = &report->trace;
     char size[FORMAT_SIZE], time[FORMAT_SIZE], count[FORMAT_SIZE];
     size_t n = 0;
     for (size_t i = 0; i < trace->n_processes; i++) {
@@ -116,7 +120,7 @@ static void print_peaks(FILE *file, const struct trace *trace)
         else
             fputs("peak: ", file);
         fprintf(file, "%s at %s, %s blocks\n",
-            format_total(size, (int64_t)(peak->python + peak->native), UNITS_AUTO),
+            format_total(size, (int64_t)(peak->python + peak->native), report->options.units),
             format_time(time, peak->time_us), format_count(count, (int64_t)peak->blocks));
     }
     if (n > PEAKS_SHOWN)
@@ -130,10 +134,11 @@ static void print_own(FILE *file, const struct report *report)
     if (!own.collector)
         return;
     fprintf(file, "memtrace itself: collector %s, agent %s in a process",
-        format_size(collector, (int64_t)own.collector, UNITS_AUTO),
-        format_size(agent, (int64_t)own.agent, UNITS_AUTO));
+        format_size(collector, (int64_t)own.collector, report->options.units),
+        format_size(agent, (int64_t)own.agent, report->options.units));
     if (own.end)
-        fprintf(file, "; after the program %s", format_size(end, (int64_t)own.end, UNITS_AUTO));
+        fprintf(file, "; after the program %s",
+            format_size(end, (int64_t)own.end, report->options.units));
     fputc('\n', file);
 }
 
@@ -184,15 +189,15 @@ void info_text(FILE *file, const struct report *report)
     fprintf(file, "duration: %s\n", format_time(time, info_duration(trace)));
     if (trace->sample_bytes)
         fprintf(file, "sampled: one block in %s, amounts are estimates\n",
-            format_size(bytes, (int64_t)trace->sample_bytes, UNITS_AUTO));
+            format_size(bytes, (int64_t)trace->sample_bytes, report->options.units));
     info_processes(file, report);
-    print_counters(file, trace);
+    print_counters(file, report);
     print_allocators(file, trace);
-    print_touched(file, trace);
+    print_touched(file, report);
     print_definitions(file, trace);
     print_boundaries(file, trace);
-    print_log(file, trace);
+    print_log(file, report);
     print_named(file, trace);
-    print_peaks(file, trace);
+    print_peaks(file, report);
     print_own(file, report);
 }
