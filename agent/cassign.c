@@ -97,9 +97,18 @@ static struct runs first_run(struct thread *thread)
     return runs;
 }
 
+/* From 3.15 on a thread's outermost frame is a shim that lies in no native frame. */
+static bool is_base(const struct runs *runs)
+{
+    return runs->top == 0 && has_shims() && is_entry(&runs->thread->levels[0]);
+}
+
 static void next_run(struct runs *runs)
 {
     runs->top = runs->entry - 1;
+    if (is_base(runs)) {
+        runs->top = -1;
+    }
     if (runs->record) {
         runs->record = peek64(runs->record + (uintptr_t)python.offsets.cframe_previous);
     }
