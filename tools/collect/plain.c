@@ -427,7 +427,9 @@ static uint64_t look_ahead(const struct plain *plain, uint64_t at, uint64_t end)
         }
         look_for(plain->map, words[shape.address] & KEY);
         if (shape.address) {
-            __builtin_prefetch(&ring->sites[4 * (words[1] & ~KEY)]);
+            uintptr_t sites = (uintptr_t)ring->sites; /* there may be none yet */
+            __builtin_prefetch(
+                (const void *)(sites + (words[1] & ~KEY) * 4 * sizeof(*ring->sites)));
         }
         at += shape.words;
     }
