@@ -23,6 +23,12 @@ struct rows {
     size_t count, capacity;
 };
 
+/* Sites of one process in a row, from this one to the next run's: a process has most of its sites
+   in one, and those of the many that have ended take no room each. */
+struct run {
+    uint32_t first, process;
+};
+
 struct compaction {
     pthread_t thread;
     _Atomic bool done;
@@ -32,8 +38,9 @@ struct compaction {
     uint32_t ordinals;
     bool *retained;       /* by ordinal; those of single processes are */
     uint32_t *born_after; /* by ordinal: what a birth counts as */
-    uint32_t *process_of; /* by site */
-    size_t n_sites, sites_capacity;
+    struct run *runs;
+    size_t n_runs, runs_capacity;
+    uint32_t n_sites;
     uint64_t last_peak; /* number of the chunk with the last peak of all */
     struct writer out;
     struct rows waiting; /* changes of dropped boundaries, sorted */
@@ -93,13 +100,34 @@ static void read_rows(
     rows->count += count;
 }
 
+static void add_site(struct compaction *job, uint32_t process)
+{
+    if (!job->n_runs || job->runs[job->n_runs - 1].process != process) {
+        job->runs =
+            memory_grow(job->runs, &job->runs_capacity, job->n_runs + 1, sizeof(*job->runs));
+        job->runs[job->n_runs++] = (struct run){job->n_sites, process};
+    }
+    job->n_sites++;
+}
+
+/* 0 of a site that the file has not named. */
+static uint32_t process_of(const struct compaction *job, uint64_t site)
+{
+    size_t low = 0, high = job->n_runs;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        *(job->runs[middle].first <= site ? &low : &high) = middle;
+    }
+    return site < job->n_sites ? job->runs[low].process : 0;
+}
+
 /* Moves the waiting changes of a process, or of all (0), into rows. */
 static void take_waiting(struct compaction *job, uint32_t process, struct rows *rows)
 {
     size_t kept = 0;
     for (size_t i = 0; i < job->waiting.count; i++) {
         struct row *row = &job->waiting.rows[i];
-        if (!process || (row->site < job->n_sites && job->process_of[row->site] == process)) {
+        if (!process || process_of(job, row->site) == process) {
             add_row(rows, row);
         } else {
             job->waiting.rows[kept++] = *row;
@@ -113,10 +141,8 @@ static void take_waiting(struct compaction *job, uint32_t process, struct rows *
 static void note_sites(struct compaction *job, struct cursor *body)
 {
     size_t count = cursor_count(body, 5);
-    job->process_of = memory_grow(
-        job->process_of, &job->sites_capacity, job->n_sites + count, sizeof(*job->process_of));
     for (size_t i = 0; i < count; i++) {
-        job->process_of[job->n_sites++] = (uint32_t)cursor_varint(body);
+        add_site(job, (uint32_t)cursor_varint(body));
         for (int field = 1; field < 5; field++) {
             cursor_varint(body);
         }
@@ -221,9 +247,8 @@ static void find_last_peak(struct compaction *job, int kind, struct cursor *body
 static void *work(void *data)
 {
     struct compaction *job = data;
-    memory_apart(); /* the collector's is not ours to share */
-    job->process_of = memory_grow(NULL, &job->sites_capacity, 1, sizeof(*job->process_of));
-    job->n_sites = 1;
+    memory_apart();   /* the collector's is not ours to share */
+    add_site(job, 0); /* there is none of this number */
     job->failed = !walk(job, 0, job->chunks, find_last_peak) ||
                   !walk(job, 0, job->chunks, copy_chunk) || job->waiting.count || job->out.error;
     atomic_store(&job->done, true);
@@ -256,7 +281,7 @@ static void discard(struct compaction *job)
     memory_free(job->new_path);
     memory_free(job->retained);
     memory_free(job->born_after);
-    memory_free(job->process_of);
+    memory_free(job->runs);
     memory_free(job->waiting.rows);
     memory_free(job);
 }
