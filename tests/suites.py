@@ -62,8 +62,9 @@ def unsound(trace):
         return ["info: %s" % answer.message]
     found = []
     for process in json.loads(answer.out.decode("utf-8", "surrogatepass"))["processes"]:
-        bad = ["%s %d" % (name, process[name]) for name in (
-            "unknown_frees", "duplicate_allocations", "gap_events") if process[name]]
+        counts = {name: process.get(name, 0) for name in (  # none of one whose end is not there
+            "unknown_frees", "duplicate_allocations", "gap_events")}
+        bad = ["%s %d" % pair for pair in counts.items() if pair[1]]
         if bad:
             found.append("%s: %s" % (", ".join(bad), " ".join(process["command"])[:200]))
     return found
