@@ -12,6 +12,7 @@
 /* At a size of 11 points, in pixels; the pictures scale, these need only be near. */
 enum { STACK_WORDS = 19 }; /* of ', up to 1023.9 MiB' */
 enum { LINE_HEIGHT = 17, CHARACTER_WIDTH = 8, TITLE_WIDTH = 11, MARGINS = 110 };
+enum { LEGEND_WIDTH = 9 };   /* of a character, as gnuplot reckons where it is to put a legend */
 #define PDF_RESOLUTION 136.0 /* makes its text as large as the others' */
 
 /* A picture looks the same at all sizes, but for letters that nobody could read. */
@@ -125,7 +126,7 @@ static int legend_columns(const struct plot *plot, int width)
     for (size_t i = 0; i < plot->stack.n_rows; i++)
         if (strlen(plot->stack_names[i]) + STACK_WORDS > longest)
             longest = strlen(plot->stack_names[i]) + STACK_WORDS;
-    int columns = (width - MARGINS) / (int)((longest + 6) * CHARACTER_WIDTH);
+    int columns = (width - MARGINS) / (int)((longest + 6) * LEGEND_WIDTH);
     return columns < 1 ? 1 : columns;
 }
 
