@@ -221,12 +221,17 @@ def test_what_asks_servers_is_loaded_for_servers(traced_plain, tmp_path, url):
     if not has_debuginfod():
         pytest.skip("no libdebuginfod here")
     program = build_program(tmp_path, "-s")
-    more = dict(LD_DEBUG="files", HOME=str(tmp_path), **({"DEBUGINFOD_URLS": url} if url else {}))
     command, trace = traced_plain.command(program, options=["--native", "--symbolize"])
-    said = [support.execute(words, env=support.clean_environment(**more)).err for words in
-            (command, [support.MEMTRACE, "top", "--key", "traceback", "--limit", "0", trace])]
-    assert all(b"libelf" in err for err in said)
-    assert [b"libdebuginfod" in err for err in said] == [False, bool(url)]
+    report = [support.MEMTRACE, "top", "--key", "traceback", "--limit", "0", trace]
+    for words, expected in ((command, False), (report, bool(url))):
+        environment = support.clean_environment(LD_DEBUG="files", HOME=str(tmp_path),
+                                                LD_DEBUG_OUTPUT=str(tmp_path / words[1]))
+        if url:
+            environment["DEBUGINFOD_URLS"] = url
+        result = support.execute(words, env=environment)
+        assert result.status == 0, result
+        loaded = "".join(file.read_text() for file in tmp_path.glob(words[1] + ".*"))
+        assert "libelf" in loaded and ("libdebuginfod" in loaded) == expected, words
 
 
 @contextlib.contextmanager
