@@ -256,3 +256,10 @@ def test_environment_of_the_program(traced_plain, one_python, before):
         agent, _, rest = ours["LD_PRELOAD"].partition(":")
         assert os.path.isabs(agent) and rest == preloaded, ours
         assert os.path.isabs(ours["MEMTRACE_SESSION"])
+
+
+def test_under_the_loaders_debugging(traced_plain):
+    """What the loader says of itself, on request, is the program's and no complaint of the agent's."""
+    environment = support.clean_environment(LD_DEBUG="files")
+    result = traced_plain.run("--", "/bin/echo", "here", env=environment)
+    assert result.out == b"here\n" and b"calling init" in result.err

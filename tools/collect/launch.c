@@ -209,6 +209,7 @@ const char *launch_probe(const char *agent)
     pid_t pid = fork();
     if (pid == 0) {
         dup2(ends[1], 2);
+        unsetenv("LD_DEBUG"); /* what the loader says of itself is no complaint */
         setenv("LD_PRELOAD", agent, 1);
         setenv(MT_SESSION_ENV, "", 1); /* of no session, also where this one is traced itself */
         execl("/proc/self/exe", "memtrace", "run", "--probe-agent", (char *)NULL);
