@@ -189,7 +189,8 @@ def test_search_zoom_and_split(traced, page):
     page.choose(split="no", frames="mine")
     assert not any("importlib" in name for name in page.frames())
     page.choose(frames="all", invert=True)
-    assert page.ask("root.children.some(c => c.name.startsWith('inner ') && c.children.length)")
+    # Before 3.12 a comprehension is a function of its own.
+    assert page.ask("root.children.some(c => /^(inner[ .]|<listcomp>)/.test(c.name) && c.children.length)")
     page.choose(invert=False)
 
 
