@@ -19,9 +19,10 @@
    disturbed where it shares a processor with us; but no ring should get full in one. */
 #define SHORTEST_NS 200000
 #define LONGEST_NS 5000000
-#define BUSY_WORDS 16384u /* so many were taken: there may be more */
-#define FULL 8u           /* a ring that is an eighth full: half the pause */
-#define EMPTY 32u         /* none is as full as this: twice the pause */
+#define LONGEST_OF_EVENTS_NS 500000 /* the times of events are no finer */
+#define BUSY_WORDS 16384u           /* so many were taken: there may be more */
+#define FULL 8u                     /* a ring that is an eighth full: half the pause */
+#define EMPTY 32u                   /* none is as full as this: twice the pause */
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
@@ -107,13 +108,15 @@ static void tell_write_failure(struct collector *collector, bool *told)
     }
 }
 
-static long next_pause(long pause_ns, uint64_t fullest)
+static long next_pause(const struct collector *collector, long pause_ns)
 {
+    long longest = collector->keeps_events ? LONGEST_OF_EVENTS_NS : LONGEST_NS;
+    uint64_t fullest = collector->fullest;
     if (fullest >= RING_WHOLE / FULL) {
         return pause_ns / 2 > SHORTEST_NS ? pause_ns / 2 : SHORTEST_NS;
     }
     if (fullest < RING_WHOLE / EMPTY) {
-        return pause_ns * 2 < LONGEST_NS ? pause_ns * 2 : LONGEST_NS;
+        return pause_ns * 2 < longest ? pause_ns * 2 : longest;
     }
     return pause_ns;
 }
@@ -125,7 +128,7 @@ void supervise(struct collector *collector, int signals, struct rusage *usage)
     while (!collector->main_ended) {
         uint64_t taken = session_poll(collector);
         tell_write_failure(collector, &told);
-        pause_ns = has_paused ? next_pause(pause_ns, collector->fullest) : pause_ns;
+        pause_ns = has_paused ? next_pause(collector, pause_ns) : pause_ns;
         has_paused = taken < BUSY_WORDS;
         struct timespec pause = {0, has_paused ? pause_ns : 0};
         struct pollfd fd = {.fd = signals, .events = POLLIN};
