@@ -25,6 +25,7 @@ PROGRAM = "churn.py"
 RECORD = HERE / "instructions.json"
 FEW, MORE = 1, 4
 SLACK = 1.05
+RECORDINGS = 4
 MODES = {"exact": [], "sample": ["--sample"], "native": ["--native"]}
 VALGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
 ENVIRONMENT = dict(os.environ, PYTHONHASHSEED="0", PYTHONMALLOC="", LC_ALL="C")
@@ -76,7 +77,10 @@ def collector(build, python, folder, events):
         subprocess.run([bench, "record", tape, build / "agent/libmemtrace.so"]
                        + program(python, rounds), check=True, capture_output=True, env=ENVIRONMENT)
         return count(VALGRIND + [bench, "replay", tape, "1"])
-    return (replay(MORE) - replay(FEW)) / events
+    def least(rounds):
+        """Blocks lie elsewhere each time, and what is looked for is found sooner or later."""
+        return min(replay(rounds) for _ in range(RECORDINGS))
+    return (least(MORE) - least(FEW)) / events
 
 
 def version_of(python):
