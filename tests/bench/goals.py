@@ -38,21 +38,6 @@ down(depth, 1000)
 print(min(down(depth, count) for _ in range(3)) / count * 1e9)
 """
 
-STACKS = """
-lines, names = 1000, {"kept": [None] * 1000}
-def body(name, call):
-    text = "def %s(n):\\n" % name + "".join(
-        " if n == %d: return %s\\n" % (n, call) for n in range(lines))
-    return compile(text, name + ".py", "exec")
-exec(body("inner", "[n]"), names)
-exec(body("outer", "[inner(m) for m in range(1000)]"), names)
-for n in range(int(__import__("sys").argv[1])):
-    names["outer"](n)
-with open("/proc/self/status") as status:
-    fields = dict(line.split(":", 1) for line in status)
-print(int(fields["RssAnon"].split()[0]) * 1024)
-"""
-
 BLOCKS = """
 import sys
 size, count = int(sys.argv[1]), int(sys.argv[2])
@@ -142,8 +127,8 @@ def deep(bench):
 
 def stacks(bench):
     """Memory of the program's own, without the rings, which are shared."""
-    script = bench.script("stacks.py", STACKS)
-    found = bench.pairs([bench.python, script, "1000"])
+    script = str(HERE.parent / "programs" / "many_stacks.py")
+    found = bench.pairs([bench.python, script, "1000", "0"])
     return "%.1f MiB" % (statistics.median(traced - bare for bare, traced in found) / 2**20)
 
 

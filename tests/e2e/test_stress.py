@@ -79,21 +79,9 @@ def test_signal_handler_in_python(traced):
     assert traced.at(result.trace, "kept") == (7777 + traced.header, 1)
 
 
-MANY_STACKS = """
-lines, names = 1000, {}
-def body(name, call):
-    text = "def %s(n):\\n" % name + "".join(
-        " if n == %d: return %s\\n" % (n, call) for n in range(lines))
-    return compile(text, name + ".py", "exec")
-exec(body("inner", "[n]"), names)
-exec(body("outer", "[inner(m) for m in range(1000)]"), names)
-held = [names["outer"](n) for n in range(300)]
-"""
-
-
 def test_many_stacks(traced_once):
     """What the agent remembers of them has a bound; what they hold is counted all the same."""
-    result = traced_once.script(MANY_STACKS)
+    result = traced_once.run(support.PROGRAMS / "many_stacks.py", "300", "300")
     traced_once.assert_sound(result.trace)
     own = traced_once.report("info", result.trace)["own"]
     assert own["agent"] < 12 << 20, own  # with a ring of 4 MiB

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "collect/memory.h"
+#include "collect/sums.h"
 #include "collect/spreads.h"
 #include "memtrace/ring.h"
 
@@ -188,20 +189,10 @@ void accounts_keep_peak(struct account *account, struct cell *cell, int scope)
     }
 }
 
-/* True if the sum after a change of `more` bytes is the largest so far. */
+/* True if the sum after a growth of `more` bytes is the largest so far. */
 static inline bool rises(struct account *account, int64_t more, uint64_t time_us)
 {
-    uint64_t sum = live(&account->now) + (uint64_t)more;
-    if (sum > account->high) {
-        account->high = sum;
-    }
-    if (sum <= account->peak.best) {
-        return false;
-    }
-    account->peak.best = sum;
-    account->peak.time_us = time_us;
-    account->peak.rising = account->peak.unwritten = true;
-    return true;
+    return rises_to(account, live(&account->now) + (uint64_t)more, time_us);
 }
 
 static inline void apply(

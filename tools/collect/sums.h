@@ -6,6 +6,7 @@
 #define COLLECT_SUMS_H
 
 #include "collect/accounts.h"
+#include "memtrace/ring.h"
 
 #define FAST static inline __attribute__((always_inline))
 #define RARELY(condition) __builtin_expect(condition, 0)
