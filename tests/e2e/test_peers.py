@@ -59,17 +59,18 @@ def test_stats_is_heaptracks_footer(tmp_path):
 LINES = """
 %s
 def work():
-    text = [bytes(10_000) for _ in range(2000)]
+    text = [b"x" * 200_000 for _ in range(100)]
     block = bytearray(30 << 20)
     del text
-    table = {n: "x" * 1000 + str(n) for n in range(10_000)}
+    table = {n: "x" * 1000 + str(n) for n in range(15_000)}
     return block, table
 kept = work()
 """
 
 
 def memory_profilers_table(python, path):
-    """{line: MiB that RSS grew by}"""
+    """{line: MiB that RSS grew by}; `text` is of blocks that the C library maps each, and so gives back
+    at once: what is freed into the heap may stay there, and then the next line's memory is no growth."""
     path.write_text(LINES % "@profile")
     done = support.execute([python, "-m", "memory_profiler", path])
     assert done.status == 0, done
