@@ -165,6 +165,7 @@ static bool open_side(struct sides *sides, const struct arguments *arguments, si
     sides->options[i] = report->options.view;
     sides->options[i].limit = 0;
     sides->options[i].unsorted = report->options.format == FORMAT_TEXT; /* which has no `via` */
+    sides->options[i].unmerged = true; /* rows are told by what they read */
     enum view_error error = view_make(&sides->views[i], &report->trace, &sides->options[i]);
     sides->n++;
     if (error != VIEW_OK)
@@ -238,7 +239,8 @@ static int compare(const struct sides *sides, const struct arguments *arguments)
     struct diff diff;
     for (size_t i = 0; i + 1 < sides->n; i++)
         old[i] = &sides->views[i];
-    diff_make(&diff, old, sides->n - 1, &sides->views[sides->n - 1], arguments->moved);
+    diff_make(&diff, old, sides->n - 1, &sides->views[sides->n - 1], arguments->moved,
+        arguments->report.view.limit);
     struct diff_report about = {.diff = &diff,
         .sides = sides->sides,
         .n_sides = sides->n,

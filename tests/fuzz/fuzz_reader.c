@@ -110,7 +110,7 @@ static void make_diff(const struct trace *trace, size_t dice)
     if (good) {
         struct diff diff;
         const struct view *old[] = {&views[0], &views[1]};
-        diff_make(&diff, old, 1 + (dice >> 1 & 1), &views[1], dice & 4);
+        diff_make(&diff, old, 1 + (dice >> 1 & 1), &views[1], dice & 4, dice % 4);
         diff_free(&diff);
     }
     view_free(&views[0]);

@@ -7,12 +7,16 @@
 #include <string.h>
 
 #include "trace/identity.h"
+#include "trace/select.h"
 #include "trace/words.h"
 
 struct maker {
     struct diff *diff;
     const struct view *now;
-    struct words rows;             /* their identities: of the same numbers as they */
+    struct words rows;             /* identities of those that are no stacks */
+    uint32_t *row_of_word;         /* 1 + the row, by number of these; 0: none */
+    uint32_t *row_of_stack;        /* 1 + the row, by number of a stack; 0: none */
+    size_t n_words, n_stacks;      /* that there is room for */
     struct identity_stacks stacks; /* of all views */
     int64_t *metrics;              /* of the old runs, n_old for each row */
     size_t capacity;
@@ -40,12 +44,47 @@ static void add_row(struct maker *maker)
     diff->rows[diff->n_rows++] = (struct diff_row){.rest = -1};
 }
 
-static uint32_t number_of(struct maker *maker, const char *identity, size_t size)
+static uint32_t *grow(uint32_t *numbers, size_t *room, size_t wanted)
 {
-    uint32_t number = words_number(&maker->rows, identity, size);
-    if (number == maker->diff->n_rows)
+    size_t more = wanted < 64 ? 64 : wanted * 2;
+    if (wanted <= *room)
+        return numbers;
+    numbers = reallocarray(numbers, more, sizeof *numbers);
+    if (!numbers)
+        abort();
+    memset(numbers + *room, 0, (more - *room) * sizeof *numbers);
+    *room = more;
+    return numbers;
+}
+
+/* `number` is 1 + that of the row, 0 where there is none yet. */
+static uint32_t row_at(struct maker *maker, uint32_t *number)
+{
+    if (!*number) {
         add_row(maker);
-    return number;
+        *number = (uint32_t)maker->diff->n_rows;
+    }
+    return *number - 1;
+}
+
+static uint32_t row_of_words(struct maker *maker, const char *identity, size_t size)
+{
+    uint32_t word = words_number(&maker->rows, identity, size);
+    maker->row_of_word = grow(maker->row_of_word, &maker->n_words, word + 1u);
+    return row_at(maker, &maker->row_of_word[word]);
+}
+
+static uint32_t row_of(
+    struct maker *maker, struct identities *identities, const struct view_row *row)
+{
+    size_t size;
+    uint32_t stack = identity_of_stack(identities, row);
+    if (!stack) {
+        const char *identity = identity_of_row(identities, row, &size);
+        return row_of_words(maker, identity, size);
+    }
+    maker->row_of_stack = grow(maker->row_of_stack, &maker->n_stacks, stack + 1u);
+    return row_at(maker, &maker->row_of_stack[stack]);
 }
 
 /* `run` is that of the old ones, n_old for the new one. */
@@ -67,10 +106,8 @@ static struct diff_row *add_amount(
 static void add_view(struct maker *maker, const struct view *view, size_t run)
 {
     struct identities *identities = identities_new(view, maker->moved, &maker->stacks);
-    size_t size;
     for (size_t i = 0; i < view->n_rows; i++) {
-        const char *identity = identity_of_row(identities, &view->rows[i], &size);
-        uint32_t number = number_of(maker, identity, size);
+        uint32_t number = row_of(maker, identities, &view->rows[i]);
         struct diff_row *row = add_amount(maker, number, run, &view->rows[i].amount);
         /* The biggest of those that are one here. */
         if (row->view != view || !row->row || view->rows[i].metric > row->row->metric) {
@@ -82,7 +119,7 @@ static void add_view(struct maker *maker, const struct view *view, size_t run)
         char identity[] = {'r', 'e', 's', 't', (char)rest};
         if (view_amount_is_zero(&view->rest[rest]))
             continue;
-        uint32_t number = number_of(maker, identity, sizeof identity);
+        uint32_t number = row_of_words(maker, identity, sizeof identity);
         struct diff_row *row = add_amount(maker, number, run, &view->rest[rest]);
         row->rest = rest;
         row->view = view;
@@ -150,8 +187,9 @@ static int compare(int64_t a, int64_t b)
 }
 
 /* compare_to's order: change, size, change of the count, count; then the name, from behind. */
-static int compare_rows(const void *a, const void *b)
+static int compare_rows(const void *a, const void *b, void *context)
 {
+    (void)context;
     const struct diff_row *left = a, *right = b;
     int group = (left->kind >= DIFF_NOISE) - (right->kind >= DIFF_NOISE);
     int order = group ? group : compare(size_of(left->change), size_of(right->change));
@@ -162,12 +200,17 @@ static int compare_rows(const void *a, const void *b)
             size_of(difference(right->now.count, right->before.count)));
     if (!order)
         order = compare(left->now.count, right->now.count);
-    if (order || !left->row || !right->row || left->view != right->view)
-        return order;
-    return -view_compare_stacks(left->view->trace, left->row->node, right->row->node);
+    if (order || left->rest != right->rest || !left->row || !right->row)
+        return order ? order : (left->rest > right->rest) - (left->rest < right->rest);
+    if (left->view != right->view)
+        return left->view < right->view ? -1 : 1; /* they are in one array, the old ones first */
+    order = -view_compare_stacks(left->view->trace, left->row->node, right->row->node);
+    return order                                ? order
+           : left->row->site < right->row->site ? -1
+                                                : left->row->site > right->row->site;
 }
 
-static void settle(struct maker *maker)
+static void settle(struct maker *maker, size_t limit)
 {
     struct diff *diff = maker->diff;
     for (size_t i = 0; i < diff->n_rows; i++) {
@@ -175,8 +218,8 @@ static void settle(struct maker *maker)
         diff->counts[diff->rows[i].kind]++;
     }
     diff->n_changed = diff->counts[DIFF_CHANGED] + diff->counts[DIFF_NEW] + diff->counts[DIFF_GONE];
-    if (diff->n_rows)
-        qsort(diff->rows, diff->n_rows, sizeof *diff->rows, compare_rows);
+    select_sorted(diff->rows, diff->n_rows, sizeof *diff->rows, limit ? limit : diff->n_rows,
+        compare_rows, NULL);
 }
 
 static void sum_up(struct maker *maker, const struct view *const *old)
@@ -192,16 +235,18 @@ static void sum_up(struct maker *maker, const struct view *const *old)
 }
 
 void diff_make(struct diff *diff, const struct view *const *old, size_t n_old,
-    const struct view *now, bool moved)
+    const struct view *now, bool moved, size_t limit)
 {
     struct maker maker = {.diff = diff, .now = now, .moved = moved};
     *diff = (struct diff){.n_old = n_old};
     for (size_t i = 0; i < n_old; i++)
         add_view(&maker, old[i], i);
     add_view(&maker, now, n_old);
-    settle(&maker);
+    settle(&maker, limit);
     sum_up(&maker, old);
     words_free(&maker.rows);
+    free(maker.row_of_word);
+    free(maker.row_of_stack);
     identity_stacks_free(&maker.stacks);
     free(maker.metrics);
 }

@@ -38,9 +38,10 @@ struct diff {
     struct arena arena;
 };
 
-/* The views must have the same key and sort, and live on. */
+/* The views must have the same key and sort, and live on.  More rows than `limit` are not sorted,
+   but for 0, which is all. */
 void diff_make(struct diff *diff, const struct view *const *old, size_t n_old,
-    const struct view *now, bool moved);
+    const struct view *now, bool moved, size_t limit);
 void diff_free(struct diff *diff);
 
 #endif

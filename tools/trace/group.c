@@ -14,6 +14,9 @@
 #include "trace/natives.h"
 #include "trace/table.h"
 
+/* Keys of stacks with a native caller begin here, behind those of stacks alone. */
+#define PAIRS (1ull << 32)
+
 struct name {
     uint32_t id;
     UT_hash_handle hh;
@@ -227,8 +230,10 @@ uint64_t group_key_of_native(struct group *group, uint64_t stack, uint32_t nativ
 {
     if (group->key == VIEW_MODULE)
         return library_number(group, native);
+    if (!native)
+        return stack;
     uint64_t key = stack << 32 | native_number(group, native);
-    return number_of(&group->pair_numbers, key, &group->n_pairs);
+    return PAIRS + number_of(&group->pair_numbers, key, &group->n_pairs);
 }
 
 size_t group_row(struct group *group, uint64_t key, bool *added)

@@ -180,6 +180,12 @@ static uint32_t stack_of(struct identities *identities, uint32_t leaf)
     return known[leaf];
 }
 
+uint32_t identity_of_stack(struct identities *identities, const struct view_row *row)
+{
+    bool is_stack = identities->view->options->key == VIEW_TRACEBACK && row->node;
+    return is_stack ? stack_of(identities, row->node) : 0;
+}
+
 static void put_frames(struct identities *identities, uint32_t node)
 {
     const struct trace *trace = identities->view->trace;
@@ -195,12 +201,6 @@ static void put_frames(struct identities *identities, uint32_t node)
         bool whole = identities->view->options->key == VIEW_MODULE;
         const char *name = whole ? module->module_name : module->package_name;
         put(identities, name, strlen(name));
-        break;
-    }
-    case VIEW_TRACEBACK: {
-        uint32_t stack = stack_of(identities, node);
-        identities->words.size = 0;
-        put_number(identities, stack);
         break;
     }
     default:

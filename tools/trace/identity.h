@@ -28,6 +28,9 @@ void identity_stacks_free(struct identity_stacks *stacks);
 struct identities *identities_new(
     const struct view *view, bool moved, struct identity_stacks *stacks);
 void identities_free(struct identities *identities);
+/* VIEW_TRACEBACK: the number of the row's stack in identity_stacks, from 1, in place of words; 0 of
+   any other row. */
+uint32_t identity_of_stack(struct identities *identities, const struct view_row *row);
 /* Bytes, valid until the next call. */
 const char *identity_of_row(
     struct identities *identities, const struct view_row *row, size_t *size);

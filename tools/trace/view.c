@@ -11,6 +11,7 @@
 #include "trace/group.h"
 #include "trace/logs.h"
 #include "trace/processes.h"
+#include "trace/select.h"
 #include "trace/touched.h"
 #include "trace/weight.h"
 
@@ -219,6 +220,10 @@ static void add_site(struct maker *maker, uint32_t site, const struct view_amoun
         add_to_row(maker, group_key_of_native(maker->group, 0, at->native), 0, site, amount);
         return;
     case VIEW_TRACEBACK: {
+        if (view->options->unmerged) {
+            add_to_row(maker, at->stack, at->stack, site, amount);
+            return;
+        }
         uint64_t stack = group_key_of_node(maker->group, at->stack);
         uint64_t key = group_key_of_native(maker->group, stack, at->native);
         add_to_row(maker, key, at->stack, site, amount);
@@ -345,37 +350,6 @@ static int compare_rows(const void *a, const void *b, void *context)
     return order ? order : left->site < right->site ? -1 : left->site > right->site;
 }
 
-/* Moves the first `limit` rows of the order to the front (Hoare's selection). */
-static void select_rows(struct view *view, size_t limit)
-{
-    struct view_row *rows = view->rows;
-    size_t low = 0, high = view->n_rows - 1;
-    while (low < high) {
-        struct view_row pivot = rows[low + (high - low) / 2];
-        size_t i = low, k = high;
-        while (i <= k) {
-            while (compare_rows(&rows[i], &pivot, (void *)view->trace) < 0)
-                i++;
-            while (compare_rows(&rows[k], &pivot, (void *)view->trace) > 0)
-                k--;
-            if (i > k)
-                break;
-            struct view_row row = rows[i];
-            rows[i++] = rows[k];
-            rows[k] = row;
-            if (k == 0)
-                break;
-            k--;
-        }
-        if (limit <= k)
-            high = k;
-        else if (limit >= i)
-            low = i;
-        else
-            return;
-    }
-}
-
 static void drop_empty_rows(struct view *view)
 {
     size_t kept = 0;
@@ -396,11 +370,8 @@ static void sort_rows(struct view *view)
         return;
     if (limit && limit < VIEW_SORTED)
         limit = VIEW_SORTED;
-    if (limit && limit < view->n_rows)
-        select_rows(view, limit);
-    else
-        limit = view->n_rows;
-    qsort_r(view->rows, limit, sizeof *view->rows, compare_rows, (void *)view->trace);
+    select_sorted(view->rows, view->n_rows, sizeof *view->rows, limit ? limit : view->n_rows,
+        compare_rows, (void *)view->trace);
 }
 
 /* Finds for each row of callers that will be shown which allocating line contributes most. */

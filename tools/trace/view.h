@@ -46,9 +46,11 @@ struct view_options { /* zeroed is the default but for the moment */
     struct moment from;
     bool interval; /* only what was allocated after `from` */
     struct filter filter;
-    size_t limit; /* of rows that will be shown: of the others `via` is not found out; 0: all */
+    size_t limit;  /* of rows that will be shown: of the others `via` is not found out; 0: all */
     bool unsorted; /* rows are in no order and have no `via`: somebody else sorts them */
-    char **mine;  /* patterns of what is the user's own */
+    bool unmerged; /* VIEW_TRACEBACK: stacks that read the same may be several rows, and one row has
+                      all native callers: somebody else makes them one */
+    char **mine;   /* patterns of what is the user's own */
     size_t n_mine;
 };
 
