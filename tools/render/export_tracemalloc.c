@@ -37,7 +37,11 @@ enum opcode {
     LONG1 = 0x8a
 };
 
-enum { BLOCKS_IN_A_LIST = 1000 };
+enum {
+    BLOCKS_IN_A_LIST = 1000,
+    ARGUMENT = 5,      /* bytes of an opcode that has one */
+    AT_ONCE = 1 << 18, /* that are written in one go */
+};
 
 struct pickle {
     const struct report *report;
@@ -65,12 +69,19 @@ static void put_little(struct pickle *pickle, uint64_t value, size_t size)
     buffer_append(&pickle->out, bytes, size);
 }
 
-/* An opcode and its argument; half of a snapshot is made of these. */
+/* An opcode and its argument. */
+static uint8_t *encode(uint8_t *at, enum opcode opcode, uint32_t value)
+{
+    *at++ = (uint8_t)opcode;
+    for (int shift = 0; shift < 32; shift += 8)
+        *at++ = (uint8_t)(value >> shift);
+    return at;
+}
+
 static void put_with(struct pickle *pickle, enum opcode opcode, uint32_t value)
 {
-    const uint8_t bytes[] = {(uint8_t)opcode, (uint8_t)value, (uint8_t)(value >> 8),
-        (uint8_t)(value >> 16), (uint8_t)(value >> 24)};
-    buffer_append(&pickle->out, bytes, sizeof bytes);
+    uint8_t *at = buffer_room(&pickle->out, ARGUMENT);
+    pickle->out.size += (size_t)(encode(at, opcode, value) - at);
 }
 
 static void put_int(struct pickle *pickle, int64_t value)
@@ -150,13 +161,30 @@ static void flush(struct pickle *pickle)
 }
 
 /* Lists are appended to in pieces: an unpickler keeps a piece on its stack. */
-static void count_block(struct pickle *pickle)
+static void count_blocks(struct pickle *pickle, int64_t count)
 {
-    if (++pickle->listed % BLOCKS_IN_A_LIST)
+    pickle->listed += count;
+    if (pickle->listed < BLOCKS_IN_A_LIST)
         return;
+    pickle->listed = 0;
     put(pickle, APPENDS);
     put(pickle, MARK);
-    flush(pickle);
+    if (pickle->out.size >= AT_ONCE)
+        flush(pickle);
+}
+
+/* The object again and again: most of a snapshot is made of this. */
+static void recall_often(struct pickle *pickle, uint32_t memo, int64_t count)
+{
+    while (count) {
+        int64_t room = BLOCKS_IN_A_LIST - pickle->listed, n = count < room ? count : room;
+        uint8_t *at = buffer_room(&pickle->out, (size_t)n * ARGUMENT);
+        for (int64_t i = 0; i < n; i++)
+            at = encode(at, LONG_BINGET, memo);
+        pickle->out.size += (size_t)n * ARGUMENT;
+        count_blocks(pickle, n);
+        count -= n;
+    }
 }
 
 struct blocks {
@@ -178,11 +206,8 @@ static void put_blocks(
         put_int(pickle, blocks->depth);
     put(pickle, TUPLE);
     uint32_t block = remember(pickle);
-    count_block(pickle);
-    while (--count) {
-        recall(pickle, block);
-        count_block(pickle);
-    }
+    count_blocks(pickle, 1);
+    recall_often(pickle, block, count - 1);
 }
 
 /* Frames of a stack; one that has none is a frame that is not known. */

@@ -39,6 +39,12 @@ static void buffer_reserve(struct buffer *buffer, size_t more)
     buffer->capacity = capacity;
 }
 
+uint8_t *buffer_room(struct buffer *buffer, size_t more)
+{
+    buffer_reserve(buffer, more);
+    return buffer->data + buffer->size;
+}
+
 void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
 {
     if (!size)

@@ -23,6 +23,8 @@ struct buffer { /* bytes that grow; zeroed is empty; owned by whoever declares i
 extern void *(*buffer_resize)(void *memory, size_t size);
 extern void (*buffer_release)(void *memory);
 
+/* Where the next bytes go, with room for `more`; who writes them adds to `size`. */
+uint8_t *buffer_room(struct buffer *buffer, size_t more);
 void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
 void buffer_varint(struct buffer *buffer, uint64_t value);
 void buffer_svarint(struct buffer *buffer, int64_t value);
