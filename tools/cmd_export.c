@@ -148,6 +148,7 @@ int cmd_export(int argc, char **argv)
     }
     arguments.report.view.key = arguments.to->by_stack ? VIEW_TRACEBACK : VIEW_LINENO;
     arguments.report.view.limit = 0;
+    arguments.report.view.unsorted = true; /* callers stay together */
     if (strcmp(arguments.to->name, "events") == 0 && !arguments.report.view.filter.domains)
         arguments.report.view.filter.domains = (1u << MT_DOMAINS) - 1; /* maps are events as well */
     report.options = arguments.report;

@@ -49,20 +49,25 @@ static void print_code(FILE *file, uint32_t c)
         fprintf(file, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
 }
 
+/* What is harmless is written in runs. */
 static void print_characters(FILE *file, const char *text, size_t size, bool utf8)
 {
-    const char *end = text + size;
+    const char *end = text + size, *run = text;
     while (text < end) {
         uint32_t c;
         size_t length = utf8_decode(text, (size_t)(end - text), &c);
+        bool as_is = length && utf8_is_harmless(c) && (c < 0x80 || utf8);
         if (!length)
             c = (unsigned char)*text;
-        if (length && utf8_is_harmless(c) && (c < 0x80 || utf8))
-            fwrite(text, 1, length, file);
-        else
+        if (!as_is) {
+            fwrite(run, 1, (size_t)(text - run), file);
             print_code(file, c);
+        }
         text += length ? length : 1;
+        if (!as_is)
+            run = text;
     }
+    fwrite(run, 1, (size_t)(text - run), file);
 }
 
 void print_escaped(FILE *file, const char *text, size_t size)
