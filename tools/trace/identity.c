@@ -19,13 +19,18 @@ struct identities {
     struct modules *modules;
     struct buffer words;
     struct identity_stacks *stacks;
-    uint32_t *pending; /* nodes, from a leaf outwards */
+    uint32_t *functions; /* of stacks, by id: 1 + the number, 0 if nobody asked */
+    uint32_t *pending;   /* nodes, from a leaf outwards */
     size_t n_pending, capacity;
+    struct arena arena;
 };
 
 void identity_stacks_free(struct identity_stacks *stacks)
 {
-    words_free(&stacks->frames);
+    words_free(&stacks->functions);
+    words_free(&stacks->texts);
+    words_free(&stacks->natives);
+    table_free(&stacks->lines);
     table_free(&stacks->stacks);
     free(stacks->known);
 }
@@ -48,6 +53,9 @@ struct identities *identities_new(
             abort();
     }
     meta_read(&identities->meta, view->trace);
+    if (key == VIEW_TRACEBACK)
+        identities->functions = arena_need(
+            &identities->arena, view->trace->n_functions * sizeof *identities->functions);
     if (key == VIEW_MODULE || key == VIEW_PACKAGE)
         identities->modules = modules_new(view->trace);
     return identities;
@@ -58,6 +66,7 @@ void identities_free(struct identities *identities)
     modules_free(identities->modules);
     buffer_free(&identities->words);
     free(identities->pending);
+    arena_free(&identities->arena);
     free(identities);
 }
 
@@ -83,18 +92,18 @@ static void put_file(struct identities *identities, const char *name)
     put(identities, part, strlen(part));
 }
 
-/* The text of a line without the blanks around it; false if it is not known. */
-static bool put_source(struct identities *identities, uint32_t file, uint32_t line)
+/* The text of a line without the blanks around it; NULL if it is not known, or empty. */
+static const char *source_of(
+    const struct identities *identities, uint32_t file, uint32_t line, size_t *size)
 {
     const char *text = view_source(identities->view->trace, file, line);
     if (!text)
-        return false;
+        return NULL;
     text += strspn(text, " \t\f");
-    size_t size = strlen(text);
-    while (size && strchr(" \t\r\n\f", text[size - 1]))
-        size--;
-    put(identities, text, size);
-    return size > 0;
+    *size = strlen(text);
+    while (*size && strchr(" \t\r\n\f", text[*size - 1]))
+        --*size;
+    return *size ? text : NULL;
 }
 
 static void put_line(struct identities *identities, uint32_t node)
@@ -102,11 +111,16 @@ static void put_line(struct identities *identities, uint32_t node)
     const struct trace *trace = identities->view->trace;
     const struct trace_node *at = &trace->nodes[node];
     const struct trace_function *function = &trace->functions[at->function];
-    bool named = identities->moved || identities->view->options->key == VIEW_TRACEBACK;
+    const char *text = NULL;
+    size_t size;
     put_file(identities, trace->strings[function->file].data);
-    if (named)
+    if (identities->moved) {
         put(identities, trace->strings[function->name].data, trace->strings[function->name].size);
-    if (!identities->moved || !put_source(identities, function->file, at->line))
+        text = source_of(identities, function->file, at->line, &size);
+    }
+    if (text)
+        put(identities, text, size);
+    else
         put_number(identities, at->line);
 }
 
@@ -137,16 +151,53 @@ static void put_native(struct identities *identities, uint32_t native)
         put_number(identities, at->line ? at->line : at->offset);
 }
 
+/* From 1. */
+static uint32_t function_of(struct identities *identities, uint32_t id)
+{
+    const struct trace *trace = identities->view->trace;
+    const struct trace_function *function = &trace->functions[id];
+    const struct trace_string *name = &trace->strings[function->name];
+    if (!identities->functions[id]) {
+        identities->words.size = 0;
+        put_file(identities, trace->strings[function->file].data);
+        put(identities, name->data, name->size);
+        identities->functions[id] =
+            1 + words_number(&identities->stacks->functions, (const char *)identities->words.data,
+                    identities->words.size);
+    }
+    return identities->functions[id];
+}
+
+static uint32_t line_of(struct identities *identities, uint32_t node)
+{
+    const struct trace *trace = identities->view->trace;
+    const struct trace_node *at = &trace->nodes[node];
+    uint64_t key = (uint64_t)function_of(identities, at->function) << 33 | at->line;
+    size_t size;
+    const char *text = identities->moved ? source_of(identities,
+                                               trace->functions[at->function].file, at->line, &size)
+                                         : NULL;
+    if (text)
+        key = (key >> 33 << 33) | 1ull << 32 | words_number(&identities->stacks->texts, text, size);
+    uint32_t *number = table_at(&identities->stacks->lines, key);
+    if (!*number)
+        *number = ++identities->stacks->n_lines;
+    return *number;
+}
+
+/* Of its library and its function, or its address. */
+static uint32_t native_of(struct identities *identities, uint32_t native)
+{
+    identities->words.size = 0;
+    put_native(identities, native);
+    return words_number(
+        &identities->stacks->natives, (const char *)identities->words.data, identities->words.size);
+}
+
 static uint32_t frame_of(struct identities *identities, uint32_t node)
 {
     uint32_t native = identities->view->trace->nodes[node].native;
-    identities->words.size = 0;
-    if (native)
-        put_native(identities, native);
-    else
-        put_line(identities, node);
-    return words_number(
-        &identities->stacks->frames, (const char *)identities->words.data, identities->words.size);
+    return native ? native_of(identities, native) | 1u << 31 : line_of(identities, node);
 }
 
 static void push(struct identities *identities, uint32_t node)

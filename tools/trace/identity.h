@@ -15,7 +15,9 @@ struct identities;
 
 /* What several views have in common: numbers for their frames and stacks.  Zeroed is empty. */
 struct identity_stacks {
-    struct words frames;
+    struct words functions, texts, natives; /* what their frames are made of */
+    struct table lines; /* the number of a frame of Python, from 1, by function and line or text */
+    uint32_t n_lines;
     struct table stacks; /* the number of a stack, from 1, by that of its callers and its frame */
     uint32_t count;
     const struct trace *trace; /* that of the last view: two moments of one are often compared */
