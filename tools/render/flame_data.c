@@ -78,9 +78,12 @@ static void take_moment(struct data *data, const struct view *view)
 static void add_moment(struct data *data, const char *text)
 {
     struct view_options options = data->report->options.view;
+    enum moment_kind shown = options.moment.kind;
     struct view view;
     if (data->n_moments == MOMENTS || !moment_parse(&options.moment, text))
         return;
+    if (options.moment.kind == shown && (shown == MOMENT_END || shown == MOMENT_PEAK))
+        return; /* there already */
     if (view_open(&view, data->trace, &options) == VIEW_OK)
         take_moment(data, &view);
     view_free(&view);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AT_FIRST = 1 << 16 };
+enum { AT_FIRST = 1 << 15 };
 
 static void *need(size_t count, size_t size)
 {
@@ -76,7 +76,9 @@ static void make_room(struct bornlist *list)
     bornlist_settle(list);
     if (list->count < list->capacity / 2)
         return;
-    list->capacity = list->capacity ? list->capacity * 2 : AT_FIRST;
+    if (!list->capacity) /* there is hardly less than one for each site */
+        list->capacity = list->n_sites / 2 > AT_FIRST ? list->n_sites / 2 : AT_FIRST;
+    list->capacity *= 2;
     list->all = reallocarray(list->all, list->capacity, sizeof *list->all);
     if (!list->all)
         abort();

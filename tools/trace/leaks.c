@@ -12,7 +12,7 @@ enum {
     PARTS = 8,       /* of the time after warm-up; old is what is older than one of them */
     LEAST_PARTS = 5, /* that must have a point */
     RECENT = 3,      /* of them: here a leak goes on */
-    SLOPE_POINTS = 512,
+    SLOPE_POINTS = 100,
     LEAST_GROWTH = 1024,
     LEAST_BLOCKS = 4
 };
