@@ -25,9 +25,10 @@ BASE = 60 << 20
 SANITIZED = "ASAN_OPTIONS" in os.environ  # it has memory of its own
 REPORTS = ["top", "top --key traceback", "top --cumulative", "top --key process", "tree",
            "tree --inverted", "stats --key lineno", "lines", "lines --format json",
-           "leaks", "diff --old-at 5", "plot --format csv", "plot --key caller --format csv",
-           "flame -o -", "flame --format svg -o -",
-           *(f"export --to {tool}" for tool in ("folded", "speedscope", "pprof", "pstats", "mprof"))]
+           "leaks", "diff --old-at 5", "diff --old-at 5 --key traceback",
+           "plot --format csv", "plot --key caller --format csv", "flame -o -", "flame --format svg -o -",
+           *(f"export --to {tool}" for tool in ("folded", "speedscope", "pprof", "pstats", "mprof",
+                                                "tracemalloc"))]
 
 
 def measure(memtrace, trace, report):
@@ -102,13 +103,13 @@ def main():
         trace = pathlib.Path(directory) / "large.mtrace"
         subprocess.run([make_large, trace, *size], check=True)
         reading, memory = measure(memtrace, trace, "info")
-        print(f"{'info':24}{reading:7.2f} s  {memory >> 20:6} MiB", flush=True)
+        print(f"{'info':32}{reading:7.2f} s  {memory >> 20:6} MiB", flush=True)
         for report in REPORTS:
             time, memory = measure(memtrace, trace, report)
             large = memory > BASE + BYTES * int(size[0]) and not SANITIZED
             bad = time > TIMES * reading + 0.05 or large
             failed |= bad
-            print(f"{report:24}{time:7.2f} s  {memory >> 20:6} MiB{'  TOO MUCH' * bad}", flush=True)
+            print(f"{report:32}{time:7.2f} s  {memory >> 20:6} MiB{'  TOO MUCH' * bad}", flush=True)
         if ranking(memtrace, trace, 100) != ranking(memtrace, trace, 0):
             failed = True
             print("the first rows are not those of the whole ranking")
