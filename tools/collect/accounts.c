@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "collect/memory.h"
-#include "collect/sums.h"
 #include "collect/spreads.h"
 #include "memtrace/ring.h"
 
@@ -189,10 +188,22 @@ void accounts_keep_peak(struct account *account, struct cell *cell, int scope)
     }
 }
 
-/* True if the sum after a growth of `more` bytes is the largest so far. */
+/* Whether the sum after a growth of `more` bytes is the largest so far.  `high` is never more than
+   the peak, nor less than what is live. */
 static inline bool rises(struct account *account, int64_t more, uint64_t time_us)
 {
-    return rises_to(account, live(&account->now) + (uint64_t)more, time_us);
+    uint64_t sum = live(&account->now) + (uint64_t)more;
+    if (sum <= account->high) {
+        return false;
+    }
+    account->high = sum;
+    if (sum <= account->peak.best) {
+        return false;
+    }
+    account->peak.best = sum;
+    account->peak.time_us = time_us;
+    account->peak.rising = account->peak.unwritten = true;
+    return true;
 }
 
 static inline void apply(

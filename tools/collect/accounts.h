@@ -70,6 +70,22 @@ struct cell {      /* two cache lines: what every event needs, and the rest */
     uint32_t site_id; /* the trace's */
 };
 
+struct tally {               /* tally.h */
+    struct account *account; /* whose events these are; NULL: it is not under way */
+    struct amounts {
+        uint64_t python, native, blocks;
+    } own, all; /* as they were when it was begun */
+    uint64_t time_us;
+    uint64_t live[8];          /* by domain, what has been added since, modulo 2^64 */
+    uint64_t blocks;           /* likewise */
+    uint64_t began, sum, high; /* the process's python + native: then, now, at most */
+    uint64_t ceiling;          /* how much it may be without being a peak of either sum */
+    uint64_t elsewhere;        /* what the sum of all has beside it */
+    uint64_t epochs[SCOPES];   /* of cells that are kept; none where the sum is at its peak */
+    bool is_rising;            /* both sums are at their peaks */
+    bool is_calm;              /* neither is */
+};
+
 struct accounts {
     struct definitions definitions;
     struct cell *cells; /* [0] is none */
@@ -91,6 +107,7 @@ struct accounts {
     struct spread *spreads; /* by cell, if they are samples (spreads.h) */
     size_t spreads_capacity;
     uint64_t random; /* that samples are rounded with */
+    struct tally tally;
 };
 
 void accounts_init(struct accounts *accounts);
@@ -123,8 +140,8 @@ void accounts_move(struct accounts *accounts, struct account *account, uint32_t 
 void accounts_add_weight(struct accounts *accounts, struct account *account, uint32_t cell,
     const struct weight *live, const struct weight *ever, uint64_t time_us);
 void accounts_move_weight(struct accounts *accounts, struct account *account, uint32_t old_cell,
-    const struct weight *gone, uint32_t cell, const struct weight *live,
-    const struct weight *ever, uint64_t time_us);
+    const struct weight *gone, uint32_t cell, const struct weight *live, const struct weight *ever,
+    uint64_t time_us);
 /* The cell that stands for this one, which may have been merged. */
 uint32_t accounts_standing(const struct accounts *accounts, uint32_t cell);
 /* Bytes of a mapped range go, and with them so many ranges: 1, 0, or -1 where one was split. */

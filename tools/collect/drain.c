@@ -127,14 +127,14 @@ static inline void count_size(struct drain *drain, uint32_t domain, const struct
     }
     sizes_add(sizes, domain, block->size, 1);
     ring->last_address = block->address;
-    ring->last_domain = domain;
 }
 
-static inline void count_temporary(struct ring *ring, uint64_t address)
+static inline void count_temporary(struct drain *drain, const struct block *block)
 {
-    if (address == ring->last_address) {
+    struct ring *ring = drain->ring;
+    if (block->address == ring->last_address) {
         ring->last_address = 0;
-        ring->image->counting->sizes.temporary[ring->last_domain]++;
+        ring->image->counting->sizes.temporary[drain->accounts->cells[block->cell].domain]++;
     }
 }
 
@@ -204,7 +204,7 @@ static inline void release(struct drain *drain)
     struct ring *ring = drain->ring;
     struct block block;
     if (take_block(drain, ring_word(ring, 0) >> 19 << 3, &block)) {
-        count_temporary(ring, block.address);
+        count_temporary(drain, &block);
         remove_block(drain->accounts, ring, &block);
     }
 }
@@ -658,7 +658,8 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
     const struct drain_events *events, uint64_t limit)
 {
     struct drain drain = {collector, accounts, ring, events};
-    uint64_t start = ring->tail, ahead = start;
+    uint64_t start = ring->tail;
+    struct lookahead ahead;
     uint64_t head = head_of(ring);
     if (head - ring->tail > ring->mask + 1) { /* nobody can have written so much */
         ring->image->gap_events++;
@@ -666,6 +667,7 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
         return 1;
     }
     uint64_t end = head - start > limit ? start + limit : head;
+    ahead_begin(&ahead);
     while (ring->tail < end) {
         if (__builtin_expect(!ring->image->announced, 0)) {
             introduce(&drain);

@@ -59,8 +59,7 @@ struct ring {
     struct block moves[PENDING_MOVES]; /* begun and not ended, the last one innermost; size is
                                           that of an unknown block if cell is 0 */
     uint32_t n_moves;
-    uint64_t last_address; /* of the block that was allocated last; 0: it is freed */
-    uint32_t last_domain;
+    uint64_t last_address;          /* of the block that was allocated last; 0: it is freed */
     uint64_t gap_events, gap_bytes; /* that GAP records told of */
 };
 

@@ -63,6 +63,7 @@ static void make_units_anew(struct heapmap *map)
         }
     }
     uint64_t count = map->capacity;
+    anew.version++;
     *map = anew;
     for (uint64_t i = 0; i < count; i++) {
         if (!old[i].blocks) {
@@ -202,6 +203,7 @@ static void take_empty_tables(struct heapmap *map)
         }
     }
     map->empty = 0;
+    map->version++;
 }
 
 static struct heapmap_entry *new_table(struct heapmap *map, uint32_t capacity)
@@ -257,6 +259,7 @@ static void make_anew(
     anew.room = room_of(&anew);
     uint32_t longest = old.table ? copy_blocks(&old, &anew) : 0;
     map->empty += !old.table && !blocks;
+    map->version++;
     unit->table = anew.table;
     unit->room = anew.room;
     give_table(map, &old);
@@ -374,7 +377,7 @@ bool heapmap_put(struct heapmap *map, const struct block *block, struct block *o
     struct heapmap_entry *entry = make_slot(map, unit, tag);
     bool fresh = !entry->cell;
     if (fresh) {
-        heapmap_count(map, unit, 1);
+        heapmap_gain(map, unit);
     } else {
         *old = block_of(map, unit, entry);
         if (is_listed(entry)) {
@@ -404,7 +407,7 @@ bool heapmap_take(struct heapmap *map, uint64_t address, struct block *block)
     }
     *block = block_of(map, unit, entry);
     entry->cell = 0;
-    heapmap_count(map, unit, -1);
+    heapmap_lose(map, unit);
     if (is_listed(entry)) {
         unlist(map, entry->size);
     }
@@ -452,5 +455,5 @@ void heapmap_free(struct heapmap *map)
     memory_free(map->units);
     memory_free(map->large);
     slots_free(&map->slots);
-    *map = (struct heapmap){0};
+    *map = (struct heapmap){.version = map->version + 1};
 }

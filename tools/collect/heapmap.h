@@ -42,6 +42,7 @@ struct heapmap {                /* zeroed is empty */
     uint64_t used;  /* units in use, with blocks or without */
     uint64_t empty; /* those that have a table and no blocks */
     uint64_t blocks;
+    uint64_t version;   /* another one where units or tables have moved */
     struct slots slots; /* of which the tables are made */
     struct heapmap_large {
         uint64_t address, size;

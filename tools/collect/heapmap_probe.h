@@ -22,7 +22,8 @@
 #define HEAPMAP_TAG (1u << 31)
 #define HEAPMAP_STAMP 0xffffu
 #define HEAPMAP_OFFSETS 2048u
-#define HEAPMAP_FACTOR 1255u /* odd: each offset has a place of its own */
+#define HEAPMAP_SHARE (1u << 21) /* 2^32 / HEAPMAP_OFFSETS */
+#define HEAPMAP_FACTOR 1255u     /* odd: each offset has a place of its own */
 
 /* A table: HEAPMAP_SCATTERED, HEAPMAP_ROW or neither, capacity << 48, and the address. */
 #define HEAPMAP_SCATTERED (1ull << 63)
@@ -64,7 +65,7 @@ static inline __attribute__((always_inline)) struct heapmap_unit *heapmap_find_u
 
 static inline uint32_t heapmap_tag(uint64_t key)
 {
-    return HEAPMAP_TAG | ((uint32_t)(key >> 19) & (HEAPMAP_OFFSETS - 1)) << 16;
+    return HEAPMAP_TAG | ((uint32_t)(key >> 3) & (HEAPMAP_OFFSETS - 1) << 16);
 }
 
 static inline uint32_t heapmap_offset(uint32_t tag)
@@ -91,8 +92,8 @@ static inline uint32_t heapmap_place(const struct heapmap_unit *unit, uint32_t t
 {
     uint32_t is_scattered = (uint32_t)(unit->table >> 63);
     uint32_t factor = 1 + (-is_scattered & (HEAPMAP_FACTOR - 1));
-    return ((tag >> 16) * factor & (HEAPMAP_OFFSETS - 1)) * heapmap_capacity(unit) /
-           HEAPMAP_OFFSETS;
+    uint32_t share = (tag >> 16) * (factor * HEAPMAP_SHARE); /* of the table, in 2^-32 */
+    return (uint32_t)((uint64_t)share * heapmap_capacity(unit) >> 32);
 }
 
 /* The first slot to look at, in a unit with a table. */
@@ -110,22 +111,35 @@ static inline bool heapmap_is_row(const struct heapmap_unit *unit)
    NULL if there is none, and in a unit without blocks. */
 struct heapmap_entry *heapmap_seek(const struct heapmap_unit *unit, uint32_t tag);
 
-/* The same, in a unit with a table. */
-static inline __attribute__((always_inline)) struct heapmap_entry *heapmap_find(
-    const struct heapmap_unit *unit, uint32_t tag)
+/* The same, whatever is the first slot to look at. */
+static inline __attribute__((always_inline)) struct heapmap_entry *heapmap_find_from(
+    const struct heapmap_unit *unit, uint32_t tag, struct heapmap_entry *first)
 {
-    struct heapmap_entry *entry = heapmap_first(unit, tag);
-    return __builtin_expect(heapmap_is_of(entry, tag) || !entry->tag, 1) ? entry
+    return __builtin_expect(heapmap_is_of(first, tag) || !first->tag, 1) ? first
                                                                          : heapmap_seek(unit, tag);
 }
 
-/* A block has come or gone.  The inlined loop does what heapmap_put and heapmap_take do. */
-static inline void heapmap_count(struct heapmap *map, struct heapmap_unit *unit, int blocks)
+/* The same, in a unit with a table. */
+static inline struct heapmap_entry *heapmap_find(const struct heapmap_unit *unit, uint32_t tag)
 {
-    map->blocks += (uint64_t)(int64_t)blocks;
-    map->empty -= blocks > 0 && !unit->blocks;
-    unit->blocks = (uint16_t)(unit->blocks + blocks);
-    map->empty += !unit->blocks;
+    return heapmap_find_from(unit, tag, heapmap_first(unit, tag));
+}
+
+/* A block has come, or gone.  The inlined loop does what heapmap_put and heapmap_take do. */
+static inline void heapmap_gain(struct heapmap *map, struct heapmap_unit *unit)
+{
+    map->blocks++;
+    if (__builtin_expect(!unit->blocks++, 0)) {
+        map->empty--;
+    }
+}
+
+static inline void heapmap_lose(struct heapmap *map, struct heapmap_unit *unit)
+{
+    map->blocks--;
+    if (__builtin_expect(!--unit->blocks, 0)) {
+        map->empty++;
+    }
 }
 
 #endif

@@ -20,6 +20,7 @@
 #include "collect/rings.h"
 #include "collect/sampler.h"
 #include "collect/spreads.h"
+#include "collect/tally.h"
 #include "collect/touched.h"
 #include "memtrace/format.h"
 
@@ -474,6 +475,7 @@ void images_find_dead(struct collector *collector)
 void images_reopen(struct collector *collector)
 {
     collector->image_index = (struct index){0};
+    tally_end(&collector->accounts);
     for (size_t i = 0; i < collector->n_images; i++) {
         add_to_index(collector, (uint32_t)i + 1);
     }

@@ -11,12 +11,15 @@
 #include <string.h>
 
 #include "collect/heapmap_probe.h"
-#include "collect/sums.h"
+#include "collect/ringdefs.h"
+#include "collect/tally.h"
 
 /* The address of a block in the word of an event that has it is where the map's keys have it. */
 #define KEY ~(uint64_t)(MT_NODE_LIMIT - 1)
 
-#define AHEAD_WORDS 64u
+#define NO_DOMAIN ((MT_DOMAIN_MALLOC + 1ull) << 4) /* in the word of an event: of no block */
+
+#define FETCHED_WORDS 64u /* of the ring, before they are read */
 
 struct plain {
     struct accounts *accounts;
@@ -24,9 +27,8 @@ struct plain {
     struct image *image;
     struct heapmap *map;
     struct cell *cells;
-    const uint64_t *words; /* from the event on */
-    uint64_t published;    /* words from there on */
-    uint64_t now;          /* what tells a cell of now */
+    struct sizes *sizes;
+    uint64_t now; /* what tells a cell of now */
     uint16_t stamp;
     bool forks_care;
 };
@@ -89,15 +91,42 @@ FAST struct cell *cell_at_hand(struct plain *plain, uint64_t node, uint32_t doma
     return cell;
 }
 
+/* What ALLOC and REALLOC_END say of a block. */
+struct said {
+    uint64_t key, size;
+    uint32_t domain, id;
+    struct cell *cell; /* NULL: it is not a plain one */
+};
+
+FAST struct said read_said(struct plain *plain, const uint64_t *words)
+{
+    uint64_t w0 = words[0], w1 = words[1];
+    struct said said = {.key = w1 & KEY, .size = w0 >> 8 & 0xffffff, .domain = w0 >> 4 & 3};
+    bool is_plain = said.key && said.size < HEAPMAP_LARGE && !(w0 & NO_DOMAIN);
+    said.cell = RARELY(!is_plain) ? NULL : cell_at_hand(plain, w1 & ~KEY, said.domain, &said.id);
+    return said;
+}
+
 /* ---- the map ---- */
 
-/* The slot of a block that is there and small, or NULL. */
-FAST struct heapmap_entry *find_block(
-    const struct plain *plain, uint64_t key, struct heapmap_unit **unit)
+/* Where a block is or would be, or NULL.  `coming`: what is known of the event, if it is known. */
+FAST struct heapmap_entry *slot_of(const struct plain *plain, const struct coming *coming,
+    uint64_t key, struct heapmap_unit **unit)
 {
+    uint32_t tag = heapmap_tag(key);
+    if (coming && coming->first && coming->unit->where == heapmap_where(key)) {
+        *unit = coming->unit;
+        return heapmap_find_from(coming->unit, tag, coming->first);
+    }
     *unit = heapmap_find_unit(plain->map, key);
-    struct heapmap_entry *entry =
-        RARELY(!(*unit)->blocks) ? NULL : heapmap_find(*unit, heapmap_tag(key));
+    return RARELY(!(*unit)->table) ? NULL : heapmap_find(*unit, tag);
+}
+
+/* The slot of a block that is there and small, or NULL. */
+FAST struct heapmap_entry *live_slot(const struct plain *plain, const struct coming *coming,
+    uint64_t key, struct heapmap_unit **unit)
+{
+    struct heapmap_entry *entry = slot_of(plain, coming, key, unit);
     bool is_there = entry && entry->cell && entry->size < HEAPMAP_LARGE;
     return RARELY(!is_there) ? NULL : entry;
 }
@@ -109,7 +138,7 @@ FAST void take_out(struct plain *plain, struct heapmap_unit *unit, struct heapma
         forks_gone(plain->image, block, plain->ring->forks);
     }
     entry->cell = 0;
-    heapmap_count(plain->map, unit, -1);
+    heapmap_lose(plain->map, unit);
 }
 
 FAST struct block block_in(const struct heapmap_entry *entry, uint64_t key)
@@ -118,24 +147,24 @@ FAST struct block block_in(const struct heapmap_entry *entry, uint64_t key)
 }
 
 /* The slot for a block where none is, or NULL if the map has to be changed for it. */
-FAST struct heapmap_entry *find_room(
-    const struct plain *plain, uint64_t key, struct heapmap_unit **unit)
+FAST struct heapmap_entry *free_slot(const struct plain *plain, const struct coming *coming,
+    uint64_t key, struct heapmap_unit **unit)
 {
-    *unit = heapmap_find_unit(plain->map, key);
-    struct heapmap_entry *entry =
-        RARELY(!(*unit)->table) ? NULL : heapmap_find(*unit, heapmap_tag(key));
+    struct heapmap_entry *entry = slot_of(plain, coming, key, unit);
     bool has_room = entry && !entry->cell && (entry->tag || (*unit)->room);
     return RARELY(!has_room) ? NULL : entry;
 }
 
 FAST void put_in(struct plain *plain, struct heapmap_unit *unit, struct heapmap_entry *entry,
-    const struct block *block)
+    const struct said *said)
 {
-    heapmap_count(plain->map, unit, 1);
-    unit->room = (uint16_t)(unit->room - !entry->tag);
-    entry->tag = heapmap_tag(heapmap_key(block->address)) | plain->stamp;
-    entry->size = (uint32_t)block->size;
-    entry->cell = block->cell;
+    heapmap_gain(plain->map, unit);
+    if (RARELY(!entry->tag)) {
+        unit->room--;
+    }
+    entry->tag = heapmap_tag(said->key) | plain->stamp;
+    entry->size = (uint32_t)said->size;
+    entry->cell = said->id;
 }
 
 /* ---- events ---- */
@@ -159,106 +188,89 @@ FAST bool is_turn(const struct image *image, uint64_t key, uint64_t sequence)
     return true;
 }
 
-/* An allocation that the very next event frees. */
-FAST uint64_t take_both(struct plain *plain, struct cell *cell, uint32_t domain, uint64_t size)
+/* An allocation that the very next event frees; false if it may be a peak. */
+FAST bool take_both(struct plain *plain, const struct said *said)
 {
-    struct account *own = &plain->image->account, *all = &plain->accounts->all;
-    struct sizes *sizes = &plain->image->counting->sizes;
-    uint64_t sum = sum_with(own, size), sum_of_all = sum_with(all, size);
-    if (!is_below_peak(own, sum) || !is_below_peak(all, sum_of_all)) {
-        return PLAIN_OTHER;
+    struct sizes *sizes = plain->sizes;
+    if (!tally_pass(&plain->accounts->tally, said->size)) {
+        return false;
     }
-    raise_high(own, sum);
-    raise_high(all, sum_of_all);
-    cell->allocated_bytes += size;
-    cell->allocations++;
-    sizes_add(sizes, domain, size, 1);
-    sizes->temporary[domain]++;
+    said->cell->allocated_bytes += said->size;
+    said->cell->allocations++;
+    sizes_add(sizes, said->domain, said->size, 1);
+    sizes->temporary[said->domain]++;
     plain->ring->last_address = 0;
     plain->image->events += 2;
-    return 3;
+    return true;
 }
 
-/* A block as ALLOC and REALLOC_END have it; no cell: it is not a plain one. */
-FAST struct block read_plain(struct plain *plain, uint64_t w0, uint32_t domain)
+FAST struct block block_said(const struct said *said)
 {
-    uint64_t w1 = plain->words[1];
-    struct block block = {.address = (w1 & KEY) >> 16, .size = w0 >> 8 & 0xffffff};
-    if (!cell_at_hand(plain, w1 & ~KEY, domain, &block.cell) || RARELY(!block.address) ||
-        RARELY(block.size >= HEAPMAP_LARGE)) {
-        block.cell = 0;
-    }
-    return block;
+    return (struct block){said->key >> 16, said->size, said->id, 0};
 }
 
-FAST void note_size(struct plain *plain, uint32_t domain, const struct block *block)
+FAST void note_size(struct plain *plain, const struct said *said)
 {
-    sizes_add(&plain->image->counting->sizes, domain, block->size, 1);
-    plain->ring->last_address = block->address;
-    plain->ring->last_domain = domain;
+    sizes_add(plain->sizes, said->domain, said->size, 1);
+    plain->ring->last_address = said->key >> 16;
 }
 
-FAST void add_to(struct plain *plain, struct cell *cell, uint64_t size)
+FAST void add_to(struct plain *plain, const struct said *said)
 {
-    uint64_t time_us = plain->ring->time_us;
-    grow_sum(&plain->image->account, cell, SCOPE_PROCESS, size, time_us);
-    grow_sum(&plain->accounts->all, cell, SCOPE_ALL, size, time_us);
+    struct cell *cell = said->cell;
+    tally_grow(plain->accounts, cell, said->domain, said->size);
     cell->refs++;
-    cell->bytes += (int64_t)size;
+    cell->bytes += (int64_t)said->size;
     cell->blocks++;
-    cell->allocated_bytes += size;
+    cell->allocated_bytes += said->size;
     cell->allocations++;
 }
 
-FAST uint64_t allocate_plain(struct plain *plain, uint64_t w0, bool is_ordered, bool has_more)
+FAST uint64_t allocate_plain(struct plain *plain, const uint64_t *words,
+    const struct coming *coming, uint64_t published, bool is_ordered, bool has_more)
 {
-    uint32_t domain = w0 >> 4 & 7;
-    struct block block = read_plain(plain, w0, domain);
-    uint64_t key = heapmap_key(block.address);
-    struct cell *cell = &plain->cells[block.cell];
-    if (RARELY(!block.cell)) {
+    struct said said = read_said(plain, words);
+    if (RARELY(!said.cell)) {
         return PLAIN_OTHER;
     }
-    if (!is_ordered && !has_more && plain->words[2] == (MT_OP_FREE | key) &&
-        plain->published >= 3) {
-        uint64_t both = take_both(plain, cell, domain, block.size);
-        if (both) {
-            return both;
-        }
+    if (!is_ordered && !has_more && words[2] == (MT_OP_FREE | said.key) && published >= 3 &&
+        take_both(plain, &said)) {
+        return 3;
     }
     struct heapmap_unit *unit;
-    struct heapmap_entry *entry = find_room(plain, key, &unit);
+    struct heapmap_entry *entry = free_slot(plain, coming, said.key, &unit);
     if (!entry) {
         return PLAIN_OTHER;
     }
-    if (is_ordered && !is_turn(plain->image, key, w0 >> 32)) {
+    if (is_ordered && !is_turn(plain->image, said.key, words[0] >> 32)) {
         return PLAIN_WAITS;
     }
-    put_in(plain, unit, entry, &block);
-    note_size(plain, domain, &block);
+    put_in(plain, unit, entry, &said);
+    note_size(plain, &said);
     if (has_more) {
+        struct block block = block_said(&said);
         log_plain(plain, LOG_ALLOC, &block);
     }
-    add_to(plain, cell, block.size);
+    add_to(plain, &said);
     plain->image->events++;
     return 2;
 }
 
 FAST void remove_from(struct plain *plain, struct cell *cell, uint64_t size)
 {
+    tally_shrink(plain->accounts, cell, size);
     cell->refs--;
-    shrink_sum(&plain->image->account, cell, SCOPE_PROCESS, size);
-    shrink_sum(&plain->accounts->all, cell, SCOPE_ALL, size);
     cell->bytes -= (int64_t)size;
     cell->blocks--;
 }
 
-FAST uint64_t release_plain(struct plain *plain, uint64_t w0, bool is_ordered, bool has_more)
+FAST uint64_t release_plain(struct plain *plain, const uint64_t *words, const struct coming *coming,
+    bool is_ordered, bool has_more)
 {
     struct ring *ring = plain->ring;
-    uint64_t key = w0 & KEY;
+    uint64_t key = words[0] & KEY;
     struct heapmap_unit *unit;
-    struct heapmap_entry *entry = find_block(plain, key, &unit);
+    struct heapmap_entry *entry = live_slot(plain, coming, key, &unit);
     if (!entry) {
         return PLAIN_OTHER;
     }
@@ -267,13 +279,13 @@ FAST uint64_t release_plain(struct plain *plain, uint64_t w0, bool is_ordered, b
     if (RARELY(cell->merged_into)) {
         return PLAIN_OTHER;
     }
-    if (is_ordered && !is_turn(plain->image, key, plain->words[1])) {
+    if (is_ordered && !is_turn(plain->image, key, words[1])) {
         return PLAIN_WAITS;
     }
     take_out(plain, unit, entry, &block, has_more);
     if (block.address == ring->last_address) {
         ring->last_address = 0;
-        plain->image->counting->sizes.temporary[ring->last_domain]++;
+        plain->sizes->temporary[cell->domain]++;
     }
     if (has_more) {
         log_plain(plain, LOG_FREE, &block);
@@ -288,16 +300,17 @@ FAST uint64_t release_plain(struct plain *plain, uint64_t w0, bool is_ordered, b
 
 /* ---- reallocations ---- */
 
-FAST uint64_t begin_plain(struct plain *plain, uint64_t w0, bool is_ordered, bool has_more)
+FAST uint64_t begin_plain(struct plain *plain, const uint64_t *words, const struct coming *coming,
+    bool is_ordered, bool has_more)
 {
     struct ring *ring = plain->ring;
-    uint64_t key = w0 & KEY;
+    uint64_t key = words[0] & KEY;
     struct heapmap_unit *unit;
-    struct heapmap_entry *entry = find_block(plain, key, &unit);
+    struct heapmap_entry *entry = live_slot(plain, coming, key, &unit);
     if (!entry || RARELY(ring->n_moves == PENDING_MOVES)) {
         return PLAIN_OTHER;
     }
-    if (is_ordered && !is_turn(plain->image, key, plain->words[1])) {
+    if (is_ordered && !is_turn(plain->image, key, words[1])) {
         return PLAIN_WAITS;
     }
     struct block block = block_in(entry, key);
@@ -306,134 +319,85 @@ FAST uint64_t begin_plain(struct plain *plain, uint64_t w0, bool is_ordered, boo
     return is_ordered ? 2 : 1;
 }
 
-FAST void move_between(struct plain *plain, const struct shift *shift)
+FAST void move_between(
+    struct plain *plain, struct cell *from, uint64_t gone, struct cell *to, uint64_t size)
 {
-    struct cell *from = shift->from, *to = shift->to;
-    uint64_t time_us = plain->ring->time_us;
-    shift_sum(&plain->image->account, shift, SCOPE_PROCESS, time_us);
-    shift_sum(&plain->accounts->all, shift, SCOPE_ALL, time_us);
+    tally_move(plain->accounts, from, gone, to, size);
     from->refs--;
-    from->bytes -= (int64_t)shift->gone;
+    from->bytes -= (int64_t)gone;
     from->blocks--;
     to->refs++;
-    to->bytes += (int64_t)shift->size;
+    to->bytes += (int64_t)size;
     to->blocks++;
-    to->allocated_bytes += shift->size;
+    to->allocated_bytes += size;
     to->allocations++;
 }
 
-FAST uint64_t end_plain(struct plain *plain, uint64_t w0, bool is_ordered, bool has_more)
+FAST uint64_t end_plain(struct plain *plain, const uint64_t *words, const struct coming *coming,
+    bool is_ordered, bool has_more)
 {
     struct ring *ring = plain->ring;
-    uint32_t domain = w0 >> 4 & 15; /* with MT_DOMAIN_PAUSED, which no cell has */
-    if (RARELY(!ring->n_moves) || RARELY(domain > MT_DOMAIN_MALLOC)) {
+    struct said said = read_said(plain, words);
+    if (RARELY(!ring->n_moves) || RARELY(words[0] & MT_DOMAIN_PAUSED << 4) || RARELY(!said.cell)) {
         return PLAIN_OTHER;
     }
-    struct block old = ring->moves[ring->n_moves - 1], block = read_plain(plain, w0, domain);
-    uint64_t key = heapmap_key(block.address);
+    struct block old = ring->moves[ring->n_moves - 1];
     struct cell *from = &plain->cells[old.cell];
     struct heapmap_unit *unit;
-    struct heapmap_entry *entry = RARELY(!block.cell) ? NULL : find_room(plain, key, &unit);
+    struct heapmap_entry *entry = free_slot(plain, coming, said.key, &unit);
     if (!entry || RARELY(!old.cell) || RARELY(from->merged_into)) {
         return PLAIN_OTHER;
     }
-    if (is_ordered && !is_turn(plain->image, key, w0 >> 32)) {
+    if (is_ordered && !is_turn(plain->image, said.key, words[0] >> 32)) {
         return PLAIN_WAITS;
     }
     ring->n_moves--;
-    put_in(plain, unit, entry, &block);
-    note_size(plain, domain, &block);
+    put_in(plain, unit, entry, &said);
+    note_size(plain, &said);
     if (has_more) {
+        struct block block = block_said(&said);
         log_plain(plain, LOG_MOVE_FROM, &old);
         log_plain(plain, LOG_MOVE_TO, &block);
     }
     if (RARELY(!from->is_changed)) {
         note_cell(plain, old.cell);
     }
-    struct shift shift = {from, &plain->cells[block.cell], old.size, block.size};
-    move_between(plain, &shift);
+    move_between(plain, from, old.size, said.cell, said.size);
     plain->image->events++;
     return 2;
 }
 
 /* ---- any event ---- */
 
-FAST uint64_t take_plain(struct plain *plain, bool has_more)
+FAST uint64_t take_plain(struct plain *plain, const uint64_t *words, const struct coming *coming,
+    uint64_t published, bool has_more)
 {
-    uint64_t w0 = plain->words[0];
-    switch ((enum mt_op)(w0 & 15)) {
-    case MT_OP_ALLOC:
-        return allocate_plain(plain, w0, false, has_more);
-    case MT_OP_FREE:
-        return release_plain(plain, w0, false, has_more);
+    enum mt_op op = words[0] & 15;
+    if (op == MT_OP_ALLOC) { /* most are this */
+        return allocate_plain(plain, words, coming, published, false, has_more);
+    }
+    if (op == MT_OP_FREE) { /* or this */
+        return release_plain(plain, words, coming, false, has_more);
+    }
+    switch (op) {
     case MT_OP_ALLOC_SEQ:
-        return allocate_plain(plain, w0, true, has_more);
+        return allocate_plain(plain, words, coming, published, true, has_more);
     case MT_OP_FREE_SEQ:
-        return release_plain(plain, w0, true, has_more);
+        return release_plain(plain, words, coming, true, has_more);
     case MT_OP_REALLOC_BEGIN:
-        return begin_plain(plain, w0, false, has_more);
+        return begin_plain(plain, words, coming, false, has_more);
     case MT_OP_REALLOC_BEGIN_SEQ:
-        return begin_plain(plain, w0, true, has_more);
+        return begin_plain(plain, words, coming, true, has_more);
     case MT_OP_REALLOC_END:
-        return end_plain(plain, w0, false, has_more);
+        return end_plain(plain, words, coming, false, has_more);
     case MT_OP_REALLOC_END_SEQ:
-        return end_plain(plain, w0, true, has_more);
+        return end_plain(plain, words, coming, true, has_more);
+    case MT_OP_NODE:
+        ringdefs_node(plain->ring, &plain->accounts->definitions);
+        return 2;
     default:
         return PLAIN_OTHER;
     }
-}
-
-/* ---- ahead ---- */
-
-/* How many words an operation has, and which of them holds the address of its block; no words where
-   that is not known before it is taken.  Those without an address say any number. */
-static const struct shape {
-    uint8_t words, address;
-} shapes[16] = {
-    [MT_OP_NONE] = {1, 0},
-    [MT_OP_ALLOC] = {2, 1},
-    [MT_OP_ALLOC_SEQ] = {2, 1},
-    [MT_OP_FREE] = {1, 0},
-    [MT_OP_FREE_SEQ] = {2, 0},
-    [MT_OP_REALLOC_BEGIN] = {1, 0},
-    [MT_OP_REALLOC_BEGIN_SEQ] = {2, 0},
-    [MT_OP_REALLOC_END] = {2, 1},
-    [MT_OP_REALLOC_END_SEQ] = {2, 1},
-    [MT_OP_REALLOC_CANCEL] = {1, 0},
-    [MT_OP_SIZE] = {1, 0},
-    [MT_OP_TIME] = {1, 0},
-    [MT_OP_NODE] = {2, 0},
-};
-
-static void look_for(const struct heapmap *map, uint64_t key)
-{
-    const struct heapmap_unit *unit = heapmap_find_unit(map, key);
-    if (unit->table) {
-        __builtin_prefetch(heapmap_first(unit, heapmap_tag(key)));
-    }
-}
-
-/* Fetches what the map and the ring's sites have for the next events; the word that is next. */
-static uint64_t look_ahead(const struct plain *plain, uint64_t at, uint64_t end)
-{
-    const struct ring *ring = plain->ring;
-    at = at < ring->tail ? ring->tail : at;
-    end = ring->tail + PLAIN_WORDS < end ? ring->tail + PLAIN_WORDS : end;
-    while (at + 1 < end) {
-        const uint64_t *words = &ring->words[at & ring->mask];
-        struct shape shape = shapes[words[0] & 15];
-        if (!shape.words) {
-            break;
-        }
-        look_for(plain->map, words[shape.address] & KEY);
-        if (shape.address) {
-            uintptr_t sites = (uintptr_t)ring->sites; /* there may be none yet */
-            __builtin_prefetch(
-                (const void *)(sites + (words[1] & ~KEY) * 4 * sizeof(*ring->sites)));
-        }
-        at += shape.words;
-    }
-    return at;
 }
 
 /* ---- the loop ---- */
@@ -449,29 +413,38 @@ static bool is_plain(const struct accounts *accounts, const struct ring *ring)
 
 /* is_far: what the map has is not in a cache; has_more: than the map and the accounts for each
    event. */
-FAST bool take_all(
-    struct plain *plain, uint64_t *ahead, uint64_t end, uint64_t head, bool is_far, bool has_more)
+FAST bool take_all(struct plain *plain, struct lookahead *ahead, uint64_t end, uint64_t head,
+    bool is_far, bool has_more)
 {
     struct ring *ring = plain->ring;
     for (uint64_t tail = ring->tail; tail < end;) {
-        plain->words = &ring->words[tail & ring->mask];
-        plain->published = head - tail;
-        __builtin_prefetch(plain->words + AHEAD_WORDS);
-        if (is_far && *ahead < tail + PLAIN_WORDS / 2) {
-            *ahead = look_ahead(plain, *ahead, head);
+        const uint64_t *words = &ring->words[tail & ring->mask];
+        __builtin_prefetch(words + FETCHED_WORDS);
+        if (is_far && ahead->until < tail + AHEAD_WORDS / 2) {
+            ahead_look(ahead, ring, plain->cells, head);
         }
-        uint64_t words = take_plain(plain, has_more);
-        if (RARELY(words == PLAIN_OTHER) || RARELY(words == PLAIN_WAITS)) {
-            return words == PLAIN_OTHER;
+        const struct coming *coming = is_far ? ahead_of(ahead, tail) : NULL;
+        uint64_t taken = take_plain(plain, words, coming, head - tail, has_more);
+        if (RARELY(taken == PLAIN_OTHER) || RARELY(taken == PLAIN_WAITS)) {
+            return taken == PLAIN_OTHER;
         }
-        tail += words;
+        tail += taken;
         ring->tail = tail;
     }
     return true;
 }
 
-bool plain_take(
-    struct accounts *accounts, struct ring *ring, uint64_t *ahead, uint64_t end, uint64_t head)
+static bool take_some(struct plain *plain, struct lookahead *ahead, uint64_t end, uint64_t head)
+{
+    if (plain->forks_care || plain->image->log) {
+        return take_all(plain, ahead, end, head, true, true);
+    }
+    return heapmap_is_large(plain->map) ? take_all(plain, ahead, end, head, true, false)
+                                        : take_all(plain, ahead, end, head, false, false);
+}
+
+bool plain_take(struct accounts *accounts, struct ring *ring, struct lookahead *ahead, uint64_t end,
+    uint64_t head)
 {
     struct image *image = ring->image;
     if (!is_plain(accounts, ring)) {
@@ -482,12 +455,13 @@ bool plain_take(
         .image = image,
         .map = &image->blocks,
         .cells = accounts->cells,
+        .sizes = &image->counting->sizes,
         .now = tag_of_now(accounts),
         .stamp = forks_stamp(&image->forks, ring->forks),
         .forks_care = forks_care(&image->forks, ring->forks)};
-    if (plain.forks_care || image->log) {
-        return take_all(&plain, ahead, end, head, true, true);
-    }
-    return heapmap_is_large(plain.map) ? take_all(&plain, ahead, end, head, true, false)
-                                       : take_all(&plain, ahead, end, head, false, false);
+    ahead_check(ahead, ring);
+    tally_begin(accounts, &image->account, ring->time_us);
+    bool is_taken = take_some(&plain, ahead, end, head);
+    tally_end(accounts);
+    return is_taken;
 }

@@ -9,14 +9,13 @@
 #include <stdint.h>
 
 #include "collect/accounts.h"
+#include "collect/ahead.h"
 #include "collect/drain.h"
-
-#define PLAIN_WORDS 24u /* that the map's part of the work is fetched ahead */
 
 /* Takes events from the ring's tail on, those that begin before the word `end`, until there is one
    that needs more: it is untouched, and drain.c's to take.  Up to `head` words are published.
-   False if it has to wait for another ring.  *ahead: the word up to which was fetched ahead. */
-bool plain_take(
-    struct accounts *accounts, struct ring *ring, uint64_t *ahead, uint64_t end, uint64_t head);
+   False if it has to wait for another ring.  *ahead is kept from one call to the next. */
+bool plain_take(struct accounts *accounts, struct ring *ring, struct lookahead *ahead, uint64_t end,
+    uint64_t head);
 
 #endif

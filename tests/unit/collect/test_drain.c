@@ -112,8 +112,9 @@ static void on_python(struct collector *collector, struct ring *ring, int traced
     say(version == 0x030b02f0 ? "python" : "another", (uint32_t)traced, 0);
 }
 
-static const struct drain_events events = {on_process, on_thread, on_thread_name, on_python, on_end, on_reached, on_has_gap,
-    on_mark, on_region_begin, on_region_end, on_pause, on_ask, on_fork, on_release};
+static const struct drain_events events = {on_process, on_thread, on_thread_name, on_python, on_end,
+    on_reached, on_has_gap, on_mark, on_region_begin, on_region_end, on_pause, on_ask, on_fork,
+    on_release};
 
 static int start(void **state)
 {
@@ -228,12 +229,11 @@ static void sizes_are_counted(void **state)
         put_alloc(0, 0x1000 * (i + 1), of_size[i] & 0xffffff);
     }
     take(0);
-    const uint64_t *counts = sizes->counts[MT_DOMAIN_MALLOC];
     static const int wanted[] = {[0] = 1, [1] = 1, [2] = 2, [3] = 1, [8] = 1, [9] = 1, [41] = 1};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        assert_int_equal(counts[i], wanted[i]);
+        assert_int_equal(sizes->counts[i][MT_DOMAIN_MALLOC], wanted[i]);
     }
-    assert_int_equal(sizes->counts[MT_DOMAIN_OBJ][2], 0);
+    assert_int_equal(sizes->counts[2][MT_DOMAIN_OBJ], 0);
 }
 
 static void put_free(int ring, uint64_t address)
@@ -340,7 +340,7 @@ static void temporary_blocks(void **state)
     put_free(0, 0x6000);
     take(0);
     assert_int_equal(*temporary, 2);
-    assert_int_equal(world.counting.sizes.counts[MT_DOMAIN_MALLOC][8], 1);
+    assert_int_equal(world.counting.sizes.counts[8][MT_DOMAIN_MALLOC], 1);
 }
 
 static void moves_are_cancelled(void **state)

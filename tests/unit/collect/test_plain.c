@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "collect/drain.h"
+#include "collect/tally.h"
 #include "trace/writer.h"
 
 #define WORDS (1u << 20)
@@ -285,6 +286,51 @@ static void with_numbers(void **state)
     run(true);
 }
 
+/* Another process holds something, and has held more: the sum of all comes to its peak at other
+   events than that of the process. */
+static void beside_another_process(void **state)
+{
+    enum { HELD = 100 << 20, MOST = 900 << 20 };
+    for (int i = 0; i < 2; i++) {
+        struct account *all = &worlds[i].accounts.all;
+        all->now.native = all->high = HELD;
+        all->peak.best = MOST;
+        all->peak.totals.native = MOST;
+        all->peak.epoch++;
+    }
+    run(false);
+    assert_true(worlds[0].accounts.all.peak.best > MOST);
+    assert_true(worlds[0].image.account.peak.best > MOST - HELD);
+}
+
+/* What a collector leaves that is killed meanwhile, and the next one takes up. */
+static void tally_under_way(void **state)
+{
+    struct accounts *accounts = &worlds[0].accounts;
+    struct account *own = &worlds[0].image.account, *all = &accounts->all;
+    struct cell *cell = &accounts->cells[0];
+    own->now.native = own->high = own->peak.best = 100;
+    all->now.native = all->high = 1000;
+    all->peak.best = 2000;
+    tally_begin(accounts, own, 7);
+    tally_grow(accounts, cell, MT_DOMAIN_OBJ, 50);
+    tally_grow(accounts, cell, MT_DOMAIN_MALLOC, 25);
+    assert_int_equal(own->now.blocks, 0);
+    tally_end(accounts);
+    tally_end(accounts);
+    assert_int_equal(own->now.python, 50);
+    assert_int_equal(own->now.native, 125);
+    assert_int_equal(own->now.blocks, 2);
+    assert_int_equal(own->high, 175);
+    assert_true(own->peak.rising);
+    assert_int_equal(own->peak.best, 175);
+    assert_int_equal(own->peak.time_us, 7);
+    assert_int_equal(all->now.native, 1025);
+    assert_int_equal(all->high, 1075);
+    assert_false(all->peak.rising);
+    assert_int_equal(all->peak.best, 2000);
+}
+
 /* A process whose forked child lives on. */
 static void with_forks(void **state)
 {
@@ -326,6 +372,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(both_ways_are_the_same, start, stop),
         cmocka_unit_test_setup_teardown(with_numbers, start, stop),
+        cmocka_unit_test_setup_teardown(beside_another_process, start, stop),
+        cmocka_unit_test_setup_teardown(tally_under_way, start, stop),
         cmocka_unit_test_setup_teardown(with_forks, start, stop),
         cmocka_unit_test_setup_teardown(half_an_event, start, stop),
     };
