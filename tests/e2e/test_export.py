@@ -1,5 +1,7 @@
 """`memtrace export` and `import`, with the tools that are to read what they write."""
 import collections
+import html
+import itertools
 import json
 import pathlib
 import re
@@ -194,6 +196,35 @@ def test_folded_and_speedscope_agree(traced):
     for line in folded:
         named[line.rpartition(" ")[0]] += int(line.rpartition(" ")[2])
     assert {";".join(text(frames[n]) for n in sample): size for sample, size in samples.items()} == named
+
+
+def flamegraph_pl():
+    """Of the PATH, or the one that Debian's libdevel-nytprof-perl has."""
+    beside = pathlib.Path("/usr/share/perl5/Devel/NYTProf/flamegraph.pl")
+    return shutil.which("flamegraph.pl") or (beside if beside.exists() and shutil.which("perl") else None)
+
+
+def test_flamegraph_pl(traced):
+    """It draws each frame, and its titles have the bytes of all stacks that go through it."""
+    script = flamegraph_pl()
+    if not script:
+        pytest.skip("no flamegraph.pl: it is in libdevel-nytprof-perl")
+    folded = export(traced, "folded")
+    picture = support.execute(["perl", script, "--countname", "bytes", "--minwidth", "0", folded],
+                              cwd=str(traced.directory))
+    assert picture.status == 0, picture
+    titles = re.findall(r"<title>(.*) \(([0-9,]+) bytes, [0-9.]+%\)", picture.out.decode())
+    drawn = collections.Counter(
+        (html.unescape(name), int(size.replace(",", ""))) for name, size in titles)
+    sums = collections.Counter()
+    brackets = str.maketrans("<>", "()")  # as it writes them
+    for line in folded.read_text().splitlines():
+        stack, _, size = line.translate(brackets).rpartition(" ")
+        for path in itertools.accumulate(("", *stack.split(";")), lambda a, b: a + ";" + b):
+            sums[path] += int(size)
+    assert drawn == collections.Counter(
+        (path.rpartition(";")[2] or "all", size) for path, size in sums.items())
+    assert ("all", sum(size for size, _ in lines_of(traced).values())) in drawn
 
 
 def typed(schema, **optional):
