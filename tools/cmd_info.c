@@ -13,20 +13,19 @@ enum { OPTION_UNITS = 1000 };
 
 static const struct argp_option options[] = {
     {"units", OPTION_UNITS, "UNIT", 0, "Sizes in KiB or B, or auto (default)", 0},
-    {"format", 'f', "FORMAT", 0, "text (default) or json", 0},
+    {"format", 'f', "FORMAT", 0, "text (default), json or csv", 0},
     {"output", 'o', "FILE", 0, "Write to FILE", 0},
     {0},
 };
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    static const char *const formats[] = {"text", "json"};
+    static const char *const formats[] = {"text", "json", "csv"};
     static const char *const units[] = {"auto", "KiB", "B"};
     struct report_options *chosen = state->input;
     switch (key) {
     case 'f':
-        chosen->format =
-            report_choose(state, "format", text, formats, 2) ? FORMAT_JSON : FORMAT_TEXT;
+        chosen->format = (enum report_format)report_choose(state, "format", text, formats, 3);
         return 0;
     case OPTION_UNITS:
         chosen->units = (enum units)report_choose(state, "unit", text, units, 3);
@@ -59,6 +58,8 @@ int cmd_info(int argc, char **argv)
     FILE *file = output_open(report.options.output);
     if (file && report.options.format == FORMAT_JSON)
         info_json(file, &report);
+    else if (file && report.options.format == FORMAT_CSV)
+        info_csv(file, &report);
     else if (file)
         info_text(file, &report);
     report_close(&report);

@@ -14,6 +14,8 @@ const char *const info_boundary_names[] = {
     [MT_BOUNDARY_DROPPED] = "dropped",
 };
 
+const char *const info_python_names[] = {"none", "traced", "unknown"};
+
 struct info_log info_log(const struct trace *trace)
 {
     struct info_log sum = {0};

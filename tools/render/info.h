@@ -11,6 +11,7 @@
 
 void info_text(FILE *file, const struct report *report);
 void info_json(FILE *file, const struct report *report);
+void info_csv(FILE *file, const struct report *report);
 
 struct info_counters {
     uint64_t unknown_frees, duplicate_allocations, inherited_frees, gap_events, gap_bytes, events;
@@ -44,5 +45,6 @@ struct info_log {
 struct info_log info_log(const struct trace *trace);
 
 extern const char *const info_boundary_names[];
+extern const char *const info_python_names[]; /* by what was traced of it */
 
 #endif

@@ -58,7 +58,6 @@ static void put_inherited(struct json *json, const struct inheritance *inherited
 static void put_process(
     struct json *json, const struct trace *trace, uint32_t id, const struct inheritance *inherited)
 {
-    static const char *const traced[] = {"none", "traced", "unknown"};
     const struct trace_process *process = &trace->processes[id];
     json_open(json, NULL, '{');
     json_number(json, "pid", process->pid);
@@ -67,7 +66,7 @@ static void put_process(
     json_name(json, "origin", process->origin == MT_ORIGIN_FORK ? "fork" : "exec");
     json_name(json, "path", trace->strings[process->path].data);
     put_words(json, "command", &trace->strings[process->command]);
-    json_name(json, "python", traced[process->traced]);
+    json_name(json, "python", info_python_names[process->traced]);
     if (process->python)
         json_name(json, "python_version", trace->strings[process->python].data);
     json_seconds(json, "start", (double)process->start_us / 1e6);
