@@ -16,6 +16,7 @@ struct exact {
     uint32_t *curve_of_site; /* 1 + the rank of its row, 0 for none */
     bool *known;             /* by rank: the log has all of it */
     int64_t *held;           /* by site, of those */
+    uint32_t *first, *next;  /* sites that have a curve: the first by process, the next by site */
     uint64_t *times_us;
     int64_t *values, *changes;
     size_t n_points;
@@ -52,14 +53,21 @@ static void choose_sites(struct exact *exact)
         arena_need(&view->arena, exact->trace->n_sites * sizeof *exact->curve_of_site);
     exact->held = arena_need(&view->arena, exact->trace->n_sites * sizeof *exact->held);
     exact->known = arena_need(&view->arena, stack->n_rows + 1);
+    exact->first = arena_need(&view->arena, exact->trace->n_processes * sizeof *exact->first);
+    exact->next = arena_need(&view->arena, exact->trace->n_sites * sizeof *exact->next);
     memset(exact->known, true, stack->n_rows);
     for (size_t r = 0; r < stack->n_rows; r++)
         rank[stack->rows[r] + 1] = (uint32_t)r + 1;
-    for (size_t i = 1; i < exact->trace->n_sites; i++) {
+    for (uint32_t i = 1; i < exact->trace->n_sites; i++) {
+        const struct trace_site *site = &exact->trace->sites[i];
         uint32_t curve = rank[view->row_of_site[i]];
         exact->curve_of_site[i] = curve;
-        if (curve && !domain_is_live(exact->trace->sites[i].domain))
+        if (!curve)
+            continue;
+        if (!domain_is_live(site->domain))
             exact->known[curve - 1] = false;
+        exact->next[i] = exact->first[site->process];
+        exact->first[site->process] = i;
     }
 }
 
@@ -80,8 +88,8 @@ static void change(struct exact *exact, uint64_t time_us, uint32_t site, int64_t
 
 static void end_process(struct exact *exact, uint32_t process, uint64_t time_us)
 {
-    for (uint32_t i = 1; i < exact->trace->n_sites; i++)
-        if (exact->curve_of_site[i] && exact->trace->sites[i].process == process && exact->held[i])
+    for (uint32_t i = exact->first[process]; i; i = exact->next[i])
+        if (exact->held[i])
             change(exact, time_us, i, -exact->held[i]);
 }
 
