@@ -185,7 +185,7 @@ void session_free(struct collector *collector)
 void session_abandon(struct collector *collector)
 {
     shared_close(&collector->shared);
-    if (collector->has_output) {
+    if (collector->output == SESSION_HAS_OUTPUT) {
         writer_close(&collector->writer);
     }
     session_free(collector);
@@ -198,7 +198,7 @@ void session_output(struct collector *collector, int fd, const char *path, const
     collector->path = memory_string(absolute ? absolute : path);
     free(absolute);
     writer_open(&collector->writer, fd);
-    collector->has_output = true;
+    collector->output = SESSION_HAS_OUTPUT;
     buffer_append(&body, meta_json, strlen(meta_json));
     writer_chunk(&collector->writer, MT_CHUNK_META, &body);
     buffer_free(&body);
@@ -251,7 +251,7 @@ int session_resume(struct collector **result, const char *directory)
         return EAGAIN; /* another one is at it, or has just done it */
     }
     struct collector *collector = memory_reopen_store(fd);
-    if (!collector || !collector->has_output) {
+    if (!collector || collector->output != SESSION_HAS_OUTPUT) {
         close(fd);
         return EPROTO;
     }

@@ -38,6 +38,8 @@ struct touched {                /* what large blocks have no pages (touched.c) *
 
 #define RING_WHOLE 1024u
 
+enum { SESSION_HAS_OUTPUT = 0x54554f };
+
 struct collector {
     struct shared shared;
     struct accounts accounts;
@@ -82,8 +84,8 @@ struct collector {
     bool keeps_events;    /* every event is written too */
     bool symbolize;       /* native functions get their names whatever it takes */
     bool untraced_python; /* an interpreter of a version that is not known was seen */
-    bool has_output;
-    char *path; /* of the trace, absolute */
+    uint32_t output; /* SESSION_HAS_OUTPUT: the file is open; a damaged store may have any value */
+    char *path;      /* of the trace, absolute */
 };
 
 /* Makes the shared memory and the collector in it; 0 or an errno.  sample_bytes: blocks are
