@@ -292,6 +292,16 @@ for n in range(300):
 """
 
 
+def steadily(traced):
+    """A trace of it as it ran without being kept from running for long: then it grew in steps."""
+    for _ in range(10):
+        trace = traced.script(GROWS, options=["--full"]).trace
+        times = sorted(b["seconds"] for b in traced.report("info", trace)["boundaries"])
+        if max(b - a for a, b in zip(times, times[1:])) < times[-1] / 4:
+            break
+    return trace
+
+
 def between_boundaries(traced, trace):
     """A moment that is as far from all boundaries as any in the second half of the run."""
     times = sorted(b["seconds"] for b in traced.report("info", trace)["boundaries"])
@@ -303,7 +313,7 @@ def between_boundaries(traced, trace):
 
 def test_leaks_and_charts_of_any_second(traced_once):
     """Their rows end with what `top` has at that very moment, which no boundary has."""
-    trace = traced_once.script(GROWS, options=["--full"]).trace
+    trace = steadily(traced_once)
     at = between_boundaries(traced_once, trace)
     top = traced_once.report("top", trace, "--at", at, "--limit", "0")
     leaks = traced_once.report("leaks", trace, "--at", at)
