@@ -112,7 +112,7 @@ int munmap(void *address, size_t size)
         return next.munmap(address, size);
     }
     if ((uintptr_t)address % PAGE == 0) { /* else it fails */
-        trace_unmap(address, size);
+        trace_unmap(address, size, 0);
     }
     trace_below(BELOW_NATIVE);
     int status = next.munmap(address, size);
@@ -133,18 +133,16 @@ static enum fate fate_of(size_t old_size, size_t new_size, int flags)
     return !(flags & MREMAP_MAYMOVE) && new_size >= old_size ? FATE_GROWS : FATE_GOES;
 }
 
-/* A map that was to move and could not is as it was: in the trace it is unmapped and mapped again.
- */
 static void note_move(void *old, size_t old_size, void *mapped, size_t new_size, enum fate fate,
     const struct caller *caller)
 {
     if (mapped != MAP_FAILED) {
         if (fate == FATE_GROWS) {
-            trace_unmap(old, old_size);
+            trace_unmap(old, old_size, MT_MAP_MOVED);
         }
-        trace_map(mapped, new_size, MT_MAP_ANONYMOUS, caller);
+        trace_map(mapped, new_size, fate == FATE_STAYS ? MT_MAP_ANONYMOUS : MT_MAP_MOVED, caller);
     } else if (fate == FATE_GOES) {
-        trace_map(old, old_size, MT_MAP_ANONYMOUS, caller);
+        trace_map(old, old_size, MT_MAP_BACK, caller);
     }
 }
 
@@ -165,7 +163,7 @@ void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
         return next.mremap(old, old_size, new_size, flags, wanted);
     }
     if (fate == FATE_GOES) {
-        trace_unmap(old, old_size);
+        trace_unmap(old, old_size, MT_MAP_MOVED);
     }
     trace_below(BELOW_NATIVE);
     void *mapped = next.mremap(old, old_size, new_size, flags, wanted);
@@ -190,7 +188,7 @@ static void note_break(const void *old, const struct caller *caller)
     if (to > from) {
         trace_map((void *)from, to - from, MT_MAP_ANONYMOUS, caller);
     } else if (to < from) {
-        trace_unmap((void *)to, from - to);
+        trace_unmap((void *)to, from - to, 0);
     }
 }
 

@@ -467,7 +467,7 @@ static void arena_free(void *context, void *address, size_t size)
         if (session.sample_bytes) {
             note_end();
         }
-        trace_unmap(address, size);
+        trace_unmap(address, size, 0);
     }
     trace_below(BELOW_PYTHON);
     arenas_below.free(arenas_below.context, address, size);

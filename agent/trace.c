@@ -262,8 +262,9 @@ void trace_native_move_end(
 void trace_map(
     const void *address, size_t size, enum mt_map_flags flags, const struct caller *caller)
 {
+    bool moved = flags & (MT_MAP_MOVED | MT_MAP_BACK);
     bool wanted = !is_paused() || flags & MT_MAP_ARENA; /* arenas hold what was allocated before */
-    struct thread *thread = wanted ? own_thread() : NULL;
+    struct thread *thread = wanted || moved ? own_thread() : NULL;
     if (!thread) {
         return;
     }
@@ -273,7 +274,7 @@ void trace_map(
         out[0] = MT_OP_META | (uint64_t)MT_META_MAP << 4 | (uint64_t)node << 12
             | (uint64_t)flags << 32;
         out[1] = (uintptr_t)address;
-        out[2] = size;
+        out[2] = wanted ? size : 0;
         out[3] = order_needed() ? order_take_map() : MT_SEQ_NONE;
         ring_publish(thread, MAP_WORDS);
     } else {
@@ -282,7 +283,7 @@ void trace_map(
     done_with(thread);
 }
 
-void trace_unmap(const void *address, size_t size)
+void trace_unmap(const void *address, size_t size, enum mt_map_flags flags)
 {
     struct thread *thread = own_thread();
     if (!thread) {
@@ -290,7 +291,7 @@ void trace_unmap(const void *address, size_t size)
     }
     uint64_t *out = ring_reserve(thread, MAP_WORDS);
     if (out) {
-        out[0] = MT_OP_META | (uint64_t)MT_META_UNMAP << 4;
+        out[0] = MT_OP_META | (uint64_t)MT_META_UNMAP << 4 | (uint64_t)flags << 32;
         out[1] = (uintptr_t)address;
         out[2] = size;
         out[3] = order_needed() ? order_take_map() : MT_SEQ_NONE;

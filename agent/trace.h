@@ -69,7 +69,8 @@ void trace_native_move_end(
 /* Without a caller for arenas. */
 void trace_map(
     const void *address, size_t size, enum mt_map_flags flags, const struct caller *caller);
-void trace_unmap(const void *address, size_t size);
+/* Flags: MT_MAP_MOVED before an mremap, else 0. */
+void trace_unmap(const void *address, size_t size, enum mt_map_flags flags);
 /* Writes the time if it has moved; false when tracing is off. */
 bool trace_time(struct thread *thread);
 /* This thread is about to fork. */

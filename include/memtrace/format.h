@@ -17,7 +17,7 @@
 #define MT_TRACE_MAGIC_SIZE 8
 #define MT_TRACE_HEADER_SIZE 16
 #define MT_TRACE_MAJOR 1
-#define MT_TRACE_MINOR 4
+#define MT_TRACE_MINOR 5
 
 /* Chunk: mark u32, stored size u32, raw size u32, then `stored` bytes: one zstd frame with a
    content checksum.  Uncompressed: kind (1 byte), sequence number of the chunk from 0 (varint),
@@ -128,6 +128,9 @@ enum mt_chunk {
     /* n, then n of: process, time, known (0: its pages could not be looked at), m, and m of: site
        (the difference to the one before), bytes of its blocks of MT_LARGE bytes and more that had
        no page then.  Of each process until its next one */
+    MT_CHUNK_FILES = 31,
+    /* n, then n of: site (svarint, the difference to the one before): of domain mmap, and what it
+       maps are files */
     MT_CHUNK_KINDS /* one more than the last */
 };
 

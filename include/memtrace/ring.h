@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 9u
+#define MT_RING_VERSION 10u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -238,7 +238,7 @@ enum mt_meta {
                               moves, definitions and scratch text were begun before it is void */
     MT_META_MAP = 9,       /* a = node, b = enum mt_map_flags; 3 words: address, length,
                               sequence in counter MT_MAP_COUNTER */
-    MT_META_UNMAP = 10,    /* 3 words: address, length, sequence */
+    MT_META_UNMAP = 10,    /* b = MT_MAP_MOVED or 0; 3 words: address, length, sequence */
     MT_META_THREAD_END = 11, /* the thread has left the ring */
     MT_META_MARK = 12,     /* the scratch text is the name of this moment */
     MT_META_REGION_BEGIN = 13, /* b = number of the region, from 1 up in its image; the scratch
@@ -285,7 +285,16 @@ enum mt_lines {
    The scratch text holds the path, then the command line (NUL-separated). */
 enum mt_python { MT_PYTHON_NONE = 0, MT_PYTHON_TRACED = 1, MT_PYTHON_UNKNOWN = 2 };
 
-enum mt_map_flags { MT_MAP_ANONYMOUS = 1, MT_MAP_FILE = 2, MT_MAP_ARENA = 4 };
+/* An UNMAP with MOVED comes before an mremap: it stays mapped until the next MAP of this ring with
+   MOVED (of what has become of it, of the same kind; nothing if its length is 0) or BACK (it is as it
+   was). */
+enum mt_map_flags {
+    MT_MAP_ANONYMOUS = 1,
+    MT_MAP_FILE = 2,
+    MT_MAP_ARENA = 4,
+    MT_MAP_MOVED = 8,
+    MT_MAP_BACK = 16
+};
 
 #define MT_MAP_COUNTER (MT_COUNTERS - 1)
 #define MT_SEQ_NONE UINT64_MAX /* sequence of MAP and UNMAP when the process has one thread */
@@ -296,10 +305,11 @@ enum mt_domain {
     MT_DOMAIN_MEM = 1,
     MT_DOMAIN_OBJ = 2,
     MT_DOMAIN_MALLOC = 3,
-    MT_DOMAIN_MMAP = 4,
+    MT_DOMAIN_MMAP = 4, /* anonymous */
     MT_DOMAIN_ARENA = 5,
     MT_DOMAIN_INHERITED = 6, /* never in a ring: what a forked process holds of its parent's */
-    MT_DOMAINS = 7,
+    MT_DOMAIN_FILE = 7, /* maps of files; never in a trace's SITES, where they are MMAP */
+    MT_DOMAINS = 8,
     MT_DOMAIN_PAUSED = 8 /* in REALLOC_END: the old block may be one that was not recorded, and
                             then the new one is not either */
 };

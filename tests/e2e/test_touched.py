@@ -28,8 +28,8 @@ def running(traced, program, *arguments, **environment):
 
 def touched(traced, trace, *options):
     """{domain: (bytes, touched)}, as far as is known."""
-    rows = traced.report("top", trace, "--key", "domain", "--domain", "malloc", "--domain", "mmap",
-                         *options)["rows"]
+    rows = traced.report("top", trace, "--key", "domain", "--domain", "malloc", "--domain",
+                         "mapped", *options)["rows"]
     return {row["domain"]: (row["size"], row["touched"]) for row in rows if "touched" in row}
 
 
@@ -51,7 +51,8 @@ def test_parts(traced_plain, program, tmp_path):
         def first():
             found = touched(traced_plain, trace) if trace.exists() else {}
             return (about(found, "malloc", 64 * MIB, 16 * MIB) and
-                    about(found, "mmap", 48 * MIB, 12 * MIB))
+                    about(found, "mmap", 32 * MIB, 8 * MIB) and
+                    about(found, "file", 16 * MIB, 4 * MIB))
 
         support.wait_for(first, "what was touched first")
         stdin.write(b"\n")
@@ -60,7 +61,8 @@ def test_parts(traced_plain, program, tmp_path):
                          "what was touched then")
     found = touched(traced_plain, trace, "--at", "peak")
     assert about(found, "malloc", 64 * MIB, 16 * MIB), found
-    assert about(touched(traced_plain, trace), "mmap", 48 * MIB, 12 * MIB)
+    assert about(touched(traced_plain, trace), "mmap", 32 * MIB, 8 * MIB)
+    assert about(touched(traced_plain, trace), "file", 16 * MIB, 4 * MIB)
     assert touched(traced_plain, trace)["mmap"][1] % 4096 == 0
     text = support.execute([support.MEMTRACE, "info", trace]).out.decode()
     assert "never touched: up to" in text, text

@@ -71,7 +71,7 @@ static struct row open_rows[MAX_ROWS];
 static struct log_event open_events[LOG_EVENTS];
 static size_t n_open_events;
 static uint32_t open_process;
-static uint64_t last_site, last_sample[7];
+static uint64_t last_site, last_file, last_sample[7];
 static const char *input;
 static int line_number;
 
@@ -195,12 +195,15 @@ static void flush(void)
     for (int kind = MT_CHUNK_MODULES; kind <= MT_CHUNK_NATIVES; kind++)
         if (records[kind])
             write_counted(kind, NULL);
-    for (int kind = MT_CHUNK_SYMBOLS; kind < MT_CHUNK_KINDS; kind++)
+    for (int kind = MT_CHUNK_SYMBOLS; kind < MT_CHUNK_FILES; kind++)
         if (records[kind] && kind != open_kind)
             write_counted(kind, NULL);
     for (int kind = MT_CHUNK_STRINGS; kind <= MT_CHUNK_LINES; kind++)
         if (records[kind] && kind != open_kind)
             write_counted(kind, NULL);
+    if (records[MT_CHUNK_FILES])
+        write_counted(MT_CHUNK_FILES, NULL);
+    last_file = 0;
     if (open_kind == MT_CHUNK_TIMELINE || open_kind == MT_CHUNK_SHARES) {
         write_counted(open_kind, &open_head);
     } else if (open_kind == MT_CHUNK_LOG) {
@@ -287,13 +290,20 @@ static void do_stack(struct word *words, int n)
 static void do_site(struct word *words, int n)
 {
     static const char *const domains[] = {
-        "raw", "mem", "obj", "malloc", "mmap", "arena", "inherited", NULL};
+        "raw", "mem", "obj", "malloc", "mmap", "arena", "inherited", "file", NULL};
     put(MT_CHUNK_SITES, id_of(MT_CHUNK_PROCESSES, words[2]));
     put(MT_CHUNK_SITES, id_of(MT_CHUNK_THREADS, words[3]));
-    put(MT_CHUNK_SITES, (uint64_t)choice(words[4], domains));
+    uint64_t domain = (uint64_t)choice(words[4], domains);
+    put(MT_CHUNK_SITES, domain == MT_DOMAIN_FILE ? MT_DOMAIN_MMAP : domain);
     put(MT_CHUNK_SITES, id_of(MT_CHUNK_NODES, words[5]));
     put(MT_CHUNK_SITES, n > 6 ? id_of(MT_CHUNK_NATIVES, words[6]) : 0);
     define(MT_CHUNK_SITES, words[1].text, words[1].size);
+    if (domain == MT_DOMAIN_FILE) {
+        uint64_t site = id_of(MT_CHUNK_SITES, words[1]);
+        buffer_svarint(&bodies[MT_CHUNK_FILES], (int64_t)(site - last_file));
+        last_file = site;
+        records[MT_CHUNK_FILES]++;
+    }
 }
 
 static void do_module(struct word *words, int n)

@@ -1,7 +1,7 @@
 /*
- * Memory straight from the kernel, in every way.  Says of each step "name pages", how many more
- * pages it has than before the first one, and sets a mark of that name; asks the kernel whether
- * the pages are there or gone.
+ * Memory straight from the kernel, in every way.  Says of each step "name pages of-files", how many
+ * more pages it has than before the first one and how many of these are files', and sets a mark of
+ * that name; asks the kernel whether the pages are there or gone.
  *
  *     maps FILE    of eleven pages, the last one not full
  */
@@ -22,7 +22,7 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-static long pages;
+static long pages, of_files;
 static char line[100]; /* nothing here asks malloc */
 
 static void expect(const char *what, int is_right)
@@ -37,7 +37,7 @@ static void step(const char *name, long more)
 {
     pages += more;
     memtrace_mark(name);
-    int size = snprintf(line, sizeof(line), "%s %ld\n", name, pages);
+    int size = snprintf(line, sizeof(line), "%s %ld %ld\n", name, pages, of_files);
     expect(name, write(1, line, (size_t)size) == size);
 }
 
@@ -138,6 +138,11 @@ static void sizes(void)
     step("area", 32);
     expect("in the way", move(area, 16, 20, 0, NULL) == MAP_FAILED && errno == ENOMEM);
     step("could not grow", 0);
+    expect("no room", move(area, 16, 1l << 40, MREMAP_MAYMOVE, NULL) == MAP_FAILED);
+    expect("there still", is_mapped(area, 16));
+    step("could not move", 0);
+    expect("no room", move(area + 4 * PAGE, 4, 1l << 40, MREMAP_MAYMOVE, NULL) == MAP_FAILED);
+    step("nor a part", 0);
     unmap(area + 16 * PAGE, 16 * PAGE);
     expect("in place", moved(area, 16, 20, 0, NULL) == area);
     step("grown in place", -16 + 4);
@@ -172,9 +177,21 @@ static void files(const char *name)
     int file = open(name, O_RDONLY);
     char *memory = mmap(NULL, 10 * PAGE + 100, PROT_READ, MAP_PRIVATE, file, 0);
     expect("file", memory != MAP_FAILED && is_mapped(memory, 11));
+    of_files += 11;
     step("file", 11);
     unmap(memory + PAGE, 2 * PAGE);
+    of_files -= 2;
     step("parts of it", -2);
+    moved(memory + 3 * PAGE, 8, 6, MREMAP_MAYMOVE, NULL);
+    of_files -= 2;
+    step("less of it", -2);
+    char *place = plain(1);
+    char *there = mremap(memory, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+    expect("there", there == place && is_mapped(there, 1));
+    step("another place", 0);
+    unmap(there, PAGE);
+    of_files--;
+    step("its first page", -1);
 }
 
 /* ---- the end of the data segment ---- */

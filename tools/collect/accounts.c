@@ -153,7 +153,7 @@ static uint64_t *total_of(struct totals *totals, const struct cell *cell)
         [MT_DOMAIN_MMAP] = offsetof(struct totals, mapped),
         [MT_DOMAIN_ARENA] = offsetof(struct totals, arenas),
         [MT_DOMAIN_INHERITED] = offsetof(struct totals, inherited),
-        [7] = offsetof(struct totals, python),
+        [MT_DOMAIN_FILE] = offsetof(struct totals, mapped),
     };
     return (uint64_t *)((char *)totals + places[cell->domain]);
 }

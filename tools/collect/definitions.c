@@ -249,6 +249,7 @@ uint32_t definitions_site(struct definitions *d, const struct site_record *site)
     if (site->domain == MT_DOMAIN_MMAP) {
         d->modules[d->natives[site->native].module].maps = true;
     }
+    d->has_files |= site->domain == MT_DOMAIN_FILE;
     commit(&d->next_site);
     index_add(&d->site_index, hash, place);
     return place;
@@ -365,7 +366,8 @@ static void put_native(struct buffer *body, const struct definitions *d, uint32_
 static void put_site(struct buffer *body, const struct definitions *d, uint32_t id)
 {
     const struct site_record *site = &d->sites[d->new_sites[id - d->written[MT_CHUNK_SITES]]];
-    PUT(body, site->process, site->thread, site->domain, site->node, site->native);
+    uint32_t domain = site->domain == MT_DOMAIN_FILE ? MT_DOMAIN_MMAP : site->domain;
+    PUT(body, site->process, site->thread, domain, site->node, site->native);
 }
 
 #define PIECE_MAX (16u << 20) /* of a chunk; with the largest definition far below MT_CHUNK_MAX */
@@ -403,10 +405,27 @@ static void flush_kind(struct definitions *d, struct writer *writer, uint32_t ki
     }
 }
 
-/* One chunk for those of the natives that are not in one yet. */
+/* One chunk for what came of the definitions up to `end`. */
+static void flush_records(struct definitions *d, struct writer *writer, uint32_t kind,
+    struct buffer *records, uint32_t count, uint32_t end)
+{
+    struct buffer body = {0};
+    if (count) {
+        buffer_varint(&body, count);
+        buffer_append(&body, records->data, records->size);
+        d->flush = (struct flush){writer_sequence(writer), kind, end};
+        atomic_signal_fence(memory_order_seq_cst);
+        writer_chunk(writer, (int)kind, &body);
+    }
+    buffer_free(records);
+    buffer_free(&body);
+    d->written[kind] = end;
+}
+
+/* Those of the natives that are not in a chunk yet. */
 static void flush_anchors(struct definitions *d, struct writer *writer)
 {
-    struct buffer body = {0}, records = {0};
+    struct buffer records = {0};
     uint32_t count = 0;
     for (uint32_t id = d->written[MT_CHUNK_ANCHORS]; id < d->n_natives; id++) {
         if (d->natives[id].anchor) {
@@ -414,16 +433,24 @@ static void flush_anchors(struct definitions *d, struct writer *writer)
             count++;
         }
     }
-    if (count) {
-        buffer_varint(&body, count);
-        buffer_append(&body, records.data, records.size);
-        d->flush = (struct flush){writer_sequence(writer), MT_CHUNK_ANCHORS, d->n_natives};
-        atomic_signal_fence(memory_order_seq_cst);
-        writer_chunk(writer, MT_CHUNK_ANCHORS, &body);
+    flush_records(d, writer, MT_CHUNK_ANCHORS, &records, count, d->n_natives);
+}
+
+/* Their places are not in the order of their ids. */
+static void flush_files(struct definitions *d, struct writer *writer)
+{
+    struct buffer records = {0};
+    uint32_t count = 0, before = 0;
+    for (uint32_t place = 1; d->has_files && place < d->n_sites; place++) {
+        const struct site_record *site = &d->sites[place];
+        if (site->domain == MT_DOMAIN_FILE && site->id >= d->written[MT_CHUNK_FILES]) {
+            buffer_svarint(&records, (int64_t)site->id - before);
+            before = site->id;
+            count++;
+        }
     }
-    buffer_free(&records);
-    buffer_free(&body);
-    d->written[MT_CHUNK_ANCHORS] = d->n_natives;
+    flush_records(d, writer, MT_CHUNK_FILES, &records, count, d->next_site);
+    d->has_files = false;
 }
 
 void definitions_flush(struct definitions *d, struct writer *writer)
@@ -439,6 +466,7 @@ void definitions_flush(struct definitions *d, struct writer *writer)
     flush_kind(d, writer, MT_CHUNK_NATIVES, d->n_natives, put_native);
     flush_anchors(d, writer);
     flush_kind(d, writer, MT_CHUNK_SITES, d->next_site, put_site);
+    flush_files(d, writer);
 }
 
 /* ---- after a kill ---- */

@@ -94,6 +94,7 @@ struct definitions {
     uint32_t *new_sites; /* places of those that are not written, by id from written on */
     uint32_t *free_sites;
     size_t n_free_sites, new_sites_capacity, free_sites_capacity;
+    bool has_files; /* a site of MT_DOMAIN_FILE is not in a chunk FILES yet */
     struct flush flush;
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collect/maps.h"
 #include "collect/memory.h"
 #include "collect/natives.h"
 #include "collect/plain.h"
@@ -286,6 +287,7 @@ void drain_cancel_moves(struct accounts *accounts, struct ring *ring)
     while (ring->n_moves) {
         cancel_move(accounts, ring);
     }
+    maps_stay(accounts, ring);
 }
 
 /* A gap: whether a move that was begun came to its end is lost, most do.  Its end, if that is
@@ -300,55 +302,13 @@ static void begin_anew(struct drain *drain)
             remove_block(drain->accounts, ring, old);
         }
     }
+    maps_go(drain->accounts, ring);
     ring->text.size = 0;
     ring->size_high = 0;
     ring->gap_events += ring_word(ring, 1);
     image->gap_events += ring_word(ring, 1);
     image->gap_bytes += ring_word(ring, 2);
     ring->gap_bytes += ring_word(ring, 2);
-}
-
-/* ---- maps ---- */
-
-static void piece_gone(void *context, uint32_t cell, uint64_t bytes, int ranges)
-{
-    struct drain *drain = context;
-    enum log_kind kind = ranges > 0 ? LOG_UNMAP : ranges < 0 ? LOG_SPLIT : LOG_CUT;
-    struct block piece = {.size = bytes, .cell = cell};
-    log_block(drain->accounts, drain->ring, kind, &piece);
-    accounts_cut(drain->accounts, &drain->ring->image->account, cell, bytes, ranges);
-}
-
-#define PAGE 4096ull
-
-/* The pages that a record is about; empty where no address space has such. */
-static struct range read_range(const struct ring *ring)
-{
-    uint64_t start = ring_word(ring, 1), size = ring_word(ring, 2);
-    bool is_sane = start < SPACE && size < SPACE - start;
-    return (struct range){start, start + (is_sane ? (size + PAGE - 1) & ~(PAGE - 1) : 0), 0};
-}
-
-static void map_memory(struct drain *drain, uint32_t node, uint32_t flags)
-{
-    struct ring *ring = drain->ring;
-    uint32_t domain = flags & MT_MAP_ARENA ? MT_DOMAIN_ARENA : MT_DOMAIN_MMAP;
-    struct range range = read_range(ring);
-    range.cell = cell_of(drain, node, domain);
-    if (range.end > range.start) {
-        rangemap_remove(&ring->image->maps, range.start, range.end, piece_gone, drain);
-        rangemap_add(&ring->image->maps, &range);
-        struct block map = {
-            .address = range.start, .size = range.end - range.start, .cell = range.cell};
-        log_block(drain->accounts, ring, LOG_MAP, &map);
-        accounts_add(drain->accounts, &ring->image->account, range.cell, map.size, ring->time_us);
-    }
-}
-
-static void unmap_memory(struct drain *drain)
-{
-    struct range range = read_range(drain->ring);
-    rangemap_remove(&drain->ring->image->maps, range.start, range.end, piece_gone, drain);
 }
 
 /* ---- order ---- */
@@ -530,13 +490,13 @@ static uint64_t take_meta(struct drain *drain)
         if (!in_map_turn(ring->image, ring_word(ring, 3))) {
             return WAITS;
         }
-        map_memory(drain, a, b);
+        maps_map(drain->accounts, ring, a, b);
         return 4;
     case MT_META_UNMAP:
         if (!in_map_turn(ring->image, ring_word(ring, 3))) {
             return WAITS;
         }
-        unmap_memory(drain);
+        maps_unmap(drain->accounts, ring, b);
         return 4;
     case MT_META_MARK:
         drain->events->mark(drain->collector, ring, take_name(drain));
@@ -693,5 +653,6 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
 void drain_free(struct ring *ring)
 {
     ringdefs_free(ring);
+    rangemap_free(&ring->moving);
     buffer_free(&ring->text);
 }

@@ -51,7 +51,8 @@ void rangemap_remove(
         uint64_t from = range->start > start ? range->start : start;
         uint64_t to = range->end < end ? range->end : end;
         int ranges = (from == range->start) + (to == range->end) - 1;
-        gone(context, range->cell, to - from, ranges);
+        struct range piece = {from, to, range->cell};
+        gone(context, &piece, ranges);
         if (ranges == 1) {
             erase(map, at);
         } else if (from == range->start) {
@@ -66,6 +67,12 @@ void rangemap_remove(
             }
         }
     }
+}
+
+const struct range *rangemap_at(const struct rangemap *map, uint64_t address)
+{
+    size_t at = first_after(map, address);
+    return at < map->count && map->ranges[at].start <= address ? &map->ranges[at] : NULL;
 }
 
 void rangemap_free(struct rangemap *map)

@@ -18,14 +18,16 @@ struct rangemap { /* zeroed is empty */
     size_t count, capacity;
 };
 
-/* Called for each piece that goes: its cell, its bytes, and how many ranges fewer its cell has: 1
-   for a whole one, 0 for an end of one, -1 for a middle, which leaves two. */
-typedef void rangemap_gone(void *context, uint32_t cell, uint64_t bytes, int ranges);
+/* Called for each piece that goes, and how many ranges fewer its cell has: 1 for a whole one, 0 for
+   an end of one, -1 for a middle, which leaves two. */
+typedef void rangemap_gone(void *context, const struct range *piece, int ranges);
 
 void rangemap_add(struct rangemap *map, const struct range *range);
 /* Removes [start, end) from whatever ranges lie there, also from their middle. */
 void rangemap_remove(
     struct rangemap *map, uint64_t start, uint64_t end, rangemap_gone *gone, void *context);
+/* The range that has this address, NULL if there is none. */
+const struct range *rangemap_at(const struct rangemap *map, uint64_t address);
 void rangemap_free(struct rangemap *map);
 
 #endif

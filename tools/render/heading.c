@@ -78,6 +78,8 @@ static void print_totals(FILE *file, const struct report *report, const struct v
     fputs(format_touched(mapped, size, view->whole.untouched, units), file);
     if (view->mapped)
         fprintf(file, ", %s mapped apart", format_size(mapped, view->mapped, units));
+    if (view->files)
+        fprintf(file, " (%s of files)", format_size(mapped, view->files, units));
     if (view->inherited.size)
         fprintf(file, ", %s inherited", format_size(mapped, view->inherited.size, units));
 }

@@ -36,9 +36,13 @@ static double percent(int64_t part, int64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
-static bool is_inherited(const struct report *report, const struct view_row *row)
+/* What is neither Python's nor native. */
+static const char *beside(const struct report *report, const struct view_row *row)
 {
-    return report->trace.sites[row->site].domain == MT_DOMAIN_INHERITED;
+    if (report->trace.sites[row->site].domain == MT_DOMAIN_INHERITED)
+        return "  inherited";
+    bool only_files = report->options.view.filter.domains == 1u << MT_DOMAIN_FILE;
+    return only_files ? "  mapped files" : "  mapped";
 }
 
 /* Says what a row is made of when it is not just Python's. */
@@ -52,7 +56,7 @@ static void print_tag(FILE *file, const struct report *report, const struct view
     if (amount->native == amount->size)
         fputs("  native", file);
     else if (!amount->native && !amount->python)
-        fputs(is_inherited(report, row) ? "  inherited" : "  mapped", file);
+        fputs(beside(report, row), file);
     else
         fprintf(file, "  python %s, native %s", format_size(python, amount->python, units),
             format_size(native, amount->native, units));

@@ -321,13 +321,25 @@ static void parse_sites(struct reader *reader, struct cursor *body)
         struct trace_site site;
         site.process = parse_process_id(trace, body);
         site.thread = cursor_id(body, trace->n_threads);
-        site.domain = (int)cursor_id(body, MT_DOMAINS);
+        site.domain = (int)cursor_id(body, MT_DOMAIN_FILE);
         site.node = cursor_id(body, trace->n_nodes);
         site.native = cursor_id(body, trace->n_natives);
         site.stack = site.node;
         if (body->bad)
             return;
         trace->sites[trace->n_sites++] = site;
+    }
+}
+
+static void parse_files(struct reader *reader, struct cursor *body)
+{
+    struct trace *trace = reader->trace;
+    uint64_t id = 0;
+    for (size_t n = cursor_count(body, 1); n && !body->bad; n--) {
+        id += (uint64_t)cursor_svarint(body);
+        body->bad |= !id || id >= trace->n_sites;
+        if (!body->bad && trace->sites[id].domain == MT_DOMAIN_MMAP)
+            trace->sites[id].domain = MT_DOMAIN_FILE;
     }
 }
 
@@ -693,6 +705,7 @@ static parse_function *const parsers[] = {
     [MT_CHUNK_INLINED] = parse_inlined,
     [MT_CHUNK_UNTOUCHED] = parse_untouched,
     [MT_CHUNK_ALLOCATORS] = parse_allocators,
+    [MT_CHUNK_FILES] = parse_files,
 };
 
 /* The retained boundary of all processes at or before each one. */

@@ -10,7 +10,8 @@
 #include "trace/pattern.h"
 #include "trace/state.h"
 
-const char *const domain_names[MT_DOMAINS] = {"raw", "mem", "obj", "malloc", "mmap", "arena", "inherited"};
+const char *const domain_names[MT_DOMAINS] = {
+    "raw", "mem", "obj", "malloc", "mmap", "arena", "inherited", "file"};
 
 /* What the patterns say of a stack. */
 enum { MATCH_INCLUDE = 1, MATCH_EXCLUDE = 2 };
@@ -47,13 +48,18 @@ void filter_add_thread(struct filter *filter, char *text)
     filter->threads[filter->n_threads++] = text;
 }
 
+static bool is_of_group(int domain, const char *text)
+{
+    return (domain_is_python(domain) && strcmp(text, "python") == 0) ||
+           (domain == MT_DOMAIN_MALLOC && strcmp(text, "native") == 0) ||
+           (domain_is_mapped(domain) && strcmp(text, "mapped") == 0);
+}
+
 bool filter_add_domain(struct filter *filter, const char *text)
 {
     bool found = false;
     for (int domain = 0; domain < MT_DOMAINS; domain++) {
-        bool python = domain_is_python(domain);
-        if (strcmp(text, domain_names[domain]) != 0 && !(python && strcmp(text, "python") == 0) &&
-            !(domain == MT_DOMAIN_MALLOC && strcmp(text, "native") == 0))
+        if (strcmp(text, domain_names[domain]) != 0 && !is_of_group(domain, text))
             continue;
         filter->domains |= 1u << domain;
         found = true;

@@ -11,6 +11,11 @@ bool domain_is_python(int domain)
     return domain == MT_DOMAIN_RAW || domain == MT_DOMAIN_MEM || domain == MT_DOMAIN_OBJ;
 }
 
+bool domain_is_mapped(int domain)
+{
+    return domain == MT_DOMAIN_MMAP || domain == MT_DOMAIN_FILE;
+}
+
 bool domain_is_live(int domain)
 {
     return domain_is_python(domain) || domain == MT_DOMAIN_MALLOC;

@@ -33,5 +33,6 @@ void state_at(struct state *state, const struct trace *trace, const struct insta
 /* True for what counts as live memory of the program: not mappings, not arenas. */
 bool domain_is_live(int domain);
 bool domain_is_python(int domain);
+bool domain_is_mapped(int domain); /* by the program, anonymous or files */
 
 #endif

@@ -273,8 +273,10 @@ static void sum_up(struct view *view)
         bool live = domain_is_live(trace->sites[i].domain);
         if (view_amount_is_zero(&amount))
             continue;
-        if (trace->sites[i].domain == MT_DOMAIN_MMAP)
+        if (domain_is_mapped(trace->sites[i].domain))
             add(&view->mapped, amount.size);
+        if (trace->sites[i].domain == MT_DOMAIN_FILE)
+            add(&view->files, amount.size);
         if (trace->sites[i].domain == MT_DOMAIN_INHERITED)
             add_inherited(view, trace->sites[i].process, &amount);
         if (live && view->processes[trace->sites[i].process])

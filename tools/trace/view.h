@@ -89,6 +89,7 @@ struct view {
     struct view_amount excluded;         /* live memory that a filter left out */
     struct view_amount whole;            /* live memory of the processes selected, unfiltered */
     int64_t mapped;                      /* their mappings, not in any of these */
+    int64_t files;                       /* of these, what are files */
     struct view_amount inherited; /* what they hold of parents not selected, in none of these */
     bool *processes;              /* by id: selected */
     bool *sites;                  /* by id: let through, though they may hold nothing */

@@ -625,6 +625,66 @@ static void addresses_that_cannot_be_are_nobodys(void **state)
     assert_int_equal(world.image.maps.count, 0);
 }
 
+static void put_map(enum mt_meta meta, uint64_t start, uint64_t pages, uint32_t flags)
+{
+    put_meta(0, meta, 0, flags);
+    put(0, start);
+    put(0, pages * 4096);
+    put(0, MT_SEQ_NONE);
+}
+
+/* Bytes of maps of a domain, and how many they are. */
+static void expect_maps(enum mt_domain domain, int64_t pages, int64_t count)
+{
+    int64_t bytes = 0, ranges = 0;
+    for (uint32_t id = 1; id < world.accounts.n_cells; id++) {
+        struct cell *cell = &world.accounts.cells[id];
+        bool is_domain = cell->site && cell->domain == domain;
+        bytes += is_domain ? cell->bytes : 0;
+        ranges += is_domain ? cell->blocks : 0;
+    }
+    assert_int_equal(bytes, pages * 4096);
+    assert_int_equal(ranges, count);
+}
+
+static void maps_that_move_keep_their_kind(void **state)
+{
+    put_map(MT_META_MAP, 0x100000, 16, MT_MAP_FILE);
+    put_map(MT_META_MAP, 0x200000, 8, MT_MAP_ANONYMOUS);
+    put_map(MT_META_UNMAP, 0x104000, 4, MT_MAP_MOVED); /* out of its middle */
+    take(0);
+    assert_int_equal(world.accounts.all.now.mapped, 24 * 4096);
+    expect_maps(MT_DOMAIN_FILE, 16, 3);
+    put_map(MT_META_MAP, 0x300000, 5, MT_MAP_MOVED);
+    take(0);
+    expect_maps(MT_DOMAIN_FILE, 17, 3);
+    expect_maps(MT_DOMAIN_MMAP, 8, 1);
+    put_map(MT_META_UNMAP, 0x100000, 0x400, 0);
+    take(0);
+    expect_maps(MT_DOMAIN_FILE, 0, 0);
+    expect_maps(MT_DOMAIN_MMAP, 0, 0);
+    assert_int_equal(world.image.maps.count, 0);
+}
+
+static void maps_that_do_not_move_stay(void **state)
+{
+    put_map(MT_META_MAP, 0x100000, 16, MT_MAP_FILE);
+    put_map(MT_META_UNMAP, 0x100000, 16, MT_MAP_MOVED);
+    put_map(MT_META_MAP, 0x100000, 16, MT_MAP_BACK);
+    take(0);
+    expect_maps(MT_DOMAIN_FILE, 16, 1);
+    assert_int_equal(world.accounts.cells[1].allocations, 1); /* nothing new */
+    put_map(MT_META_UNMAP, 0x100000, 16, MT_MAP_MOVED);
+    take(0);
+    drain_cancel_moves(&world.accounts, &world.rings[0]); /* a death */
+    expect_maps(MT_DOMAIN_FILE, 16, 1);
+    assert_int_equal(world.image.maps.count, 1);
+    put_map(MT_META_UNMAP, 0x100000, 16, MT_MAP_MOVED);
+    put_map(MT_META_MAP, 0, 0, MT_MAP_MOVED); /* what it became is not recorded */
+    take(0);
+    expect_maps(MT_DOMAIN_FILE, 0, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -633,6 +693,8 @@ int main(void)
         CASE(numbers_order_rings),
         CASE(hostile_words_are_damage),
         CASE(addresses_that_cannot_be_are_nobodys),
+        CASE(maps_that_move_keep_their_kind),
+        CASE(maps_that_do_not_move_stay),
         CASE(rings_depend),
         CASE(moves_are_one_event),
         CASE(sizes_are_counted),

@@ -16,10 +16,10 @@
 
 static int64_t bytes_of[CELLS], ranges_of[CELLS];
 
-static void gone(void *context, uint32_t cell, uint64_t bytes, int ranges)
+static void gone(void *context, const struct range *piece, int ranges)
 {
-    bytes_of[cell] -= (int64_t)bytes;
-    ranges_of[cell] -= ranges;
+    bytes_of[piece->cell] -= (int64_t)(piece->end - piece->start);
+    ranges_of[piece->cell] -= ranges;
 }
 
 static void check(const struct rangemap *map, const uint32_t *pages)
@@ -61,6 +61,8 @@ static void random_against_pages(void **state)
             pages[page] = cell;
         }
         check(&map, pages);
+        const struct range *at = rangemap_at(&map, start);
+        assert_int_equal(at ? at->cell : 0, cell);
     }
     rangemap_free(&map);
 }
