@@ -60,9 +60,9 @@ struct ring {
                                           that of an unknown block if cell is 0 */
     uint32_t n_moves;
     uint64_t last_address;          /* of the block that was allocated last; 0: it is freed */
+    uint64_t gap_events, gap_bytes; /* that GAP records told of */
     struct rangemap moving; /* maps of which mremap has yet to say what becomes of them */
     uint32_t moving_domain;
-    uint64_t gap_events, gap_bytes; /* that GAP records told of */
 };
 
 /* A word of the first event, or `ahead` of it. */
