@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "render/glyphs.h"
 #include "render/gnuplot.h"
 #include "render/output.h"
 #include "render/save.h"
@@ -83,6 +84,8 @@ static char *make_script(const struct plot_drawing *drawing, size_t *size)
         message("%s: cannot be read: %s", looked, strerror(errno));
     if (script)
         fclose(script);
+    if (good && (drawing->kind == KIND_PNG || drawing->kind == KIND_PDF))
+        *size = glyphs_replace(text, *size);
     if (!good)
         free(text);
     return good ? text : NULL;

@@ -4,11 +4,15 @@
  */
 #include "render/plot.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "render/gnuplot.h"
 #include "render/plot_words.h"
+
+/* Of the legend, in pixels of a picture of the usual size and in letters. */
+enum { MARGINS = 150, LETTER = 8, SIZES = 42, COMMAND = 30, LEAST_NAME = 24 };
 
 static const char *file_name(const struct plot *plot)
 {
@@ -24,17 +28,26 @@ static bool same_titles(const struct plot *plots, size_t n)
     return true;
 }
 
+/* Bytes of a file's name that there is room for, beside the command. */
+static size_t room_for_file(bool same, int width, int height)
+{
+    int letters = ((int)(width / plot_scale(width, height)) - MARGINS) / LETTER;
+    int most = letters - SIZES - (same ? 0 : COMMAND + 3);
+    return most < LEAST_NAME ? LEAST_NAME : (size_t)most;
+}
+
 /* The file if all ran the same command, else both; with the peaks. */
-static void write_titles(FILE *script, const struct plot *plots, size_t n)
+static void write_titles(FILE *script, const struct plot *plots, size_t n, int width, int height)
 {
     bool same = same_titles(plots, n);
+    size_t room = room_for_file(same, width, height);
     fprintf(script, "traces = %zu\narray trace_titles[%d]\n", n, PLOT_TRACES);
     for (size_t i = 0; i < n; i++) {
-        char name[200], command[48], file[60], rss[32], live[32];
+        char name[400], command[48], file[NAME_MAX + 1], rss[32], live[32];
         snprintf(command, sizeof command, "%s", plots[i].title);
         snprintf(file, sizeof file, "%s", file_name(&plots[i]));
-        plot_shorten(command, 30);
-        plot_shorten(file, 40);
+        plot_shorten(command, COMMAND);
+        plot_shorten_middle(file, room); /* runs are told by how they begin, or by how they end */
         snprintf(name, sizeof name, "%s%s%s%s: RSS up to %s, live %s", same ? "" : command,
             same ? "" : " (", file, same ? "" : ")", plot_size(rss, plots[i].max_rss),
             plot_size(live, plots[i].max_live));
@@ -104,6 +117,6 @@ void plot_overlay_script(FILE *script, const struct plot *plots, size_t n, const
     write_axes(script, &axes);
     fprintf(script, "line = %.6f\nkey_columns = 1\nkey_rows = %zu\n",
         17 * plot_scale(width, height) / height, n + 2);
-    write_titles(script, plots, n);
+    write_titles(script, plots, n, width, height);
     write_samples(script, plots, n, &axes);
 }

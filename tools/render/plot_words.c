@@ -64,6 +64,21 @@ void plot_shorten_head(char *text, size_t most)
     memcpy(text, "...", 3);
 }
 
+void plot_shorten_middle(char *text, size_t most)
+{
+    size_t size = strlen(text);
+    if (size <= most || most < 8)
+        return;
+    size_t end = (most - 3) / 2;
+    char *from = text + size - (most - 3 - end);
+    while (((unsigned char)text[end] & 0xc0) == 0x80)
+        end--;
+    while (((unsigned char)*from & 0xc0) == 0x80)
+        from++;
+    memcpy(text + end, "...", 3);
+    memmove(text + end + 3, from, strlen(from) + 1);
+}
+
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

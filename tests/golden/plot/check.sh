@@ -202,6 +202,22 @@ more)
     "$memtrace" plot --format gnuplot phases.mtrace three.mtrace growth.mtrace |
         sed -n '/^title_text/,/^\$traces/p' >overlay.gp
     same overlay.gp
+    # Of a long name both ends, as much as there is room for.
+    long=cache-of-the-service-before-the-change-that-made-all-of-its-entries-larger-than-they-were-run-17
+    cp growth.mtrace "$long.mtrace"
+    "$memtrace" plot --format gnuplot growth.mtrace "$long.mtrace" >long.gp
+    grep -q "trace_titles.2. = 'cache-of-the-service-before-.*[.]\{3\}.*-run-17[.]mtrace: RSS up to" long.gp ||
+        fail "another name: $(grep trace_titles long.gp)"
+    # For characters that no font has a picture made with Cairo has others, or they would cover it.
+    mkdir bin
+    printf '#!/bin/sh\ncase $1 in :charset=540d) echo font ;; esac\n' >bin/fc-list
+    printf '#!/bin/sh\ncat >&2\nexit 3\n' >bin/gnuplot
+    chmod +x bin/fc-list bin/gnuplot
+    for format in png pdf svg; do
+        title=$([ $format = svg ] && echo 'é 名 🎉 א' || echo 'é 名 □ ?')
+        fails 1 "'$title'" env PATH="$directory/bin:$PATH" \
+            "$memtrace" plot --title 'é 名 🎉 א' --format $format -o glyphs growth.mtrace
+    done
     "$memtrace" plot --slope -o phases.json phases.mtrace
     "$memtrace" plot --key lineno --limit 2 -o phases-key.json phases.mtrace
     "$memtrace" plot --slope --process 78 -o phases.csv phases.mtrace
