@@ -22,6 +22,22 @@ TIMEOUT = 120
 
 KNOWN = range(8, 16)  # 3.8 to 3.15: memtrace knows their frames
 
+# The start of a program that leaves an orphan behind, and waits until whoever is process 1 has reaped it.
+ORPHAN = """
+import os, sys
+read, write = os.pipe()
+if os.fork() == 0:
+    orphan = os.fork()
+    if orphan == 0:
+        os._exit(0)
+    os.write(write, b"%d" % orphan)
+    os._exit(0)
+os.wait()
+orphan = os.read(read, 20).decode()
+while os.path.exists("/proc/" + orphan):
+    pass
+"""
+
 
 def clean_environment(**more):
     """Nothing of the caller's that changes an interpreter or a tracer."""

@@ -31,19 +31,7 @@ def write(traced, name, text):
 
 def test_as_pid_1(traced_once, as_init):
     """Status, output and an orphan: it is reaped, or the program would see it in /proc."""
-    path = write(traced_once, "orphan.py", """
-import os, sys
-read, write = os.pipe()
-if os.fork() == 0:
-    orphan = os.fork()
-    if orphan == 0:
-        os._exit(0)
-    os.write(write, b"%d" % orphan)
-    os._exit(0)
-os.wait()
-orphan = os.read(read, 20).decode()
-while os.path.exists("/proc/" + orphan):
-    pass
+    path = write(traced_once, "orphan.py", support.ORPHAN + """
 held = b"x" * 123456
 print(os.getppid())
 sys.exit(7)

@@ -56,19 +56,7 @@ def container(tmp_path):
         yield made
 
 
-ORPHAN = """
-import os, sys
-read, write = os.pipe()
-if os.fork() == 0:
-    orphan = os.fork()
-    if orphan == 0:
-        os._exit(0)
-    os.write(write, b"%d" % orphan)
-    os._exit(0)
-os.wait()
-orphan = os.read(read, 20).decode()
-while os.path.exists("/proc/" + orphan):  # until it is reaped
-    pass
+SCRIPT = support.ORPHAN + """\
 held = bytes(123456)  # kept
 status = open("/proc/self/status").read()
 print(os.getppid(), os.getuid(), status.split("Seccomp:")[1].split()[0])
@@ -81,14 +69,14 @@ sys.exit(7)
 
 
 def test_defaults(container):
-    result = support.execute(container.traced(ORPHAN), timeout=300)
+    result = support.execute(container.traced(SCRIPT), timeout=300)
     assert result.status == 7, result
     assert result.out == b"1 %d 2\nRead-only file system\n" % USER, result
     traced = support.Traced(container.work)
     info = traced.assert_sound(container.work / "out.mtrace")
     assert info["sealed"] and len(info["processes"]) == 3
     rows = traced.rows(container.work / "out.mtrace", "--at", "end", "--domain", "obj")
-    kept = ORPHAN.splitlines().index("held = bytes(123456)  # kept") + 1
+    kept = SCRIPT.splitlines().index("held = bytes(123456)  # kept") + 1
     assert [(row["size"], row["count"]) for row in rows
             if row.get("filename", "").endswith("script.py") and row["lineno"] == kept] == [(123489, 1)]
 
