@@ -8,7 +8,9 @@
  */
 #include "follow.h"
 
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "loaded.h"
@@ -139,6 +141,28 @@ static bool is_running(bool is_exec)
     const struct mt_control *control = session.control;
     return session_entry[0] && atomic_load(&control->state) == MT_STATE_RUNNING &&
            (!control->only_pid || (is_exec && control->only_pid == sys_pid()));
+}
+
+bool follow_leaves(bool is_exec)
+{
+    char path[SESSION_PATH_MAX];
+    struct stat status;
+    if (!is_running(is_exec) || !session_path(path, MT_CONTROL_NAME)) {
+        return false;
+    }
+    /* What this process may do beside that, by its capabilities, the program will not. */
+    uid_t user = (uid_t)sys_effective_user();
+    return !sys_status(path, &status) || (user != 0 && user != status.st_uid);
+}
+
+void follow_note_leaving(const char *name)
+{
+    if (atomic_fetch_add(&session.control->programs_left, 1) == 0) {
+        sys_complain(*name ? name : "a program",
+            " is started as another user or in another root, and is not traced "
+            "(`memtrace run` does it there, as that user)",
+            NULL);
+    }
 }
 
 /* False if whoever made it has said what session it is to be, another one or none. */

@@ -26,6 +26,11 @@ void follow_hide(void);
 void follow_no_more(void);
 /* What is started from now on joins the session in this directory. */
 void follow_start(const char *directory);
+/* True if this process has become another user's, or sees another root: what it starts can neither
+   join the session nor, perhaps, load the agent. */
+bool follow_leaves(bool is_exec);
+/* Counts such a program; the first one is named on stderr. */
+void follow_note_leaving(const char *name);
 /* True if the program that will have this environment is to be followed and would not be with it
    alone.  `is_exec`: it takes the place of this one. */
 bool follow_wants(struct follow *follow, char *const *variables, bool is_exec);

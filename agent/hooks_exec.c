@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -35,14 +36,14 @@ EXPORT int posix_spawn(pid_t *, const char *, const posix_spawn_file_actions_t *
 EXPORT int posix_spawnp(pid_t *, const char *, const posix_spawn_file_actions_t *,
     const posix_spawnattr_t *, char *const[], char *const[]);
 
+typedef int executor(const char *, char *const[], char *const[]);
 typedef int spawner(pid_t *, const char *, const posix_spawn_file_actions_t *,
     const posix_spawnattr_t *, char *const[], char *const[]);
 
 static struct {
-    int (*execve)(const char *, char *const[], char *const[]);
+    executor *execve, *execvpe;
     int (*execv)(const char *, char *const[]);
     int (*execvp)(const char *, char *const[]);
-    int (*execvpe)(const char *, char *const[], char *const[]);
     int (*fexecve)(int, char *const[], char *const[]);
     int (*execveat)(int, const char *, char *const[], char *const[], int);
     spawner *posix_spawn, *posix_spawnp;
@@ -52,13 +53,13 @@ void hooks_exec_resolve(void)
 {
     next.execv = (int (*)(const char *, char *const[]))elfsym_next("execv");
     next.execvp = (int (*)(const char *, char *const[]))elfsym_next("execvp");
-    next.execvpe = (int (*)(const char *, char *const[], char *const[]))elfsym_next("execvpe");
+    next.execvpe = (executor *)elfsym_next("execvpe");
     next.fexecve = (int (*)(int, char *const[], char *const[]))elfsym_next("fexecve");
-    next.execveat = (int (*)(int, const char *, char *const[], char *const[], int))elfsym_next(
-        "execveat");
+    next.execveat =
+        (int (*)(int, const char *, char *const[], char *const[], int))elfsym_next("execveat");
     next.posix_spawn = (spawner *)elfsym_next("posix_spawn");
     next.posix_spawnp = (spawner *)elfsym_next("posix_spawnp");
-    next.execve = (int (*)(const char *, char *const[], char *const[]))elfsym_next("execve");
+    next.execve = (executor *)elfsym_next("execve");
 }
 
 static inline void set_up(void)
@@ -68,32 +69,73 @@ static inline void set_up(void)
     }
 }
 
+/* ---- what is started, and how ---- */
+
+struct target {
+    enum {
+        AT_PATH,
+        OF_PATH,
+        AT_DIRECTORY
+    } kind; /* a path; a name, looked for in PATH; execveat's */
+    const char *name;
+    int directory;
+};
+
+static bool loads(const struct target *target)
+{
+    return target->kind == AT_PATH   ? target_loads(target->name)
+           : target->kind == OF_PATH ? target_of_path_loads(target->name)
+                                     : target_at_loads(target->directory, target->name);
+}
+
+static bool refuses(const struct target *target)
+{
+    return target->kind == AT_PATH
+               ? target_refuses(target->name)
+               : target->kind == OF_PATH && target_of_path_refuses(target->name);
+}
+
+enum way { AS_IT_IS, WITH_OURS, WITHOUT_AGENT };
+
+static enum way way_of(
+    const struct target *target, struct follow *follow, char *const *variables, bool is_exec)
+{
+    bool is_in = follow_is_in(follow, variables);
+    if (follow_leaves(is_exec)) {
+        if (loads(target)) {
+            follow_note_leaving(target->name);
+        }
+        return is_in ? WITHOUT_AGENT : AS_IT_IS;
+    }
+    if (is_in && refuses(target)) {
+        return WITHOUT_AGENT;
+    }
+    return follow_wants(follow, variables, is_exec) && loads(target) ? WITH_OURS : AS_IT_IS;
+}
+
 /* ---- exec ---- */
+
+static int exec_as(enum way way, const struct follow *follow, executor *call, const char *path,
+    char *const argv[], char *const variables[])
+{
+    if (way == WITHOUT_AGENT) {
+        return call(path, argv, follow_without(follow, __builtin_alloca(follow->room)));
+    }
+    if (way == WITH_OURS) {
+        call(path, argv, follow_put(follow, __builtin_alloca(follow->room)));
+        if (errno != E2BIG) {
+            return -1;
+        }
+    }
+    return call(path, argv, variables);
+}
 
 static int exec_path(const char *path, char *const argv[], char *const variables[])
 {
     struct follow follow;
-    if (follow_is_in(&follow, variables) && target_refuses(path)) {
-        return next.execve(path, argv, follow_without(&follow, __builtin_alloca(follow.room)));
-    }
-    if (!follow_wants(&follow, variables, true) || !target_loads(path)) {
-        return next.execve(path, argv, variables);
-    }
-    next.execve(path, argv, follow_put(&follow, __builtin_alloca(follow.room)));
-    return errno == E2BIG ? next.execve(path, argv, variables) : -1;
-}
-
-static int exec_file(const char *file, char *const argv[], char *const variables[])
-{
-    struct follow follow;
-    if (follow_is_in(&follow, variables) && target_of_path_refuses(file)) {
-        return next.execvpe(file, argv, follow_without(&follow, __builtin_alloca(follow.room)));
-    }
-    if (!follow_wants(&follow, variables, true) || !target_of_path_loads(file)) {
-        return next.execvpe(file, argv, variables);
-    }
-    next.execvpe(file, argv, follow_put(&follow, __builtin_alloca(follow.room)));
-    return errno == E2BIG ? next.execvpe(file, argv, variables) : -1;
+    struct target target = {AT_PATH, path, 0};
+    enum way way = way_of(&target, &follow, variables, true);
+    return exec_as(way, &follow, next.execve, path, argv, variables);
 }
 
 int execve(const char *path, char *const argv[], char *const variables[])
@@ -104,19 +146,29 @@ int execve(const char *path, char *const argv[], char *const variables[])
 
 int execvpe(const char *file, char *const argv[], char *const variables[])
 {
+    struct follow follow;
+    struct target target = {OF_PATH, file, 0};
     set_up();
-    return exec_file(file, argv, variables);
+    enum way way = way_of(&target, &follow, variables, true);
+    return exec_as(way, &follow, next.execvpe, file, argv, variables);
 }
 
 int fexecve(int fd, char *const argv[], char *const variables[])
 {
     struct follow follow;
+    struct target target = {AT_DIRECTORY, "", fd};
     set_up();
-    if (!follow_wants(&follow, variables, true) || !target_of_descriptor_loads(fd)) {
-        return next.fexecve(fd, argv, variables);
+    enum way way = fd < 0 ? AS_IT_IS : way_of(&target, &follow, variables, true);
+    if (way == WITHOUT_AGENT) {
+        return next.fexecve(fd, argv, follow_without(&follow, __builtin_alloca(follow.room)));
     }
-    next.fexecve(fd, argv, follow_put(&follow, __builtin_alloca(follow.room)));
-    return errno == E2BIG ? next.fexecve(fd, argv, variables) : -1;
+    if (way == WITH_OURS) {
+        next.fexecve(fd, argv, follow_put(&follow, __builtin_alloca(follow.room)));
+        if (errno != E2BIG) {
+            return -1;
+        }
+    }
+    return next.fexecve(fd, argv, variables);
 }
 
 /* Without one of the C library's, which is of 2.34, there is the kernel's. */
@@ -130,32 +182,44 @@ static int exec_at(
     return -1;
 }
 
-int execveat(int directory, const char *path, char *const argv[], char *const variables[], int flags)
+int execveat(
+    int directory, const char *path, char *const argv[], char *const variables[], int flags)
 {
     struct follow follow;
+    struct target target = {AT_DIRECTORY, path, directory};
     set_up();
-    if (!follow_wants(&follow, variables, true) || !target_at_loads(directory, path)) {
-        return exec_at(directory, path, argv, variables, flags);
+    enum way way = way_of(&target, &follow, variables, true);
+    if (way == WITHOUT_AGENT) {
+        char **rest = follow_without(&follow, __builtin_alloca(follow.room));
+        return exec_at(directory, path, argv, rest, flags);
     }
-    exec_at(directory, path, argv, follow_put(&follow, __builtin_alloca(follow.room)), flags);
-    return errno == E2BIG ? exec_at(directory, path, argv, variables, flags) : -1;
+    if (way == WITH_OURS) {
+        char **more = follow_put(&follow, __builtin_alloca(follow.room));
+        exec_at(directory, path, argv, more, flags);
+        if (errno != E2BIG) {
+            return -1;
+        }
+    }
+    return exec_at(directory, path, argv, variables, flags);
 }
 
 /* With the environment of this program, which mostly has all that is needed. */
 static int exec_path_here(const char *path, char *const argv[])
 {
     struct follow follow;
-    bool is_plain = !follow_wants(&follow, environ, true) &&
-                    !(follow_is_in(&follow, environ) && target_refuses(path));
-    return is_plain ? next.execv(path, argv) : exec_path(path, argv, environ);
+    struct target target = {AT_PATH, path, 0};
+    enum way way = way_of(&target, &follow, environ, true);
+    return way == AS_IT_IS ? next.execv(path, argv)
+                           : exec_as(way, &follow, next.execve, path, argv, environ);
 }
 
 static int exec_file_here(const char *file, char *const argv[])
 {
     struct follow follow;
-    bool is_plain = !follow_wants(&follow, environ, true) &&
-                    !(follow_is_in(&follow, environ) && target_of_path_refuses(file));
-    return is_plain ? next.execvp(file, argv) : exec_file(file, argv, environ);
+    struct target target = {OF_PATH, file, 0};
+    enum way way = way_of(&target, &follow, environ, true);
+    return way == AS_IT_IS ? next.execvp(file, argv)
+                           : exec_as(way, &follow, next.execvpe, file, argv, environ);
 }
 
 int execv(const char *path, char *const argv[])
@@ -233,38 +297,39 @@ int execle(const char *path, const char *first, ...)
 
 /* ---- posix_spawn ---- */
 
+static int spawn_as(const struct target *target, spawner *call, pid_t *pid,
+    const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+    char *const argv[], char *const variables[])
+{
+    struct follow follow;
+    const char *name = target->name;
+    enum way way = way_of(target, &follow, variables, false);
+    if (way == WITHOUT_AGENT) {
+        char **rest = follow_without(&follow, __builtin_alloca(follow.room));
+        return call(pid, name, actions, attributes, argv, rest);
+    }
+    if (way == WITH_OURS) {
+        char **more = follow_put(&follow, __builtin_alloca(follow.room));
+        int error = call(pid, name, actions, attributes, argv, more);
+        if (error != E2BIG) {
+            return error;
+        }
+    }
+    return call(pid, name, actions, attributes, argv, variables);
+}
+
 int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
     const posix_spawnattr_t *attributes, char *const argv[], char *const variables[])
 {
-    struct follow follow;
+    struct target target = {AT_PATH, path, 0};
     set_up();
-    if (follow_is_in(&follow, variables) && target_refuses(path)) {
-        return next.posix_spawn(pid, path, actions, attributes, argv,
-            follow_without(&follow, __builtin_alloca(follow.room)));
-    }
-    if (!follow_wants(&follow, variables, false) || !target_loads(path)) {
-        return next.posix_spawn(pid, path, actions, attributes, argv, variables);
-    }
-    char **more = follow_put(&follow, __builtin_alloca(follow.room));
-    int error = next.posix_spawn(pid, path, actions, attributes, argv, more);
-    return error == E2BIG ? next.posix_spawn(pid, path, actions, attributes, argv, variables)
-                          : error;
+    return spawn_as(&target, next.posix_spawn, pid, actions, attributes, argv, variables);
 }
 
 int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
     const posix_spawnattr_t *attributes, char *const argv[], char *const variables[])
 {
-    struct follow follow;
+    struct target target = {OF_PATH, file, 0};
     set_up();
-    if (follow_is_in(&follow, variables) && target_of_path_refuses(file)) {
-        return next.posix_spawnp(pid, file, actions, attributes, argv,
-            follow_without(&follow, __builtin_alloca(follow.room)));
-    }
-    if (!follow_wants(&follow, variables, false) || !target_of_path_loads(file)) {
-        return next.posix_spawnp(pid, file, actions, attributes, argv, variables);
-    }
-    char **more = follow_put(&follow, __builtin_alloca(follow.room));
-    int error = next.posix_spawnp(pid, file, actions, attributes, argv, more);
-    return error == E2BIG ? next.posix_spawnp(pid, file, actions, attributes, argv, variables)
-                          : error;
+    return spawn_as(&target, next.posix_spawnp, pid, actions, attributes, argv, variables);
 }

@@ -6,6 +6,7 @@
  * one for so long.  Only while there is one thread, so that no other can see it or
  * change it; what a signal handler sees has our variables as well.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -36,6 +37,13 @@ void hooks_shell_resolve(void)
     next.popen = (FILE * (*)(const char *, const char *)) elfsym_next("popen");
 }
 
+/* Whether the shell is to have another environment than this program. */
+static bool is_other(struct follow *follow, bool leaves)
+{
+    return leaves ? follow_is_in(follow, environ)
+                  : follow_wants(follow, environ, false) && target_loads(SHELL);
+}
+
 /* Returns what `environ` was; NULL if it stays. */
 static char **lend(void)
 {
@@ -44,11 +52,15 @@ static char **lend(void)
     if (!next.system) {
         hooks_start();
     }
-    if (!own || !session.single || order_needed() || !follow_wants(&follow, own, false) ||
-        follow.room > sizeof(room) || !target_loads(SHELL)) {
+    bool leaves = follow_leaves(false);
+    if (leaves && target_loads(SHELL)) {
+        follow_note_leaving(SHELL);
+    }
+    if (!own || !session.single || order_needed() || !is_other(&follow, leaves) ||
+        follow.room > sizeof(room)) {
         return NULL;
     }
-    environ = follow_put(&follow, room);
+    environ = leaves ? follow_without(&follow, room) : follow_put(&follow, room);
     return own;
 }
 

@@ -49,6 +49,9 @@ char *run_end_json(const struct run_outcome *outcome, int status)
         "user", outcome->user, "sys", outcome->system, "status", status, "max_rss",
         (json_int_t)outcome->max_rss, "collector_rss", (json_int_t)outcome->collector_rss,
         "agent_rss", (json_int_t)outcome->agent_rss, "end_rss", (json_int_t)outcome->end_rss);
+    if (outcome->programs_left) {
+        json_object_set_new(end, "programs_left", json_integer(outcome->programs_left));
+    }
     char *text = json_dumps(end, JSON_COMPACT);
     json_decref(end);
     return text;
@@ -69,6 +72,11 @@ void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char
         "%s), at end %s\n",
         outcome->seconds, outcome->user, outcome->system, outcome->max_pss ? "PSS" : "RSS", rss,
         peak, python, native, end);
+    if (outcome->programs_left) {
+        fprintf(file,
+            "memtrace: not traced: %u program%s started as another user or in another root\n",
+            outcome->programs_left, outcome->programs_left == 1 ? "" : "s");
+    }
     fprintf(file, "memtrace: %s (%.0f kB). Next: memtrace leaks | top --at peak | plot\n", path,
         (double)outcome->bytes / 1000);
 }
@@ -83,6 +91,7 @@ struct run_outcome run_outcome_of(
         .system = seconds_of(usage->ru_stime),
         .peak = *accounts_peak_totals(&collector->accounts.all),
         .max_pss = collector->were_several ? collector->max_pss : 0,
+        .programs_left = collector->shared.programs_left,
         .bytes = collector->writer.written};
     for (size_t i = 0; i < collector->n_images; i++) {
         const struct image *image = collector->images[i];

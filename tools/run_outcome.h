@@ -16,6 +16,7 @@ struct run_outcome {
     uint64_t max_rss, max_pss;         /* of one process; of all at once, 0: it was one */
     uint64_t collector_rss, agent_rss; /* largest; of the agent in one process */
     uint64_t end_rss;                  /* of the collector after the program's end */
+    uint32_t programs_left;            /* started where they cannot be traced */
     struct totals peak, end;
     uint64_t bytes;
 };
@@ -23,7 +24,7 @@ struct run_outcome {
 /* `usage` is what the kernel says of the program; before the collector is freed. */
 struct run_outcome run_outcome_of(
     const struct collector *collector, const struct rusage *usage, double seconds);
-/* Two lines: what was seen, and where the trace is. */
+/* What was seen, what was not, and where the trace is, a line each. */
 void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char *path);
 /* The texts of META and END; the caller frees them. */
 char *run_meta_json(char **argv, pid_t pid, unsigned interval_ms, uint64_t memory_limit);

@@ -137,6 +137,8 @@ struct mt_control {
     char mark_name[MT_MARK_MAX];
     /* Where rings may be too, if there is no room in the session's directory; empty: nowhere. */
     char spare[MT_SPARE_MAX];
+    /* Started where they cannot join: as another user, in another root. */
+    _Atomic uint32_t programs_left;
     _Alignas(64) _Atomic uint32_t loans_asked;
     struct mt_loan loans[MT_LOANS];
     _Alignas(64) struct mt_slot slots[MT_SLOTS];

@@ -128,7 +128,83 @@ def test_programs_of_another_user(traced_once):
         pytest.skip("another user cannot run programs here")
     assert (result.status, result.out) == (0, b"65534\n0\n"), result
     assert len(result.message.splitlines()) == 1 and "another user" in result.message, result
-    traced_once.assert_sound(traced_once.directory / "trace.mtrace")
+    info = traced_once.assert_sound(traced_once.directory / "trace.mtrace")
+    assert info["programs_left"] == 1, info  # what that one starts does not know of a session
+
+
+# Programs that it starts as another user, each way that there is.
+STARTS = """
+import os, subprocess, sys
+def another():
+    os.setgid(65534)
+    os.setuid(65534)
+for n in range(3):
+    subprocess.run(["/bin/true"], preexec_fn=another, cwd="/", check=True)
+subprocess.run(["true"], preexec_fn=another, cwd="/", env={"PATH": "/bin"}, check=True)
+sys.stdout.flush()
+if os.fork() == 0:
+    another()
+    assert os.system("/bin/true") == 0
+    assert os.posix_spawn("/bin/true", ["true"], os.environ) == os.wait()[0]
+    os.execv("/usr/bin/env", ["env"])
+print(os.wait()[1])
+"""
+
+
+@needs_root
+def test_programs_are_counted(traced_once):
+    """Seven that are not traced: one line of the first, their number in the trace and at the end."""
+    result = traced_once.script(STARTS)
+    assert (result.status, result.out.splitlines()[-1]) == (0, b"0"), result
+    assert b"LD_PRELOAD" not in result.out, result
+    lines = result.message.splitlines()
+    assert lines[0].startswith("memtrace: /bin/true is started as another user"), result
+    assert "not traced: 7 programs" in lines[2] and len(lines) == 4, result
+    assert traced_once.assert_sound(result.trace)["programs_left"] == 7
+    text = support.execute([traced_once.memtrace, "info", result.trace]).out
+    assert b"\nnot traced: 7 programs started as another user or in another root\n" in text, text
+
+
+def make_root(directory):
+    """A root with a program and what it needs to run."""
+    listing = support.execute(["ldd", "/bin/true"]).out.decode()
+    files = [word for word in listing.split() if word.startswith("/")]
+    for file in files + ["/bin/true"]:
+        there = directory / file[1:]
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, str(there))
+
+
+@needs_root
+def test_a_program_in_another_root(traced_once):
+    """There is no agent there: the loader has nothing to complain of."""
+    root = traced_once.directory / "root"
+    make_root(root)
+    result = traced_once.script("""
+import os, sys
+os.chroot(sys.argv[1])
+os.chdir("/")
+os.execv("/bin/true", ["true"])
+""", root, options=["-q"])
+    assert result.status == 0 and not result.out, result
+    assert len(result.message.splitlines()) == 1 and "in another root" in result.message, result
+    assert traced_once.assert_sound(result.trace)["programs_left"] == 1
+
+
+@needs_root
+def test_an_agent_that_another_user_may_not_read(traced_once):
+    """As where memtrace is installed in a home: the program has no agent and no complaint."""
+    home = traced_once.directory / "home"
+    shutil.copytree(os.path.dirname(traced_once.memtrace), str(home), symlinks=True,
+                    ignore=lambda directory, names: [
+                        n for n in names if n not in ("memtrace", "agent", "libmemtrace.so")])
+    home.chmod(0o700)
+    command = [home / "memtrace", "run", "-q", "-o", traced_once.directory / "trace.mtrace",
+               "/usr/bin/python3", "-c",
+               "import os; os.setuid(65534); os.execv('/usr/bin/env', ['env'])"]
+    result = support.execute(command, cwd="/")
+    assert result.status == 0 and b"LD_PRELOAD" not in result.out, result
+    assert len(result.message.splitlines()) == 1 and "another user" in result.message, result
 
 
 @needs_root

@@ -17,7 +17,9 @@ struct shared {
     struct mt_control *control;
     char spare[MT_SPARE_MAX]; /* a directory for rings alone, or empty */
     uint32_t loans_seen; /* questions for a loan that were looked at */
-    bool was_joined; /* once it is closed: whether an agent had found it */
+    /* Once it is closed: whether an agent had found it, and what the control block has. */
+    bool was_joined;
+    uint32_t programs_left;
 };
 
 /* Makes the directory (in /dev/shm, else in the temporary directory) and the control file; where

@@ -89,10 +89,18 @@ static uint64_t size_of(const json_t *end, const char *key)
 struct info_own info_own(const struct report *report)
 {
     json_t *end = report->trace.end ? json_loads(report->trace.end, 0, NULL) : NULL;
-    struct info_own own = {size_of(end, "collector_rss"), size_of(end, "agent_rss"),
-        size_of(end, "end_rss")};
+    struct info_own own = {
+        size_of(end, "collector_rss"), size_of(end, "agent_rss"), size_of(end, "end_rss")};
     json_decref(end);
     return own;
+}
+
+uint64_t info_programs_left(const struct report *report)
+{
+    json_t *end = report->trace.end ? json_loads(report->trace.end, 0, NULL) : NULL;
+    uint64_t programs = size_of(end, "programs_left");
+    json_decref(end);
+    return programs;
 }
 
 const struct trace_share *info_share(const struct trace *trace, uint32_t process)

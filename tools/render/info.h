@@ -38,6 +38,9 @@ struct info_own {
 };
 struct info_own info_own(const struct report *report);
 
+/* Programs that were started as another user or in another root, where they could not be traced. */
+uint64_t info_programs_left(const struct report *report);
+
 /* The log of a trace that keeps every event; 0 of others. */
 struct info_log {
     uint64_t events, bytes; /* in the file */

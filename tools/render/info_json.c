@@ -230,6 +230,8 @@ void info_json(FILE *file, const struct report *report)
         put_process(&json, trace, i, &inherited[i]);
     free(inherited);
     json_close(&json, ']');
+    if (info_programs_left(report))
+        json_number(&json, "programs_left", (int64_t)info_programs_left(report));
     put_counters(&json, trace);
     allocators_json(&json, trace);
     if (trace->n_looks)

@@ -142,6 +142,15 @@ static void print_own(FILE *file, const struct report *report)
     fputc('\n', file);
 }
 
+static void print_left(FILE *file, const struct report *report)
+{
+    uint64_t programs = info_programs_left(report);
+    if (programs)
+        fprintf(file,
+            "not traced: %" PRIu64 " program%s started as another user or in another root\n",
+            programs, programs == 1 ? "" : "s");
+}
+
 static void print_start(FILE *file, double start)
 {
     time_t seconds = (time_t)start;
@@ -191,6 +200,7 @@ void info_text(FILE *file, const struct report *report)
         fprintf(file, "sampled: one block in %s, amounts are estimates\n",
             format_size(bytes, (int64_t)trace->sample_bytes, report->options.units));
     info_processes(file, report);
+    print_left(file, report);
     print_counters(file, report);
     print_allocators(file, trace);
     print_touched(file, report);
