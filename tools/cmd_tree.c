@@ -63,6 +63,8 @@ static void finish(struct argp_state *state, struct arguments *arguments)
         arguments->report.view.limit = 0;
     }
     arguments->shape.smallest = arguments->threshold / 100;
+    /* Inverted, what was inlined into several functions is one branch. */
+    arguments->report.smallest = arguments->shape.inverted ? 0 : arguments->shape.smallest;
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)

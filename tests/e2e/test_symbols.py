@@ -215,6 +215,39 @@ def test_debuginfod_without_the_program(served, tmp_path):
     assert rows_of(at_report(trace, tmp_path, url)) == STACKS
 
 
+def test_a_tree_looks_for_what_it_shows(traced_plain, tmp_path):
+    """Branches that are too small to be shown cost no reading of debugging information."""
+    if not has_debuginfod() or not shutil.which("readelf"):
+        pytest.skip("no libdebuginfod or no readelf here")
+    sources = {"little": "void *little(void) { return malloc(1000); }",
+               "much": "void *little(void); static void *volatile kept[2];\n"
+                       "int main(void) { kept[0] = malloc(1000000); kept[1] = little(); return 0; }"}
+    for name, text in sources.items():
+        (tmp_path / (name + ".c")).write_text("#include <stdlib.h>\n" + text)
+    little = build(tmp_path, "little.so", tmp_path / "little.c", "-shared", "-fPIC")
+    much = build(tmp_path, "much", tmp_path / "much.c", little)
+    ids = {path: build_id(path) for path in (little, much)}
+    for path, number in ids.items():
+        store = tmp_path / "store" / "buildid" / number
+        store.mkdir(parents=True)
+        separate(path, store / "debuginfo")
+    trace = traced_plain.run(much, options=["--native"]).trace
+
+    with debug_server(tmp_path / "store") as (url, asked):
+        def tree(threshold):
+            result = support.execute(
+                [support.MEMTRACE, "tree", "--domain", "malloc", "--threshold", threshold, trace],
+                env=support.clean_environment(HOME=str(tmp_path), DEBUGINFOD_URLS=url))
+            assert result.status == 0, result
+            return result.out.decode(), {
+                path.name for path, number in ids.items() if any(number in one for one in asked)}
+
+        text, found = tree("1")
+        assert found == {"much"} and "main (much.c:3) in much" in text and "little" not in text, text
+        text, found = tree("0.01")
+        assert found == {"much", "little.so"} and "little (little.c:2) in little.so" in text, text
+
+
 @pytest.mark.parametrize("url", [None, "http://127.0.0.1:1/"], ids=["none", "one"])
 def test_what_asks_servers_is_loaded_for_servers(traced_plain, tmp_path, url):
     """Without one a report, and the end of any run, do without thirty more libraries."""

@@ -61,7 +61,7 @@ struct ring {
     uint32_t n_moves;
     uint64_t last_address;          /* of the block that was allocated last; 0: it is freed */
     uint64_t gap_events, gap_bytes; /* that GAP records told of */
-    struct rangemap moving; /* maps of which mremap has yet to say what becomes of them */
+    struct rangemap moving;         /* maps of which mremap has yet to say what becomes of them */
     uint32_t moving_domain;
 };
 

@@ -29,6 +29,8 @@ struct lookup {
     struct elfnames *names;
     struct buffer body, inlined, allocators;
     uint32_t count, n_inlined, n_allocators;
+    uint32_t *firsts,
+        *others;    /* of each module its last native, of each native another one of its */
     time_t started; /* rounded: up to a second later than it was */
     uint64_t patience_ms;
     uint64_t max_own; /* bytes that the collector took (own.h) */
@@ -114,6 +116,18 @@ static void expect(struct lookup *lookup, const struct place *places, size_t n)
     memory_free(addresses);
 }
 
+static void list_natives(struct lookup *lookup)
+{
+    const struct definitions *definitions = lookup->definitions;
+    lookup->firsts = memory_zeroed(definitions->n_modules, sizeof(*lookup->firsts));
+    lookup->others = memory_zeroed(definitions->n_natives, sizeof(*lookup->others));
+    for (uint32_t id = 1; id < definitions->n_natives; id++) {
+        uint32_t *first = &lookup->firsts[definitions->natives[id].module];
+        lookup->others[id] = *first;
+        *first = id;
+    }
+}
+
 static bool is_unchanged(const char *path, time_t since)
 {
     struct stat status;
@@ -150,11 +164,9 @@ static void look_up_module(struct lookup *lookup, uint32_t module)
     if (definitions->modules[module].maps) {
         look_for_allocator(lookup, module);
     }
-    for (uint32_t id = 1; id < definitions->n_natives; id++) {
-        if (definitions->natives[id].module == module) {
-            places = memory_grow(places, &capacity, n + 1, sizeof(*places));
-            places[n++] = (struct place){definitions->natives[id].address, id};
-        }
+    for (uint32_t id = lookup->firsts[module]; id; id = lookup->others[id]) {
+        places = memory_grow(places, &capacity, n + 1, sizeof(*places));
+        places[n++] = (struct place){definitions->natives[id].address, id};
     }
     if (n) {
         qsort(places, n, sizeof(*places), by_place);
@@ -251,9 +263,12 @@ void symbols_write(struct collector *collector)
         .patience_ms = patience_ms(collector)};
     unsetenv("DEBUGINFOD_URLS"); /* the end of a program is no time to wait for the network */
     lookup.names = elfnames_new(lookup.patience_ms);
+    list_natives(&lookup);
     for (uint32_t id = 1; lookup.names && id < lookup.definitions->n_modules; id++) {
         look_up_module(&lookup, id);
     }
+    memory_free(lookup.firsts);
+    memory_free(lookup.others);
     look_up_all_made(&lookup);
     collector->last_own = lookup.max_own;
     elfnames_free(lookup.names);

@@ -5,6 +5,7 @@
  */
 #include "render/naming.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@ struct naming {
     struct trace *trace;
     struct elfnames *names;
     size_t strings_capacity, inlined_capacity;
+    const bool *wanted; /* by native; NULL: all are */
+    uint32_t *firsts,
+        *others; /* of each module its last native, of each native another one of its */
 };
 
 static uint32_t add_string(struct naming *naming, const char *text)
@@ -110,6 +114,11 @@ static int by_place(const void *one, const void *other, void *trace)
     return x < y ? -1 : x > y ? 1 : (*a > *b) - (*a < *b);
 }
 
+static bool is_wanted(const struct naming *naming, uint32_t native)
+{
+    return !naming->wanted || naming->wanted[native];
+}
+
 /* The natives of a module that lack one, by their places; the caller frees them. */
 static uint32_t *nameless(struct naming *naming, uint32_t module, size_t *n)
 {
@@ -118,8 +127,8 @@ static uint32_t *nameless(struct naming *naming, uint32_t module, size_t *n)
     uint32_t *found = NULL;
     size_t capacity = 0;
     *n = 0;
-    for (uint32_t i = 1; i < trace->n_natives; i++)
-        if (trace->natives[i].module == module && lacks_name(&trace->natives[i], lines)) {
+    for (uint32_t i = naming->firsts[module]; i; i = naming->others[i])
+        if (is_wanted(naming, i) && lacks_name(&trace->natives[i], lines)) {
             found = array_need(found, &capacity, *n, sizeof *found);
             found[(*n)++] = i;
         }
@@ -164,10 +173,83 @@ static void name_module(struct naming *naming, uint32_t module)
     free(found);
 }
 
-void naming_complete(struct trace *trace)
+static void list_natives(struct naming *naming)
 {
-    struct naming naming = {.trace = trace};
+    const struct trace *trace = naming->trace;
+    naming->firsts = calloc(trace->n_modules + 1ul, sizeof *naming->firsts);
+    naming->others = calloc(trace->n_natives + 1ul, sizeof *naming->others);
+    if (!naming->firsts || !naming->others)
+        abort();
+    for (uint32_t i = 1; i < trace->n_natives; i++) {
+        uint32_t *first = &naming->firsts[trace->natives[i].module];
+        naming->others[i] = *first;
+        *first = i;
+    }
+}
+
+static void complete(struct trace *trace, const bool *wanted)
+{
+    struct naming naming = {.trace = trace, .wanted = wanted};
+    list_natives(&naming);
     for (uint32_t module = 1; module < trace->n_modules; module++)
         name_module(&naming, module);
     elfnames_free(naming.names);
+    free(naming.firsts);
+    free(naming.others);
+}
+
+void naming_complete(struct trace *trace)
+{
+    complete(trace, NULL);
+}
+
+/* ---- what is shown ---- */
+
+/* What is below each native: callers are defined before what they call. */
+static void sum_natives(const struct view *view, double *sums)
+{
+    const struct trace *trace = view->trace;
+    for (uint32_t i = 1; i < trace->n_sites; i++) {
+        struct view_amount amount = view_amount_of_site(view, i);
+        if (view->sites[i])
+            sums[trace->sites[i].native] += fabs((double)view_metric(view, &amount));
+    }
+    for (uint32_t i = trace->n_natives; i-- > 1;)
+        sums[trace->natives[i].parent] += sums[i];
+}
+
+/* Natives of functions that hold that much. A tree has one node for all places in a function that
+   are on one line, so what no name is known of counts for its module. */
+static void choose(const struct trace *trace, const double *sums, double least, bool *wanted)
+{
+    double *functions = calloc(trace->n_strings + trace->n_modules + 1ul, sizeof *functions);
+    if (!functions)
+        abort();
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t i = 1; i < trace->n_natives; i++) {
+            const struct trace_native *native = &trace->natives[i];
+            size_t at = native->function ? native->function : trace->n_strings + native->module;
+            if (pass == 0)
+                functions[at] += sums[i];
+            else
+                wanted[i] = functions[at] >= least;
+        }
+    free(functions);
+}
+
+void naming_complete_large(struct trace *trace, const struct view_options *options, double share)
+{
+    struct view view;
+    double *sums = calloc(trace->n_natives + 1ul, sizeof *sums);
+    bool *wanted = calloc(trace->n_natives + 1ul, sizeof *wanted);
+    if (!sums || !wanted)
+        abort();
+    if (view_open(&view, trace, options) == VIEW_OK) {
+        sum_natives(&view, sums);
+        choose(trace, sums, share * (double)view_metric(&view, &view.total), wanted);
+        complete(trace, wanted);
+    }
+    view_free(&view);
+    free(sums);
+    free(wanted);
 }

@@ -38,17 +38,28 @@ static void choose_key(struct report *report)
         view->key = VIEW_TRACEBACK;
 }
 
+/* Patterns may be of files that only their names tell. */
+static void name_natives(struct report *report)
+{
+    const struct view_options *view = &report->options.view;
+    bool is_part = report->options.smallest > 0 && report->options.format == FORMAT_TEXT;
+    if (is_part && !view->filter.n_patterns)
+        naming_complete_large(&report->trace, view, report->options.smallest);
+    else
+        naming_complete(&report->trace);
+}
+
 /* What the options need of the trace; false after a message. */
 static bool prepare(struct report *report)
 {
     struct view_options *view = &report->options.view;
     uint64_t elapsed_us;
     choose_key(report);
-    if (report->options.stacks || view->key == VIEW_TRACEBACK || view->key == VIEW_NATIVE_FRAME)
-        naming_complete(&report->trace);
-    stacks_merge(&report->trace);
     if (!report->options.at_given && trace_is_running(&report->trace, &elapsed_us))
         moment_parse(&view->moment, "now");
+    if (report->options.stacks || view->key == VIEW_TRACEBACK || view->key == VIEW_NATIVE_FRAME)
+        name_natives(report);
+    stacks_merge(&report->trace);
     report->sources =
         sources_new(&report->trace, report->options.source_maps, report->options.n_source_maps);
     if (report->options.format == FORMAT_CSV)

@@ -29,7 +29,8 @@ struct report_options {
     size_t frames;
     struct source_map *source_maps; /* owned */
     size_t n_source_maps;
-    bool stacks; /* whole ones are shown, whatever the key */
+    bool stacks;     /* whole ones are shown, whatever the key */
+    double smallest; /* of them, as text, what holds that share of the total; 0: all */
     bool key_given;
     bool may_be_native; /* without a key, a trace with no Python in it is shown by native stacks */
 };
