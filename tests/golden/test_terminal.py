@@ -1,16 +1,20 @@
-"""Reports on a terminal: colours there and nowhere else.
+"""Reports on a terminal: colours there and nowhere else, tables no wider than it.
 
     test_terminal.py MEMTRACE ASSEMBLE
 
 Prints TAP.
 """
+import fcntl
 import os
 import pathlib
 import pty
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import unicodedata
 
 MEMTRACE, ASSEMBLE = map(os.path.abspath, sys.argv[1:3])
 TRACES = pathlib.Path(__file__).parent.resolve() / "traces"
@@ -28,8 +32,9 @@ def read_all(descriptor):
         text += more
 
 
-def on_terminal(arguments, **environment):
+def on_terminal(arguments, columns=0, **environment):
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50 if columns else 0, columns, 0, 0))
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TERM": "xterm", **environment}
     process = subprocess.Popen([MEMTRACE, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
@@ -52,6 +57,37 @@ def check(directory, command, trace):
             and on_terminal(arguments, TERM="dumb") == plain)
 
 
+def width(text):
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def fits(directory, command, trace, columns):
+    """Lines that are too long are cut, with an ellipsis at the edge; all others are as they are in a pipe."""
+    path = directory / f"{trace}.mtrace"
+    subprocess.run([ASSEMBLE, TRACES / f"{trace}.txt", path], check=True)
+    whole, cut = (re.sub(r"\x1b\[[0-9]*m", "", on_terminal([*command.split(), path], n, LC_ALL=locale).decode())
+                  .splitlines()[1:] for n, locale in ((0, "C.UTF-8"), (columns, "C.UTF-8")))
+    in_ascii = on_terminal([*command.split(), path], columns, LC_ALL="C").decode("ascii")
+    pairs = list(zip(whole, cut))
+    return (len(whole) == len(cut) and any(a != b for a, b in pairs) and
+            all(b == a if width(a) <= columns else
+                b[-1] == "…" and a.startswith(b[:-1]) and columns - 1 <= width(b) <= columns
+                for a, b in pairs) and
+            any(line.endswith(">") and width(line) == columns
+                for line in re.sub(r"\x1b\[[0-9]*m", "", in_ascii).splitlines()))
+
+
+def listed_in_columns(directory):
+    """Names with wide characters too."""
+    names = ["a.mtrace", "名前.mtrace", "naïve-🎉.mtrace"]
+    (directory / "list").mkdir()
+    for name in names:
+        subprocess.run([ASSEMBLE, TRACES / "app.txt", directory / "list" / name], check=True)
+    lines = on_terminal(["list", directory / "list"]).decode().splitlines()
+    ages = {width(re.match(r".*\.mtrace +[0-9]+ [smhd]", line)[0]) for line in lines[1:]}
+    return len(lines) == 1 + len(names) and len(ages) == 1
+
+
 def main():
     cases = [("tree", "app"), ("tree --inverted", "app"), ("lines", "app"), ("diff --old-at start", "app")]
     failed = False
@@ -61,10 +97,15 @@ def main():
     except OSError as error:
         print(f"1..0 # SKIP no terminals here: {error}")
         return False
-    print(f"1..{len(cases)}")
-    with tempfile.TemporaryDirectory() as directory:
-        for number, (command, trace) in enumerate(cases, 1):
-            good = check(pathlib.Path(directory), command, trace)
+    narrow = [("tree", "app", 72), ("lines", "touched", 120), ("tree --inverted", "app", 80)]
+    print(f"1..{len(cases) + len(narrow) + 1}")
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        results = [(command, check(directory, command, trace)) for command, trace in cases]
+        results += [(f"{command} in {columns} columns", fits(directory, command, trace, columns))
+                    for command, trace, columns in narrow]
+        results.append(("list in columns", listed_in_columns(directory)))
+        for number, (command, good) in enumerate(results, 1):
             failed |= not good
             print(f"{'ok' if good else 'not ok'} {number} {command}", flush=True)
     return failed

@@ -7,12 +7,17 @@
 #include <string.h>
 
 #include "render/escape.h"
+#include "render/fit.h"
 #include "render/look.h"
 #include "render/output.h"
 #include "render/top.h"
 #include "trace/source.h"
 
-enum { SPARKS = 12, ERROR_COLUMN = 7 };
+enum {
+    SPARKS = 12,
+    ERROR_COLUMN = 7,
+    LEAST_WIDTH = 120 /* of a terminal that lines are cut for */
+};
 
 static int64_t most(int64_t a, int64_t b)
 {
@@ -222,8 +227,10 @@ void lines_text(FILE *file, const struct lines_report *about)
     print_heading(file, about->report, &lines->view);
     if (!lines->n_files)
         fputs("\nNo lines\n", file);
+    FILE *rows = fit_open(file, look.width, LEAST_WIDTH);
     for (size_t i = 0; i < lines->n_files; i++)
-        print_whole_file(file, about, &look, &lines->files[i]);
+        print_whole_file(rows, about, &look, &lines->files[i]);
+    fit_close(rows, file);
     if (lines->n_left_out)
         fprintf(file, "\n%zu other file%s: name one, or give --limit\n", lines->n_left_out,
             lines->n_left_out == 1 ? "" : "s");

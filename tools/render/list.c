@@ -3,10 +3,12 @@
  */
 #include "render/list.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "render/csv.h"
 #include "render/escape.h"
+#include "render/fit.h"
 #include "render/json.h"
 
 /* "12 s", "3 m", "5 h", "9 d": one number is enough to tell which run it was. */
@@ -25,19 +27,37 @@ static char *age_words(char *words, size_t size, double seconds)
     return words;
 }
 
+/* As print_name prints it; to be freed. */
+static char *printed(const char *name, size_t *columns)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    if (!file)
+        abort();
+    print_name(file, name);
+    if (fclose(file) != 0)
+        abort();
+    *columns = fit_columns(text, size);
+    return text;
+}
+
 static int longest_name(const struct list *list)
 {
-    size_t longest = 5;
-    for (size_t i = 0; i < list->n; i++)
-        if (strlen(list->found[i].path) > longest)
-            longest = strlen(list->found[i].path);
+    size_t longest = 5, columns;
+    for (size_t i = 0; i < list->n; i++) {
+        free(printed(list->found[i].path, &columns));
+        longest = columns > longest ? columns : longest;
+    }
     return (int)(longest < 60 ? longest : 60);
 }
 
 static void print_padded(FILE *file, const char *name, int width)
 {
-    print_name(file, name);
-    fprintf(file, "%*s", (int)strlen(name) < width ? width - (int)strlen(name) : 0, "");
+    size_t columns;
+    char *text = printed(name, &columns);
+    fprintf(file, "%s%*s", text, (int)columns < width ? width - (int)columns : 0, "");
+    free(text);
 }
 
 static void print_line(FILE *file, const struct list *list, const struct found *found, int width)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "render/escape.h"
+#include "render/fit.h"
 #include "render/look.h"
 #include "render/output.h"
 #include "render/packages.h"
@@ -18,10 +19,11 @@
 #include "trace/callers.h"
 
 enum {
-    INDENTED = 40,
+    INDENTED = 40, /* branches to the left: of more the number is said */
     COLUMNS = 31,
-    ERROR_COLUMN = 7
-}; /* branches to the left: of more the number is said */
+    ERROR_COLUMN = 7,
+    LEAST_WIDTH = 72 /* of a terminal that lines are cut for */
+};
 
 struct level { /* of the tree, on the way to the node that is printed */
     uint32_t node;
@@ -274,17 +276,20 @@ void tree_text(FILE *file, const struct tree_report *about)
 {
     const struct view *view = &about->tree->view;
     struct arena arena = {0};
-    struct painter painter = {.file = file, .about = about, .look = look_of(file)};
+    struct painter painter = {.about = about, .look = look_of(file)};
     struct tree_walk walk = {.about = about};
     char size[FORMAT_SIZE];
     painter.callers = callers_find(view->trace, view->options->mine, view->options->n_mine, &arena);
     print_heading(file, about->report, view);
-    fprintf(file, "\n%10s%*s  %6s  %9s\n",
+    FILE *rows = fit_open(file, painter.look.width, LEAST_WIDTH);
+    painter.file = rows;
+    fprintf(rows, "\n%10s%*s  %6s  %9s\n",
         view_sorts_churn(view->options->sort) ? "allocated" : "size",
         columns_of(&painter) - COLUMNS, "", "", "blocks");
     while (tree_next(&walk))
         visit(&painter, &walk);
     close_levels(&painter, 0);
+    fit_close(rows, file);
     if (view->excluded.count)
         fprintf(file, "excluded: %s\n",
             format_total(size, view->excluded.size, about->report->options.units));

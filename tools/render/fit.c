@@ -1,0 +1,118 @@
+/*
+ * Cuts lines (fit.h).  Runs in reports.  A line is looked at when it is complete:
+ * streams break what they hand on anywhere.
+ */
+#include "render/fit.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "render/escape.h"
+#include "render/output.h"
+#include "trace/writer.h"
+
+struct fit {
+    FILE *file;
+    size_t width;
+    struct buffer line;
+};
+
+/* A character or an escape that paints, and its columns. */
+static size_t next(const char *text, size_t size, size_t *columns)
+{
+    uint32_t character;
+    *columns = 0;
+    if (*text == '\x1b') {
+        const char *end = memchr(text, 'm', size);
+        return end ? (size_t)(end - text) + 1 : size;
+    }
+    size_t length = utf8_decode(text, size, &character);
+    int width = length > 1 ? wcwidth((wchar_t)character) : 1;
+    *columns = width < 0 ? 1 : (size_t)width;
+    return length ? length : 1;
+}
+
+size_t fit_columns(const char *text, size_t size)
+{
+    size_t sum = 0, columns;
+    for (size_t at = 0; at < size; sum += columns)
+        at += next(text + at, size - at, &columns);
+    return sum;
+}
+
+/* What is left out is text: an escape after it ends a paint. */
+static void put_cut(const struct fit *fit, const char *text, size_t size)
+{
+    size_t sum = 0, columns;
+    bool full = false;
+    for (size_t at = 0, length; at < size; at += length) {
+        length = next(text + at, size - at, &columns);
+        if (!full && sum + columns > fit->width - 1) {
+            full = true;
+            fputs(output_utf8() ? "\u2026" : ">", fit->file);
+        }
+        sum += columns;
+        if (!full || text[at] == '\x1b')
+            fwrite(text + at, 1, length, fit->file);
+    }
+}
+
+static void put_line(struct fit *fit)
+{
+    const char *text = (const char *)fit->line.data;
+    size_t size = fit->line.size;
+    if (size && fit_columns(text, size) > fit->width)
+        put_cut(fit, text, size);
+    else if (size)
+        fwrite(text, 1, size, fit->file);
+    fit->line.size = 0;
+}
+
+static ssize_t take(void *cookie, const char *text, size_t size)
+{
+    struct fit *fit = cookie;
+    for (size_t at = 0; at < size;) {
+        const char *end = memchr(text + at, '\n', size - at);
+        size_t length = end ? (size_t)(end - text) - at : size - at;
+        buffer_append(&fit->line, text + at, length);
+        at += length;
+        if (!end)
+            break;
+        put_line(fit);
+        fputc('\n', fit->file);
+        at++;
+    }
+    return (ssize_t)size;
+}
+
+static int finish(void *cookie)
+{
+    struct fit *fit = cookie;
+    put_line(fit);
+    buffer_free(&fit->line);
+    free(fit);
+    return 0;
+}
+
+FILE *fit_open(FILE *file, int width, int least)
+{
+    if (width < least || width <= 0)
+        return file;
+    struct fit *fit = calloc(1, sizeof *fit);
+    if (!fit)
+        abort();
+    *fit = (struct fit){.file = file, .width = (size_t)width};
+    FILE *stream = fopencookie(fit, "w", (cookie_io_functions_t){.write = take, .close = finish});
+    if (!stream)
+        abort();
+    return stream;
+}
+
+void fit_close(FILE *fit, FILE *file)
+{
+    if (fit != file)
+        fclose(fit);
+}
