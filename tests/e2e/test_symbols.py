@@ -118,6 +118,19 @@ def test_debug_link(traced_plain, tmp_path):
     assert stacks(traced_plain, trace) == STACKS
 
 
+def test_no_time_at_the_end(traced_plain, tmp_path):
+    """What a run leaves for reports, since the file is large: they have the lines."""
+    if not shutil.which("objcopy"):
+        pytest.skip("no objcopy here")
+    program = build_program(tmp_path)
+    with open(tmp_path / "padding", "wb") as padding:
+        padding.truncate(40 << 20)
+    made = support.execute(["objcopy", "--add-section", ".padding=%s" % (tmp_path / "padding"), program])
+    assert made.status == 0, made
+    trace = traced_plain.run(program, options=["--native"]).trace
+    assert stacks(traced_plain, trace) == STACKS
+
+
 def test_without_any(traced_plain, tmp_path):
     """What exported symbols there are span no static function: its frame is an address."""
     program = build_program(tmp_path, "-s")

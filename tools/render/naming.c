@@ -80,13 +80,14 @@ static const char *build_id(const struct naming *naming, uint32_t module)
     return naming->trace->strings[naming->trace->modules[module].build_id].data;
 }
 
-/* Is there debugging information now that the run may not have had? */
+/* Is there debugging information that the run may not have had, or no time for? */
 static bool has_more(const struct naming *naming, uint32_t module)
 {
     const char *servers = getenv("DEBUGINFOD_URLS");
     char path[ELFNAMES_PATH];
     return (servers && *servers && *build_id(naming, module)) ||
-           (elfnames_debug_path(path, build_id(naming, module)) && access(path, R_OK) == 0);
+           (elfnames_debug_path(path, build_id(naming, module)) && access(path, R_OK) == 0) ||
+           elfnames_has_debug(naming->trace->strings[naming->trace->modules[module].path].data);
 }
 
 /* Without a build id nothing says that the file is the one that was loaded. */
@@ -123,7 +124,7 @@ static bool is_wanted(const struct naming *naming, uint32_t native)
 static uint32_t *nameless(struct naming *naming, uint32_t module, size_t *n)
 {
     struct trace *trace = naming->trace;
-    bool lines = has_more(naming, module);
+    bool lines = naming->firsts[module] && has_more(naming, module);
     uint32_t *found = NULL;
     size_t capacity = 0;
     *n = 0;

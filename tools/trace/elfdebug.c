@@ -6,11 +6,14 @@
 
 #include "trace/elfdebug.h"
 
+#include <fcntl.h>
+#include <gelf.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STORE "/usr/lib/debug"
@@ -66,6 +69,44 @@ int elfdebug_find(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr
         return fd;
     }
     return dwfl_standard_find_debuginfo(module, data, name, base, file, link, crc, path);
+}
+
+static const char *section_name(Elf *elf, Elf_Scn *section)
+{
+    GElf_Shdr header;
+    size_t names;
+    bool known = gelf_getshdr(section, &header) && elf_getshdrstrndx(elf, &names) == 0;
+    const char *name = known ? elf_strptr(elf, names, header.sh_name) : NULL;
+    return name ? name : "";
+}
+
+/* The file that a link names, or NULL. */
+static const char *linked(Elf_Scn *section)
+{
+    Elf_Data *data = elf_rawdata(section, NULL);
+    bool ends = data && data->d_size && memchr(data->d_buf, 0, data->d_size);
+    return ends ? data->d_buf : NULL;
+}
+
+bool elfdebug_is_here(const char *file)
+{
+    struct stat status;
+    bool is_file = file[0] == '/' && stat(file, &status) == 0 && S_ISREG(status.st_mode);
+    int fd = is_file ? open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    elf_version(EV_CURRENT);
+    Elf *elf = fd >= 0 ? elf_begin(fd, ELF_C_READ_MMAP, NULL) : NULL;
+    Elf_Scn *section = NULL;
+    bool found = false;
+    while (elf && !found && (section = elf_nextscn(elf, section))) {
+        const char *name = section_name(elf, section);
+        const char *link = strcmp(name, ".gnu_debuglink") == 0 ? linked(section) : NULL;
+        found = strcmp(name, ".debug_info") == 0 || strcmp(name, ".zdebug_info") == 0 ||
+                (link && is_here(file, link));
+    }
+    elf_end(elf);
+    if (fd >= 0)
+        close(fd);
+    return found;
 }
 
 #endif

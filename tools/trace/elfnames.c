@@ -199,6 +199,11 @@ bool elfnames_open(struct elfnames *names, const char *path, const char *build_i
            open_by_id(names, path, build_id);
 }
 
+bool elfnames_has_debug(const char *path)
+{
+    return elfdebug_is_here(path);
+}
+
 /* ---- names ---- */
 
 static char *demangle(const char *name)
@@ -365,6 +370,10 @@ bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *nam
     return false;
 }
 bool elfnames_exports(struct elfnames *names, const char *name)
+{
+    return false;
+}
+bool elfnames_has_debug(const char *path)
 {
     return false;
 }

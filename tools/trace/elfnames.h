@@ -52,6 +52,8 @@ bool elfnames_binds(struct elfnames *names, const char *name);
 bool elfnames_in_time(const struct elfnames *names);
 /* Where distributions put the debugging information of an object; false if it has no build id. */
 bool elfnames_debug_path(char path[ELFNAMES_PATH], const char *build_id);
+/* Has the object debugging information, itself or in a file beside it? */
+bool elfnames_has_debug(const char *path);
 /* A symbol's name without its version and compilers' suffixes, demangled; the caller frees it. */
 char *elfnames_plain(const char *name);
 
