@@ -23,6 +23,7 @@ enum {
     PLOT_LANES = 4,    /* of bands that overlap */
     PLOT_MARKS = 200,
     PLOT_NAME = 64,
+    PLOT_ROW_NAME = 160,
     PLOT_PEAK = 128
 };
 
@@ -69,7 +70,7 @@ struct plot {
     struct series_slope slope; /* present if it was asked for */
     bool stacked;
     struct stack stack;
-    char (*stack_names)[PLOT_NAME]; /* of its rows */
+    char (*stack_names)[PLOT_ROW_NAME]; /* of its rows */
     struct plot_unit time_unit, size_unit;
 };
 

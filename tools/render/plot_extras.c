@@ -136,7 +136,7 @@ static void name_row(struct plot *plot, const struct report *report, size_t i)
     print_row_name(file, report, &plot->stack.view.rows[plot->stack.rows[i]]);
     fclose(file);
     plot_shorten_head(text, 44);
-    snprintf(plot->stack_names[i], PLOT_NAME, "%s", text);
+    snprintf(plot->stack_names[i], PLOT_ROW_NAME, "%s", text);
     free(text);
 }
 

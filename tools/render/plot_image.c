@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "render/fit.h"
 #include "render/gnuplot.h"
 #include "render/plot_words.h"
 
@@ -123,9 +124,10 @@ static int legend_columns(const struct plot *plot, int width)
     for (size_t i = 0; i < plot->n_lines; i++)
         if (strlen(plot->lines[i].name) > longest)
             longest = strlen(plot->lines[i].name);
-    for (size_t i = 0; i < plot->stack.n_rows; i++)
-        if (strlen(plot->stack_names[i]) + STACK_WORDS > longest)
-            longest = strlen(plot->stack_names[i]) + STACK_WORDS;
+    for (size_t i = 0; i < plot->stack.n_rows; i++) {
+        size_t name = fit_columns(plot->stack_names[i], strlen(plot->stack_names[i]));
+        longest = name + STACK_WORDS > longest ? name + STACK_WORDS : longest;
+    }
     int columns = (width - MARGINS) / (int)((longest + 6) * LEGEND_WIDTH);
     return columns < 1 ? 1 : columns;
 }
@@ -314,7 +316,7 @@ static void write_stack_data(FILE *script, const struct plot *plot)
 static void write_stack(FILE *script, const struct plot *plot)
 {
     const struct stack *stack = &plot->stack;
-    char size[32], text[PLOT_NAME + 40];
+    char size[32], text[PLOT_ROW_NAME + 40];
     fprintf(script, "stacked = %zu\narray stack_titles[%d]\n", plot->stacked ? stack->n_rows : 0,
         PLOT_STACKED);
     for (size_t r = 0; r < stack->n_rows; r++) {

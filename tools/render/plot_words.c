@@ -3,6 +3,7 @@
  * Runs in reports.
  */
 #include "render/plot_words.h"
+#include "render/fit.h"
 #include "render/gap.h"
 
 #include <jansson.h>
@@ -50,16 +51,23 @@ void plot_shorten(char *text, size_t most)
     strcpy(text + end, "...");
 }
 
+static char *next_character(char *text)
+{
+    do
+        text++;
+    while (((unsigned char)*text & 0xc0) == 0x80);
+    return text;
+}
+
 void plot_shorten_head(char *text, size_t most)
 {
-    size_t size = strlen(text);
-    if (size <= most || most < 4)
+    char *from = text;
+    if (fit_columns(text, strlen(text)) <= most || most < 4)
         return;
-    char *from = text + size - (most - 3);
+    while (fit_columns(from, strlen(from)) > most - 3)
+        from = next_character(from);
     char *folder = strchr(from, '/');
     from = folder && folder[1] ? folder : from; /* a whole name, if one fits */
-    while (((unsigned char)*from & 0xc0) == 0x80)
-        from++;
     memmove(text + 3, from, strlen(from) + 1);
     memcpy(text, "...", 3);
 }

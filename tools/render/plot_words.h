@@ -17,10 +17,10 @@ char *plot_command(const struct trace *trace, size_t most);
 char *plot_subtitle(const struct trace *trace);
 /* Cuts a text to `most` bytes in place, between two characters, "..." at its end then. */
 void plot_shorten(char *text, size_t most);
-/* The same, with "..." in place of its beginning: of a path the end matters. */
-void plot_shorten_head(char *text, size_t most);
 /* The same, in its middle. */
 void plot_shorten_middle(char *text, size_t most);
+/* Cuts to `most` columns, with "..." in place of the beginning: of a path the end matters. */
+void plot_shorten_head(char *text, size_t most);
 /* "app.py (4242)".  */
 void plot_process_name(char *name, size_t size, const struct trace *trace, uint32_t process);
 /* "195.2 MiB", "11.9 s"; both return the buffer. */

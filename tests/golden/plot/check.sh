@@ -218,6 +218,12 @@ more)
         fails 1 "'$title'" env PATH="$directory/bin:$PATH" \
             "$memtrace" plot --title 'é 名 🎉 א' --format $format -o glyphs growth.mtrace
     done
+    # The room for names is in columns, of which some characters take two.
+    sed 's/thumbnail/縮小版の画像を作る関数/' "$scenes/phases.txt" >wide.txt
+    "$assemble" wide.txt wide.mtrace
+    "$memtrace" plot --key caller --format gnuplot wide.mtrace >wide.gp
+    grep -q "^stack_titles.*'images.py:40 縮小版の画像を作る関数, up to" wide.gp ||
+        fail "another name: $(grep ^stack_titles wide.gp)"
     "$memtrace" plot --slope -o phases.json phases.mtrace
     "$memtrace" plot --key lineno --limit 2 -o phases-key.json phases.mtrace
     "$memtrace" plot --slope --process 78 -o phases.csv phases.mtrace
