@@ -155,6 +155,11 @@ bool follow_leaves(bool is_exec)
     return !sys_status(path, &status) || (user != 0 && user != status.st_uid);
 }
 
+bool follow_may_load(void)
+{
+    return sys_may(agent_path(), R_OK);
+}
+
 void follow_note_leaving(const char *name)
 {
     if (atomic_fetch_add(&session.control->programs_left, 1) == 0) {
@@ -201,7 +206,7 @@ bool follow_wants(struct follow *follow, char *const *variables, bool is_exec)
     follow->room = (follow->count + 4) * sizeof(char *) + ADDED_MAX + sizeof(agent_entry) +
                    (preload ? strlen(preload) : 0);
     return (follow->add_session || follow->add_agent) && follow->room <= ROOM_MAX &&
-           sys_may(agent_path(), R_OK);
+           follow_may_load();
 }
 
 char **follow_put(const struct follow *follow, void *room)

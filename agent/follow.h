@@ -29,6 +29,8 @@ void follow_start(const char *directory);
 /* True if this process has become another user's, or sees another root: what it starts can neither
    join the session nor, perhaps, load the agent. */
 bool follow_leaves(bool is_exec);
+/* False if it cannot load it, whether there is a session or not. */
+bool follow_may_load(void);
 /* Counts such a program; the first one is named on stderr. */
 void follow_note_leaving(const char *name);
 /* True if the program that will have this environment is to be followed and would not be with it

@@ -107,7 +107,7 @@ static enum way way_of(
         }
         return is_in ? WITHOUT_AGENT : AS_IT_IS;
     }
-    if (is_in && refuses(target)) {
+    if (is_in && (!follow_may_load() || refuses(target))) {
         return WITHOUT_AGENT;
     }
     return follow_wants(follow, variables, is_exec) && loads(target) ? WITH_OURS : AS_IT_IS;
