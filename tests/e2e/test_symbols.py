@@ -52,7 +52,9 @@ def stacks(traced, trace, **more):
             for row in rows if row["size"] in STACKS}
 
 
-@pytest.mark.parametrize("options", [[], ["-gdwarf-4"], ["-fPIC", "-pie"], ["-no-pie"]], ids=str)
+@pytest.mark.parametrize("options", [[], ["-gdwarf-4"], ["-fPIC", "-pie"], ["-no-pie"],
+                                     ["-gz"], ["-flto"], ["-gsplit-dwarf"],
+                                     ["-gsplit-dwarf", "-gdwarf-4"]], ids=str)
 def test_inlined(traced_plain, tmp_path, options):
     trace = traced_plain.run(build_program(tmp_path, *options),
                              options=["--native", "--symbolize"]).trace

@@ -145,13 +145,25 @@ static void add_inlinings(struct elfname *name, struct inlinings *inlinings, Dwa
     }
 }
 
+/* Of -gsplit-dwarf: the unit in the .dwo file, which has the functions. */
+static Dwarf_Die *with_functions(Dwarf_Die *unit, Dwarf_Die *split)
+{
+    uint8_t type;
+    *split = (Dwarf_Die){0};
+    bool is_split = dwarf_cu_info(unit->cu, NULL, &type, NULL, split, NULL, NULL, NULL) == 0 &&
+                    type == DW_UT_skeleton && split->addr;
+    return is_split ? split : unit;
+}
+
 void elflines_find(Dwfl_Module *module, GElf_Addr at, struct elfname *name)
 {
     struct inlinings inlinings = {.count = 0};
     Dwarf_Addr bias;
+    Dwarf_Die split;
     Dwarf_Files *files = NULL;
     Dwarf_Die *unit = dwfl_module_addrdie(module, at, &bias);
     find_line(module, at, &name->file, &name->line);
+    unit = unit ? with_functions(unit, &split) : NULL;
     if (!unit || !find_inlinings(unit, at - bias, &inlinings, 0) || !inlinings.count)
         return;
     if (dwarf_getsrcfiles(unit, &files, NULL) != 0)
