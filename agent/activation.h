@@ -20,10 +20,17 @@
 #define RARELY(condition) __builtin_expect(condition, 0)
 #define USUALLY(condition) __builtin_expect(condition, 1)
 
-static inline uintptr_t activation_innermost(uintptr_t state)
+/* Only versions with this way to mark, or none, have the frame of a state behind another pointer.
+ */
+FAST bool activation_may_have_cframe(enum py_mark_kind kind)
+{
+    return kind == PY_MARK_STACK || kind == PY_MARK_NONE;
+}
+
+FAST uintptr_t activation_innermost(uintptr_t state, enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
-    if (py->tstate_cframe == PY_NO_OFFSET) {
+    if (!activation_may_have_cframe(kind) || py->tstate_cframe == PY_NO_OFFSET) {
         return peek64(state + py->tstate_frame);
     }
     uintptr_t cframe = peek64(state + py->tstate_cframe);

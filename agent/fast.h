@@ -17,6 +17,7 @@
 #include "intern.h"
 #include "native.h"
 #include "order.h"
+#include "pystack.h"
 #include "python.h"
 #include "selfcheck.h"
 #include "session.h"
@@ -76,7 +77,7 @@ FAST bool fast_node(struct thread *thread, bool with_gil, enum py_mark_kind kind
     }
     uintptr_t state = fast_state(with_gil);
     if (RARELY(!state) || RARELY(!activation_may_mark(thread, state, kind)) ||
-        !activation_step(thread, activation_innermost(state), kind, node)) {
+        !activation_step(thread, activation_innermost(state, kind), kind, node)) {
         return false;
     }
     selfcheck_stack(thread, state, *node);
@@ -153,6 +154,25 @@ FAST bool fast_block(
     }
     return kind != PY_MARK_NONE && fast_node(thread, with_gil, kind, &node) &&
            fast_put_block(thread, op, (uintptr_t)address, domain | (uint64_t)size << 4, node);
+}
+
+/* The same after a call or a return, of which fast_block knows nothing. */
+FAST bool fast_block_after_hop(
+    enum mt_op op, const void *address, size_t size, enum mt_domain domain)
+{
+    struct thread *thread = thread_self.thread;
+    bool with_gil = domain == MT_DOMAIN_OBJ || domain == MT_DOMAIN_MEM;
+    uint32_t node;
+    if (!address || !thread || size >= FAST_SIZE_LIMIT || intern_deaths_pending(thread) ||
+        thread->is_unnamed) {
+        return false;
+    }
+    uintptr_t state = fast_state(with_gil);
+    if (!state || !pystack_hop(thread, state, &node)) {
+        return false;
+    }
+    selfcheck_stack(thread, state, node);
+    return fast_put_block(thread, op, (uintptr_t)address, domain | (uint64_t)size << 4, node);
 }
 
 /* The same with the native caller on top. */

@@ -150,9 +150,19 @@ FAST bool is_plain(struct caller caller)
            __builtin_expect(late_is_over(), 1);
 }
 
+/* The interpreter's allocator calls on, below one of our hooks: as nested_enter would say. */
+FAST bool is_interpreters_own(struct caller caller)
+{
+    return thread_self.below == BELOW_PYTHON &&
+           (python_calls(caller.address) || nested_is_agents(caller.address)) && late_is_over();
+}
+
 static __attribute__((noinline)) void *allocate(size_t size, struct caller caller)
 {
     struct nested outer;
+    if (is_interpreters_own(caller)) {
+        return next.malloc(size);
+    }
     enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
         return next.malloc(size);
@@ -191,6 +201,9 @@ static __attribute__((noinline)) void *allocate_zeroed(
     size_t count, size_t size, struct caller caller)
 {
     struct nested outer;
+    if (is_interpreters_own(caller)) {
+        return next.calloc(count, size);
+    }
     enum entry entry = enter(&outer, caller);
     if (entry == ENTRY_NONE) {
         return next.calloc(count, size);
@@ -265,6 +278,9 @@ static inline void *move(
 static __attribute__((noinline)) void *reallocate(void *old, size_t size, struct caller caller)
 {
     struct nested outer;
+    if (is_interpreters_own(caller)) {
+        return next.realloc(old, size);
+    }
     enum entry entry = enter(&outer, caller);
     return entry == ENTRY_NONE ? next.realloc(old, size) : move(old, size, caller, entry, &outer);
 }
@@ -317,6 +333,10 @@ void *reallocarray(void *old, size_t count, size_t size)
 static __attribute__((noinline)) void slow_release(void *address, struct caller caller)
 {
     struct nested outer;
+    if (is_interpreters_own(caller)) {
+        next.free(address);
+        return;
+    }
     enum entry entry = address ? enter(&outer, caller) : ENTRY_NONE;
     if (entry == ENTRY_NONE) {
         if (address) {

@@ -99,6 +99,13 @@ static void note_books(const void *address, bool made_arena)
     }
 }
 
+/* The interpreter's allocator, called by a hook that is the thread's only one, calls on: nothing
+   has to be kept, and nobody has made an arena. */
+FAST bool is_called_on(void)
+{
+    return thread_self.guard == (1 | (uint64_t)BELOW_PYTHON << 32);
+}
+
 static void *nested_malloc(const struct allocator *below, size_t size, enum mt_domain domain)
 {
     enum below outer = thread_self.below;
@@ -137,8 +144,8 @@ static void *nested_realloc(
 static void nested_free(const struct allocator *below, void *address, enum mt_domain domain)
 {
     enum below outer = thread_self.below;
-    trace_below(BELOW_NOTHING);
     if (domain == MT_DOMAIN_RAW && outer == BELOW_MOVE && !nested_is_same(address)) {
+        trace_below(BELOW_NOTHING);
         trace_free(recorded_as(address, domain));
     }
     trace_below(BELOW_PYTHON);
@@ -180,6 +187,9 @@ static inline void record(const void *old, void *address, size_t size, enum mt_d
 static __attribute__((noinline)) void *slow_malloc(
     const struct allocator *below, size_t size, enum mt_domain domain)
 {
+    if (is_called_on()) {
+        return below->malloc(below->context, size);
+    }
     if (!trace_enter()) {
         return nested_malloc(below, size, domain);
     }
@@ -196,6 +206,9 @@ static __attribute__((noinline)) void *slow_malloc(
 static __attribute__((noinline)) void *slow_calloc(
     const struct allocator *below, size_t count, size_t size, enum mt_domain domain)
 {
+    if (is_called_on()) {
+        return below->calloc(below->context, count, size);
+    }
     if (!trace_enter()) {
         return nested_calloc(below, count, size, domain);
     }
@@ -253,7 +266,9 @@ static __attribute__((noinline)) void slow_free(
 static __attribute__((noinline)) void *finish_alloc(
     void *address, size_t size, enum mt_domain domain)
 {
-    record(NULL, address, size, domain);
+    if (!fast_block_after_hop(MT_OP_ALLOC, address, size, domain)) {
+        record(NULL, address, size, domain);
+    }
     fast_leave();
     return address;
 }
@@ -261,7 +276,10 @@ static __attribute__((noinline)) void *finish_alloc(
 static __attribute__((noinline)) void *finish_move(
     void *address, size_t size, enum mt_domain domain, const void *recorded)
 {
-    record(recorded, address, size, domain);
+    enum mt_op op = recorded ? MT_OP_REALLOC_END : MT_OP_ALLOC;
+    if (!fast_block_after_hop(op, address, size, domain)) {
+        record(recorded, address, size, domain);
+    }
     fast_leave();
     return address;
 }

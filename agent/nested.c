@@ -34,9 +34,8 @@
 #include "ring.h"
 #include "session.h"
 
-static struct code_range {
-    uintptr_t start, end;
-} agent, real; /* the agent's code; that of an allocator that calls itself, empty for libc's */
+struct code_range nested_agent;
+static struct code_range real; /* of an allocator that calls itself, empty for libc's */
 static bool foreign_layers;
 
 static struct code_range range_of(const void *function)
@@ -55,7 +54,7 @@ static bool is_in(struct code_range range, uintptr_t address)
 
 void nested_setup(const void *real_malloc)
 {
-    agent = range_of((const void *)nested_setup);
+    nested_agent = range_of((const void *)nested_setup);
     real = range_of(real_malloc);
     if (real.start == range_of(elfsym_find("gnu_get_libc_version")).start) {
         real = (struct code_range){0, 0};
@@ -76,7 +75,7 @@ static bool is_allocators_own(enum below below, const void *caller)
 {
     struct code_range interpreter = {python.text_start, python.text_end};
     uintptr_t address = (uintptr_t)caller;
-    return is_in(agent, address) || is_in(real, address) ||
+    return nested_is_agents(address) || is_in(real, address) ||
            (below == BELOW_PYTHON && is_in(interpreter, address)) ||
            (below != BELOW_NATIVE && foreign_layers);
 }

@@ -444,6 +444,86 @@ static __attribute__((noinline)) bool hop(
     }
 }
 
+/* One of the innermost levels, if it has that frame: what calls now called before, or has returned
+   to where it was called. */
+#define NEAR 3
+FAST struct level *find_near(const struct thread *thread, uintptr_t frame)
+{
+    struct level *level = thread->top;
+    for (int i = 0; i < NEAR && level >= thread->levels; i++, level--) {
+        if (level->frame == frame) {
+            return level;
+        }
+    }
+    return NULL;
+}
+
+/* A level whose activation is the same brought to where that one is now, if the node is at hand. */
+FAST bool follow(struct thread *thread, struct level *level, enum py_mark_kind kind)
+{
+    if (is_unchanged(level, kind)) {
+        return true;
+    }
+    uintptr_t instruction = activation_has_pointers(kind)
+                                ? peek64(level->frame + python.offsets.frame_instr)
+                                : peek32(level->frame + python.offsets.frame_instr);
+    uint32_t parent = level[-1].node;
+    uint64_t where = activation_where(level->frame, level->code, instruction, kind);
+    const struct memo *memo = activation_memo(thread, where, parent, kind);
+    if (memo->where != where || memo->parent != parent) {
+        return false;
+    }
+    level->instruction = instruction;
+    level->node = memo->node;
+    return true;
+}
+
+FAST bool is_in_place(const struct thread *thread, const struct level *level)
+{
+    return peek64(level->frame + python.offsets.frame_back) == frame_below(thread, level);
+}
+
+/* True if its activation is the same; then it is brought to where that one is now. */
+FAST bool stands(
+    struct thread *thread, struct level *level, uintptr_t above, enum py_mark_kind kind)
+{
+    return pymarks_has(thread, level->frame, above, kind) && is_in_place(thread, level) &&
+           follow(thread, level, kind);
+}
+
+/* Reads and marks a level above one that stands; its node. */
+FAST uint32_t read_and_mark(struct thread *thread, struct level *level, uintptr_t frame,
+    uintptr_t above, enum py_mark_kind kind)
+{
+    read_level(thread, level, frame, level[-1].node, kind);
+    if (is_shown(level)) {
+        pymarks_set(thread, frame, above, kind);
+    }
+    return level->node;
+}
+
+/* The usual hop: one frame that was not there, on one that stands, or on one that has been returned
+   to meanwhile and was called by one that stands. */
+FAST bool hop_one(struct thread *thread, uintptr_t frame, uint32_t *node, enum py_mark_kind kind)
+{
+    struct level *below = find_near(thread, peek64(frame + python.offsets.frame_back));
+    uint32_t depth = below ? (uint32_t)(below - thread->levels) + 2 : UINT32_MAX;
+    if (depth >= thread->levels_capacity || intern_is_full(thread, 2)) {
+        return false;
+    }
+    if (!stands(thread, below, frame, kind)) {
+        if (below == thread->levels || !is_in_place(thread, below) ||
+            !stands(thread, below - 1, below->frame, kind)) {
+            return false;
+        }
+        read_and_mark(thread, below, below->frame, frame, kind);
+    }
+    thread->hints[hint_of(frame)] = depth - 1;
+    thread_set_depth(thread, depth);
+    *node = read_and_mark(thread, thread->top, frame, 0, kind);
+    return true;
+}
+
 /* The innermost activation is the one that was last seen, but where it is now is not at hand. */
 static bool step_anew(
     struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
@@ -461,6 +541,30 @@ static bool step_anew(
     return true;
 }
 
+FAST bool hop_from(struct thread *thread, uintptr_t state, uint32_t *node, enum py_mark_kind kind)
+{
+    uintptr_t frame = activation_innermost(state, kind);
+    return activation_may_mark(thread, state, kind) && frame &&
+           (hop_one(thread, frame, node, kind) || step_anew(thread, frame, kind, node) ||
+               hop(thread, frame, kind, node));
+}
+
+bool pystack_hop(struct thread *thread, uintptr_t state, uint32_t *node)
+{
+    switch (python.offsets.mark_kind) {
+    case PY_MARK_STACK:
+        return hop_from(thread, state, node, PY_MARK_STACK);
+    case PY_MARK_OWNER:
+        return hop_from(thread, state, node, PY_MARK_OWNER);
+    case PY_MARK_OWNER_COPIES:
+        return hop_from(thread, state, node, PY_MARK_OWNER_COPIES);
+    case PY_MARK_TRACE_LINES:
+        return hop_from(thread, state, node, PY_MARK_TRACE_LINES);
+    default:
+        return false;
+    }
+}
+
 uint32_t pystack_node(struct thread *thread, uintptr_t state)
 {
     if (!state) {
@@ -470,12 +574,11 @@ uint32_t pystack_node(struct thread *thread, uintptr_t state)
         intern_bury(thread);
     }
     uint32_t node;
-    uintptr_t frame = activation_innermost(state);
     enum py_mark_kind kind = python.offsets.mark_kind;
+    uintptr_t frame = activation_innermost(state, kind);
     bool trusted = activation_may_mark(thread, state, kind);
     if (trusted &&
-        (activation_step(thread, frame, kind, &node) || step_anew(thread, frame, kind, &node) ||
-            (frame && hop(thread, frame, kind, &node)))) {
+        (activation_step(thread, frame, kind, &node) || pystack_hop(thread, state, &node))) {
         return node;
     }
     return walk(thread, frame, trusted, kind);

@@ -17,5 +17,8 @@ void pystack_forget(struct thread *thread);
 /* The node of the stack that hangs off a thread state of the interpreter (its address; 0:
    no Python, node 0).  Exact: equals a full walk at this moment. */
 uint32_t pystack_node(struct thread *thread, uintptr_t state);
+/* The same where the stack has changed at its innermost end alone, and no code has died; false, and
+   pystack_node must be asked, where it is not found to be so.  `state` is not 0. */
+bool pystack_hop(struct thread *thread, uintptr_t state, uint32_t *node);
 
 #endif
