@@ -21,12 +21,7 @@
  */
 #include "pystack.h"
 
-#include "activation.h"
-#include "intern.h"
-#include "peek.h"
-#include "pymarks.h"
-#include "python.h"
-#include "sys.h"
+#include "pylevels.h"
 
 #define LEVELS_START 128u /* one of them stands below the root */
 #define NO_FRAME 1u       /* its frame */
@@ -71,11 +66,6 @@ void pystack_forget(struct thread *thread)
     thread_set_depth(thread, 0);
 }
 
-static uint32_t hint_of(uintptr_t frame)
-{
-    return (uint32_t)(frame >> 4 ^ frame >> 13) % THREAD_HINTS;
-}
-
 /* What a check goes by, and what it found. */
 struct checked {
     struct thread *thread;
@@ -84,52 +74,7 @@ struct checked {
     bool trusted;    /* marks are */
 };
 
-/* The cached level of a frame, or -1. */
-static int32_t find_level(const struct thread *thread, uintptr_t frame)
-{
-    uint32_t depth = thread->depth;
-    if (depth && thread->levels[depth - 1].frame == frame) {
-        return (int32_t)depth - 1;
-    }
-    uint32_t hint = thread->hints[hint_of(frame)];
-    return hint < depth && thread->levels[hint].frame == frame ? (int32_t)hint : -1;
-}
-
-/* ---- marks ---- */
-
-/* Shims and incomplete frames have no node of their own. */
-static inline bool is_shown(const struct level *level)
-{
-    return level->node != level[-1].node;
-}
-
-/* Marks the levels from `first` up to the innermost one. */
-FAST void mark_levels(struct thread *thread, uint32_t first, enum py_mark_kind kind)
-{
-    for (uint32_t i = first; i < thread->depth; i++) {
-        const struct level *level = &thread->levels[i];
-        if (is_shown(level)) {
-            pymarks_set(thread, level->frame, i + 1 < thread->depth ? level[1].frame : 0, kind);
-        }
-    }
-}
-
 /* ---- looking for what changed ---- */
-
-/* With code that dies known (intern_bury), an instruction's address says which code it is in; an
-   offset does not, nor an address in a copy, which may go before the code does. */
-FAST bool is_unchanged(const struct level *level, enum py_mark_kind kind)
-{
-    const struct pyoffsets *py = &python.offsets;
-    if (activation_has_pointers(kind)) {
-        return (peek64(level->frame + py->frame_instr) == level->instruction &&
-                   (!activation_has_copies(kind) ||
-                       activation_code(level->frame) == level->code)) ||
-               level->instruction == LEVEL_SHIM;
-    }
-    return peek32(level->frame + py->frame_instr) == (uint32_t)level->instruction &&
-           peek64(level->frame + py->frame_code) == level->code;
-}
 
 /* Checks from a level whose frame is on the stack down to a mark, or to the root.  Returns the
    first level that changed, or above the one it should hang on; -1 if all is as it was. */
@@ -153,7 +98,7 @@ FAST int32_t check_down(struct checked *checked, int32_t from, enum py_mark_kind
     }
 }
 
-static __attribute__((noinline)) bool grow_fresh(struct thread *thread)
+__attribute__((noinline)) bool pylevels_grow_fresh(struct thread *thread)
 {
     size_t size = thread->fresh_capacity * sizeof(uintptr_t);
     uintptr_t *grown = sys_grow_private(thread->fresh, size, 2 * size);
@@ -162,15 +107,6 @@ static __attribute__((noinline)) bool grow_fresh(struct thread *thread)
         thread->fresh_capacity *= 2;
     }
     return grown != NULL;
-}
-
-FAST bool add_fresh(struct thread *thread, uint32_t *n, uintptr_t frame)
-{
-    if (__builtin_expect(*n == thread->fresh_capacity, 0) && !grow_fresh(thread)) {
-        return false;
-    }
-    thread->fresh[(*n)++] = frame;
-    return true;
 }
 
 /* Collects the frames above what is still valid; returns the number of valid levels. */
@@ -202,12 +138,6 @@ FAST uint32_t collect(struct checked *checked, uintptr_t frame, uint32_t *n, enu
     return 0;
 }
 
-static inline bool is_shim(uintptr_t frame)
-{
-    const struct pyoffsets *py = &python.offsets;
-    return py->owner_shim != PY_NO_OWNER && peek8(frame + py->frame_owner) >= py->owner_shim;
-}
-
 /* Of the bytecode that the frame runs. */
 static uintptr_t start_of(
     const struct pyoffsets *py, const struct level *level, const struct code *code)
@@ -229,16 +159,10 @@ static inline uint32_t offset_of(const struct pyoffsets *py, uintptr_t instructi
     }
 }
 
-static inline uintptr_t read_instruction(const struct pyoffsets *py, uintptr_t frame)
-{
-    return py->instr_kind == PY_INSTR_POINTER ? peek64(frame + py->frame_instr)
-                                              : peek32(frame + py->frame_instr);
-}
-
 /* ---- nodes ---- */
 
 /* Asks the trie; false if the frame does not show. */
-static __attribute__((noinline)) bool intern_level(
+__attribute__((noinline)) bool pylevels_intern(
     struct thread *thread, struct level *level, uint32_t parent)
 {
     const struct pyoffsets *py = &python.offsets;
@@ -262,62 +186,7 @@ static __attribute__((noinline)) bool intern_level(
     return node != parent;
 }
 
-/* Reads a frame into a level above the one with node `parent`. */
-FAST void read_level(struct thread *thread, struct level *level, uintptr_t frame, uint32_t parent,
-    enum py_mark_kind kind)
-{
-    const struct pyoffsets *py = &python.offsets;
-    level->frame = frame;
-    level->node = parent;
-    if (is_shim(frame)) {
-        level->instruction = LEVEL_SHIM;
-        return;
-    }
-    level->instruction = activation_has_pointers(kind) ? peek64(frame + py->frame_instr)
-                                                       : peek32(frame + py->frame_instr);
-    if (!activation_has_pointers(kind) || activation_has_copies(kind)) {
-        level->code = activation_code(frame); /* other instructions say what code it is */
-    }
-    uint64_t where = activation_where(frame, level->code, level->instruction, kind);
-    const struct memo *memo = activation_memo(thread, where, parent, kind);
-    if (memo->where == where && memo->parent == parent) {
-        level->node = memo->node;
-    } else {
-        intern_level(thread, level, parent);
-    }
-}
-
-static inline bool make_room(struct thread *thread, uint32_t depth)
-{
-    while (depth >= thread->levels_capacity) {
-        size_t size = thread->levels_capacity * sizeof(struct level);
-        struct level *grown = sys_grow_private(thread->levels - 1, size, 2 * size);
-        if (!grown) {
-            return false;
-        }
-        thread->levels = grown + 1;
-        thread->levels_capacity *= 2;
-    }
-    return true;
-}
-
-/* The levels above `depth`, from the n fresh frames; the node of the innermost. */
-FAST uint32_t push_fresh(struct thread *thread, uint32_t depth, uint32_t n, enum py_mark_kind kind)
-{
-    if (!make_room(thread, depth + n)) {
-        thread_set_depth(thread, 0);
-        return 0;
-    }
-    uint32_t node = thread->levels[(intptr_t)depth - 1].node;
-    while (n) {
-        struct level *level = &thread->levels[depth];
-        read_level(thread, level, thread->fresh[--n], node, kind);
-        thread->hints[hint_of(level->frame)] = depth++;
-        node = level->node;
-    }
-    thread_set_depth(thread, depth);
-    return node;
-}
+/* ---- the walk ---- */
 
 FAST uint32_t walk_as(struct thread *thread, uintptr_t frame, bool trusted, enum py_mark_kind kind)
 {
@@ -352,216 +221,6 @@ static __attribute__((noinline)) uint32_t walk(
         return walk_as(thread, frame, trusted, PY_MARK_TRACE_LINES);
     default:
         return walk_as(thread, frame, false, PY_MARK_NONE);
-    }
-}
-
-/* ---- calls and returns ---- */
-
-/* The frame of the level below, 0 below the root. */
-FAST uintptr_t frame_below(const struct thread *thread, const struct level *level)
-{
-    return level > thread->levels ? level[-1].frame : 0;
-}
-
-/* Puts the innermost frames into `fresh`, up to the first one that hangs on a frame which is in a
-   level: that level.  -1 if the last one is the root, LEVEL_NONE where there is no room. */
-#define LEVEL_NONE -2
-FAST int32_t climb(struct thread *thread, uintptr_t frame, uint32_t *n)
-{
-    for (int32_t level = -1;; frame = peek64(frame + python.offsets.frame_back)) {
-        if (!add_fresh(thread, n, frame)) {
-            return LEVEL_NONE;
-        }
-        uintptr_t back = peek64(frame + python.offsets.frame_back);
-        level = back ? find_level(thread, back) : -1;
-        if (level >= 0 || !back) {
-            return level;
-        }
-    }
-}
-
-/* The first of the levels up to `last` that has moved, or may be of another activation by now;
-   LEVEL_NONE where one hangs on another than it did.  `above` is the frame above the last one. */
-FAST int32_t find_moved(
-    const struct thread *thread, int32_t last, uintptr_t above, enum py_mark_kind kind)
-{
-    int32_t moved = last + 1;
-    for (int32_t i = last; i >= 0; i--) {
-        const struct level *level = &thread->levels[i];
-        bool is_same = pymarks_has(thread, level->frame, above, kind);
-        bool is_in_place =
-            peek64(level->frame + python.offsets.frame_back) == frame_below(thread, level);
-        if (!is_in_place) {
-            return LEVEL_NONE;
-        }
-        if (is_same && is_unchanged(level, kind)) {
-            return moved;
-        }
-        moved = i;
-        if (is_same) {
-            return moved;
-        }
-        above = level->frame;
-    }
-    return moved;
-}
-
-/* Functions have been called, or have returned, since the stack was last seen.  Marks are trusted:
-   the frames that are looked at are those down to the first one that has its mark.  False where
-   that is not enough. */
-FAST bool hop_as(struct thread *thread, uintptr_t frame, uint32_t *node, enum py_mark_kind kind)
-{
-    uint32_t n = 0;
-    int32_t last = climb(thread, frame, &n);
-    int32_t moved =
-        last == LEVEL_NONE ? LEVEL_NONE : find_moved(thread, last, thread->fresh[n - 1], kind);
-    if (moved == LEVEL_NONE || intern_is_full(thread, (uint32_t)(last + 1 - moved) + n)) {
-        return false;
-    }
-    struct level *level = thread->levels + moved;
-    for (; level <= thread->levels + last; level++) {
-        read_level(thread, level, level->frame, level[-1].node, kind);
-    }
-    *node = push_fresh(thread, (uint32_t)(last + 1), n, kind);
-    mark_levels(thread, (uint32_t)moved, kind);
-    return true;
-}
-
-static __attribute__((noinline)) bool hop(
-    struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
-{
-    switch (kind) {
-    case PY_MARK_STACK:
-        return hop_as(thread, frame, node, PY_MARK_STACK);
-    case PY_MARK_OWNER:
-        return hop_as(thread, frame, node, PY_MARK_OWNER);
-    case PY_MARK_OWNER_COPIES:
-        return hop_as(thread, frame, node, PY_MARK_OWNER_COPIES);
-    case PY_MARK_TRACE_LINES:
-        return hop_as(thread, frame, node, PY_MARK_TRACE_LINES);
-    default:
-        return false;
-    }
-}
-
-/* One of the innermost levels, if it has that frame: what calls now called before, or has returned
-   to where it was called. */
-#define NEAR 3
-FAST struct level *find_near(const struct thread *thread, uintptr_t frame)
-{
-    struct level *level = thread->top;
-    for (int i = 0; i < NEAR && level >= thread->levels; i++, level--) {
-        if (level->frame == frame) {
-            return level;
-        }
-    }
-    return NULL;
-}
-
-/* A level whose activation is the same brought to where that one is now, if the node is at hand. */
-FAST bool follow(struct thread *thread, struct level *level, enum py_mark_kind kind)
-{
-    if (is_unchanged(level, kind)) {
-        return true;
-    }
-    uintptr_t instruction = activation_has_pointers(kind)
-                                ? peek64(level->frame + python.offsets.frame_instr)
-                                : peek32(level->frame + python.offsets.frame_instr);
-    uint32_t parent = level[-1].node;
-    uint64_t where = activation_where(level->frame, level->code, instruction, kind);
-    const struct memo *memo = activation_memo(thread, where, parent, kind);
-    if (memo->where != where || memo->parent != parent) {
-        return false;
-    }
-    level->instruction = instruction;
-    level->node = memo->node;
-    return true;
-}
-
-FAST bool is_in_place(const struct thread *thread, const struct level *level)
-{
-    return peek64(level->frame + python.offsets.frame_back) == frame_below(thread, level);
-}
-
-/* True if its activation is the same; then it is brought to where that one is now. */
-FAST bool stands(
-    struct thread *thread, struct level *level, uintptr_t above, enum py_mark_kind kind)
-{
-    return pymarks_has(thread, level->frame, above, kind) && is_in_place(thread, level) &&
-           follow(thread, level, kind);
-}
-
-/* Reads and marks a level above one that stands; its node. */
-FAST uint32_t read_and_mark(struct thread *thread, struct level *level, uintptr_t frame,
-    uintptr_t above, enum py_mark_kind kind)
-{
-    read_level(thread, level, frame, level[-1].node, kind);
-    if (is_shown(level)) {
-        pymarks_set(thread, frame, above, kind);
-    }
-    return level->node;
-}
-
-/* The usual hop: one frame that was not there, on one that stands, or on one that has been returned
-   to meanwhile and was called by one that stands. */
-FAST bool hop_one(struct thread *thread, uintptr_t frame, uint32_t *node, enum py_mark_kind kind)
-{
-    struct level *below = find_near(thread, peek64(frame + python.offsets.frame_back));
-    uint32_t depth = below ? (uint32_t)(below - thread->levels) + 2 : UINT32_MAX;
-    if (depth >= thread->levels_capacity || intern_is_full(thread, 2)) {
-        return false;
-    }
-    if (!stands(thread, below, frame, kind)) {
-        if (below == thread->levels || !is_in_place(thread, below) ||
-            !stands(thread, below - 1, below->frame, kind)) {
-            return false;
-        }
-        read_and_mark(thread, below, below->frame, frame, kind);
-    }
-    thread->hints[hint_of(frame)] = depth - 1;
-    thread_set_depth(thread, depth);
-    *node = read_and_mark(thread, thread->top, frame, 0, kind);
-    return true;
-}
-
-/* The innermost activation is the one that was last seen, but where it is now is not at hand. */
-static bool step_anew(
-    struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
-{
-    struct level *level = thread->top;
-    if (level->frame != frame || !activation_is_marked(thread, frame, kind)) {
-        return false;
-    }
-    struct level moved = {.frame = frame, .instruction = read_instruction(&python.offsets, frame)};
-    if (intern_is_full(thread, 1) || !intern_level(thread, &moved, level[-1].node)) {
-        return false;
-    }
-    *level = moved;
-    *node = moved.node;
-    return true;
-}
-
-FAST bool hop_from(struct thread *thread, uintptr_t state, uint32_t *node, enum py_mark_kind kind)
-{
-    uintptr_t frame = activation_innermost(state, kind);
-    return activation_may_mark(thread, state, kind) && frame &&
-           (hop_one(thread, frame, node, kind) || step_anew(thread, frame, kind, node) ||
-               hop(thread, frame, kind, node));
-}
-
-bool pystack_hop(struct thread *thread, uintptr_t state, uint32_t *node)
-{
-    switch (python.offsets.mark_kind) {
-    case PY_MARK_STACK:
-        return hop_from(thread, state, node, PY_MARK_STACK);
-    case PY_MARK_OWNER:
-        return hop_from(thread, state, node, PY_MARK_OWNER);
-    case PY_MARK_OWNER_COPIES:
-        return hop_from(thread, state, node, PY_MARK_OWNER_COPIES);
-    case PY_MARK_TRACE_LINES:
-        return hop_from(thread, state, node, PY_MARK_TRACE_LINES);
-    default:
-        return false;
     }
 }
 
