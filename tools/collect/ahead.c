@@ -48,14 +48,15 @@ static void find_site(struct coming *coming, const struct ring *ring, const uint
     }
 }
 
-/* The words that it has, 0 if they cannot be told. */
+/* The words that it has, 0 if they cannot be told.  Its last one may turn out to be an event's
+   first: who writes a ring can do so at any time. */
 static uint32_t look_at(struct lookahead *ahead, const struct ring *ring, uint64_t at)
 {
     const uint64_t *words = &ring->words[at & ring->mask];
     struct shape shape = shapes[words[0] & 15];
     struct coming *coming = &ahead->events[at % AHEAD_PLACES];
     if (shape.words) {
-        ahead->events[(at + shape.words - 1) % AHEAD_PLACES].cell = NULL;
+        ahead->events[(at + shape.words - 1) % AHEAD_PLACES] = (struct coming){0};
         find_places(
             coming, &ring->image->blocks, words[shape.address] & ~(uint64_t)(MT_NODE_LIMIT - 1));
         if (shape.address) {

@@ -32,19 +32,19 @@ struct lookahead {
     struct coming events[AHEAD_PLACES];
 };
 
-/* Nothing has been looked at. */
-static inline void ahead_begin(struct lookahead *ahead)
+/* Nothing of the ring has been looked at. */
+static inline void ahead_begin(struct lookahead *ahead, const struct ring *ring)
 {
     ahead->until = ahead->fetched = 0;
+    ahead->version = ring->image->blocks.version;
+    ahead->sites = ring->sites;
 }
 
 /* What was looked at before may not be there any more. */
 static inline void ahead_check(struct lookahead *ahead, const struct ring *ring)
 {
     if (ahead->version != ring->image->blocks.version || ahead->sites != ring->sites) {
-        ahead_begin(ahead);
-        ahead->version = ring->image->blocks.version;
-        ahead->sites = ring->sites;
+        ahead_begin(ahead, ring);
     }
 }
 

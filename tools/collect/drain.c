@@ -627,7 +627,7 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
         return 1;
     }
     uint64_t end = head - start > limit ? start + limit : head;
-    ahead_begin(&ahead);
+    ahead_begin(&ahead, ring);
     while (ring->tail < end) {
         if (__builtin_expect(!ring->image->announced, 0)) {
             introduce(&drain);
