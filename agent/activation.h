@@ -131,30 +131,44 @@ static inline bool activation_is_marked(
     }
 }
 
-/* Node of the stack whose innermost frame this is, if it is the activation that was last seen, at
-   an instruction whose node is at hand.  Marks must be allowed, and of this kind. */
-FAST bool activation_step(
-    struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
+/* As the frame has it: a pointer or an offset. */
+FAST uintptr_t activation_instruction(uintptr_t frame, enum py_mark_kind kind)
 {
     const struct pyoffsets *py = &python.offsets;
-    struct level *level = thread->top;
-    if (level->frame != frame || !activation_is_marked(thread, frame, kind)) {
-        return false;
-    }
-    uintptr_t instruction = activation_has_pointers(kind) ? peek64(frame + py->frame_instr)
-                                                          : peek32(frame + py->frame_instr);
-    *node = level->node;
+    return activation_has_pointers(kind) ? peek64(frame + py->frame_instr)
+                                         : peek32(frame + py->frame_instr);
+}
+
+/* Brings a level whose activation is the same to where that one is now; false, and nothing has
+   changed, if the node for it is not at hand. */
+FAST bool activation_follow(struct thread *thread, struct level *level, enum py_mark_kind kind)
+{
+    uintptr_t instruction = activation_instruction(level->frame, kind);
     if (instruction == level->instruction) {
         return true;
     }
     uint32_t parent = level[-1].node;
-    uint64_t where = activation_where(frame, level->code, instruction, kind);
+    uint64_t where = activation_where(level->frame, level->code, instruction, kind);
     const struct memo *memo = activation_memo(thread, where, parent, kind);
     if (memo->where != where || memo->parent != parent) {
         return false;
     }
     level->instruction = instruction;
-    *node = level->node = memo->node;
+    level->node = memo->node;
+    return true;
+}
+
+/* Node of the stack whose innermost frame this is, if it is the activation that was last seen, at
+   an instruction whose node is at hand.  Marks must be allowed, and of this kind. */
+FAST bool activation_step(
+    struct thread *thread, uintptr_t frame, enum py_mark_kind kind, uint32_t *node)
+{
+    struct level *level = thread->top;
+    if (level->frame != frame || !activation_is_marked(thread, frame, kind) ||
+        !activation_follow(thread, level, kind)) {
+        return false;
+    }
+    *node = level->node;
     return true;
 }
 

@@ -29,6 +29,11 @@ FAST int32_t climb(struct thread *thread, uintptr_t frame, uint32_t *n)
     }
 }
 
+FAST bool is_in_place(const struct thread *thread, const struct level *level)
+{
+    return peek64(level->frame + python.offsets.frame_back) == frame_below(thread, level);
+}
+
 /* The first of the levels up to `last` that has moved, or may be of another activation by now;
    LEVEL_NONE where one hangs on another than it did.  `above` is the frame above the last one. */
 FAST int32_t find_moved(
@@ -38,9 +43,7 @@ FAST int32_t find_moved(
     for (int32_t i = last; i >= 0; i--) {
         const struct level *level = &thread->levels[i];
         bool is_same = pymarks_has(thread, level->frame, above, kind);
-        bool is_in_place =
-            peek64(level->frame + python.offsets.frame_back) == frame_below(thread, level);
-        if (!is_in_place) {
+        if (!is_in_place(thread, level)) {
             return LEVEL_NONE;
         }
         if (is_same && is_unchanged(level, kind)) {
@@ -107,37 +110,12 @@ FAST struct level *find_near(const struct thread *thread, uintptr_t frame)
     return NULL;
 }
 
-/* A level whose activation is the same brought to where that one is now, if the node is at hand. */
-FAST bool follow(struct thread *thread, struct level *level, enum py_mark_kind kind)
-{
-    if (is_unchanged(level, kind)) {
-        return true;
-    }
-    uintptr_t instruction = activation_has_pointers(kind)
-                                ? peek64(level->frame + python.offsets.frame_instr)
-                                : peek32(level->frame + python.offsets.frame_instr);
-    uint32_t parent = level[-1].node;
-    uint64_t where = activation_where(level->frame, level->code, instruction, kind);
-    const struct memo *memo = activation_memo(thread, where, parent, kind);
-    if (memo->where != where || memo->parent != parent) {
-        return false;
-    }
-    level->instruction = instruction;
-    level->node = memo->node;
-    return true;
-}
-
-FAST bool is_in_place(const struct thread *thread, const struct level *level)
-{
-    return peek64(level->frame + python.offsets.frame_back) == frame_below(thread, level);
-}
-
 /* True if its activation is the same; then it is brought to where that one is now. */
 FAST bool stands(
     struct thread *thread, struct level *level, uintptr_t above, enum py_mark_kind kind)
 {
     return pymarks_has(thread, level->frame, above, kind) && is_in_place(thread, level) &&
-           follow(thread, level, kind);
+           (is_unchanged(level, kind) || activation_follow(thread, level, kind));
 }
 
 /* Reads and marks a level above one that stands; its node. */

@@ -99,15 +99,13 @@ static inline uintptr_t read_instruction(const struct pyoffsets *py, uintptr_t f
 FAST void read_level(struct thread *thread, struct level *level, uintptr_t frame, uint32_t parent,
     enum py_mark_kind kind)
 {
-    const struct pyoffsets *py = &python.offsets;
     level->frame = frame;
     level->node = parent;
     if (is_shim(frame)) {
         level->instruction = LEVEL_SHIM;
         return;
     }
-    level->instruction = activation_has_pointers(kind) ? peek64(frame + py->frame_instr)
-                                                       : peek32(frame + py->frame_instr);
+    level->instruction = activation_instruction(frame, kind);
     if (!activation_has_pointers(kind) || activation_has_copies(kind)) {
         level->code = activation_code(frame); /* other instructions say what code it is */
     }
