@@ -12,9 +12,17 @@
 #include "memtrace/ring.h"
 #include "memtrace/format.h"
 
+static void no_indices(struct definitions *d)
+{
+    const struct index none = {.is_outside = true};
+    d->string_index = d->function_index = d->node_index = none;
+    d->module_index = d->native_index = d->site_index = none;
+}
+
 void definitions_init(struct definitions *d)
 {
     *d = (struct definitions){0};
+    no_indices(d);
     d->strings = memory_grow(NULL, &d->strings_capacity, 1, sizeof(*d->strings));
     d->functions = memory_grow(NULL, &d->functions_capacity, 1, sizeof(*d->functions));
     d->nodes = memory_grow(NULL, &d->nodes_capacity, 1, sizeof(*d->nodes));
@@ -143,8 +151,7 @@ uint32_t definitions_module(struct definitions *d, const struct module_record *m
 
 static uint32_t hash_native(const struct native_record *native)
 {
-    return index_hash_numbers(
-        (uint64_t)native->parent << 32 | native->module,
+    return index_hash_numbers((uint64_t)native->parent << 32 | native->module,
         native->address ^ native->anchor ^ (uint64_t)native->process << 48);
 }
 
@@ -172,8 +179,7 @@ uint32_t definitions_native(struct definitions *d, const struct native_record *n
 
 static uint32_t hash_site(const struct site_record *site)
 {
-    return index_hash_numbers(
-        (uint64_t)site->node << 32 | site->thread,
+    return index_hash_numbers((uint64_t)site->node << 32 | site->thread,
         (uint64_t)site->native << 32 ^ (uint64_t)site->process << 8 ^ site->domain);
 }
 
@@ -181,8 +187,8 @@ static bool equal_site(const void *context, uint32_t number, const void *key)
 {
     const struct site_record *a = &((const struct definitions *)context)->sites[number];
     const struct site_record *b = key;
-    return a->node == b->node && a->native == b->native && a->domain == b->domain && a->thread == b->thread &&
-           a->process == b->process;
+    return a->node == b->node && a->native == b->native && a->domain == b->domain &&
+           a->thread == b->thread && a->process == b->process;
 }
 
 static void free_site(struct definitions *d, uint32_t place)
@@ -199,24 +205,14 @@ static bool is_forgotten(const struct definitions *d, const struct site_record *
            d->processes[site->process].is_over;
 }
 
-static void index_sites(struct definitions *d)
-{
-    for (uint32_t place = 1; place < d->n_sites; place++) {
-        if (d->sites[place].id) {
-            index_add(&d->site_index, hash_site(&d->sites[place]), place);
-        }
-    }
-}
-
 static void forget_sites(struct definitions *d)
 {
     for (uint32_t place = 1; place < d->n_sites; place++) {
         if (is_forgotten(d, &d->sites[place])) {
+            index_remove(&d->site_index, hash_site(&d->sites[place]), place);
             free_site(d, place);
         }
     }
-    index_free(&d->site_index);
-    index_sites(d);
 }
 
 /* Where nothing can be forgotten there is room for twice as many until the next time. */
@@ -293,8 +289,7 @@ void definitions_name_thread(struct definitions *d, uint32_t thread, uint32_t na
 void definitions_python(struct definitions *d, uint32_t process, uint32_t python, int traced)
 {
     struct python_record record = {process, python, traced};
-    d->pythons =
-        memory_grow(d->pythons, &d->pythons_capacity, d->n_pythons + 1ul, sizeof(record));
+    d->pythons = memory_grow(d->pythons, &d->pythons_capacity, d->n_pythons + 1ul, sizeof(record));
     d->pythons[d->n_pythons] = record;
     commit(&d->n_pythons);
 }
@@ -471,12 +466,10 @@ void definitions_flush(struct definitions *d, struct writer *writer)
 
 /* ---- after a kill ---- */
 
-/* An index may have been left in the middle of its growth; what it had is not freed, for the same
-   reason. */
+/* What they had went with the collector that was killed. */
 static void index_all(struct definitions *d)
 {
-    d->string_index = d->function_index = d->node_index = (struct index){0};
-    d->module_index = d->native_index = d->site_index = (struct index){0};
+    no_indices(d);
     for (uint32_t id = 1; id < d->n_strings; id++) {
         index_add(&d->string_index, index_hash(d->strings[id].bytes, d->strings[id].size), id);
     }
@@ -492,7 +485,11 @@ static void index_all(struct definitions *d)
     for (uint32_t id = 1; id < d->n_natives; id++) {
         index_add(&d->native_index, hash_native(&d->natives[id]), id);
     }
-    index_sites(d);
+    for (uint32_t place = 1; place < d->n_sites; place++) {
+        if (d->sites[place].id) {
+            index_add(&d->site_index, hash_site(&d->sites[place]), place);
+        }
+    }
 }
 
 /* Which places are free, and which sites are to be written, is said by their ids. */

@@ -40,7 +40,8 @@ static void grow(struct index *index)
     struct index_slot *old = index->slots;
     uint32_t old_capacity = index->capacity;
     index->capacity = old_capacity ? old_capacity * 2 : START;
-    index->slots = memory_zeroed(index->capacity, sizeof(*index->slots));
+    index->slots = index->is_outside ? memory_zeroed_outside(index->capacity, sizeof(*index->slots))
+                                     : memory_zeroed(index->capacity, sizeof(*index->slots));
     for (uint32_t i = 0; i < old_capacity; i++) {
         if (old[i].number) {
             put(index, old[i].hash, old[i].number);
@@ -58,10 +59,33 @@ void index_add(struct index *index, uint32_t hash, uint32_t number)
     index->used++;
 }
 
+/* Whether what belongs at `home` may lie at `to`, which has become free, rather than behind it at
+   `from`: distances are those of linear probing, around the end. */
+static bool may_move(uint32_t mask, uint32_t home, uint32_t to, uint32_t from)
+{
+    return ((from - home) & mask) >= ((from - to) & mask);
+}
+
+void index_remove(struct index *index, uint32_t hash, uint32_t number)
+{
+    uint32_t mask = index->capacity - 1, to = hash & mask;
+    while (index->slots[to].number != number) {
+        to = (to + 1) & mask;
+    }
+    for (uint32_t from = (to + 1) & mask; index->slots[from].number; from = (from + 1) & mask) {
+        if (may_move(mask, index->slots[from].hash & mask, to, from)) {
+            index->slots[to] = index->slots[from];
+            to = from;
+        }
+    }
+    index->slots[to] = (struct index_slot){0};
+    index->used--;
+}
+
 void index_free(struct index *index)
 {
     memory_free(index->slots);
-    *index = (struct index){0};
+    *index = (struct index){.is_outside = index->is_outside};
 }
 
 uint32_t index_hash_numbers(uint64_t a, uint64_t b)

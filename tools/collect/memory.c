@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 
 /* Another one whenever what lies in a store has changed. */
-#define STORE_MAGIC 0x35524f54534d454dull /* "MEMSTOR5" */
+#define STORE_MAGIC 0x36524f54534d454dull /* "MEMSTOR6" */
 #ifdef __SANITIZE_THREAD__
 #define STORE_ADDRESS 0x7e9000000000ull /* the other one is ThreadSanitizer's */
 #else
@@ -282,12 +282,23 @@ void memory_apart(void)
     apart = true;
 }
 
-void *memory_zeroed(size_t count, size_t size)
+static size_t product(size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count ? count : 1, size, &bytes)) {
         fail();
     }
+    return bytes;
+}
+
+void *memory_zeroed_outside(size_t count, size_t size)
+{
+    return checked(calloc(1, product(count, size)));
+}
+
+void *memory_zeroed(size_t count, size_t size)
+{
+    size_t bytes = product(count, size);
     return store && !apart ? store_zeroed(bytes, class_of(bytes + HEAD))
                            : checked(calloc(1, bytes));
 }
@@ -302,7 +313,6 @@ void *memory_resize(void *memory, size_t size)
 
 void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
 {
-    size_t bytes;
     if (need <= *capacity) {
         return array;
     }
@@ -310,10 +320,7 @@ void *memory_grow(void *array, size_t *capacity, size_t need, size_t size)
     while (grown < need || grown == *capacity) {
         grown += grown * size < QUARTERS ? grown : grown / 4;
     }
-    if (__builtin_mul_overflow(grown, size, &bytes)) {
-        fail();
-    }
-    array = memory_resize(array, bytes);
+    array = memory_resize(array, product(grown, size));
     memset((char *)array + *capacity * size, 0, (grown - *capacity) * size);
     *capacity = grown;
     return array;

@@ -14,6 +14,8 @@
 #include <stddef.h>
 
 void *memory_zeroed(size_t count, size_t size);
+/* The same, outside the store: for what the next collector works out anew. */
+void *memory_zeroed_outside(size_t count, size_t size);
 /* Room for at least `need` elements of an array that grows by doubling, and by a quarter once it is
    large; new ones are zeroed. */
 void *memory_grow(void *array, size_t *capacity, size_t need, size_t size);
