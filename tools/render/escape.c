@@ -49,11 +49,19 @@ static void print_code(FILE *file, uint32_t c)
         fprintf(file, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
 }
 
+/* Most text is this and nothing else. */
+static const char *skip_ascii(const char *text, const char *end)
+{
+    while (text < end && *text >= 0x20 && *text < 0x7f)
+        text++;
+    return text;
+}
+
 /* What is harmless is written in runs. */
 static void print_characters(FILE *file, const char *text, size_t size, bool utf8)
 {
     const char *end = text + size, *run = text;
-    while (text < end) {
+    while ((text = skip_ascii(text, end)) < end) {
         uint32_t c;
         size_t length = utf8_decode(text, (size_t)(end - text), &c);
         bool as_is = length && utf8_is_harmless(c) && (c < 0x80 || utf8);

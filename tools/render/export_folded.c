@@ -4,14 +4,15 @@
  */
 #include "render/export.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "render/escape.h"
 #include "render/export_stacks.h"
+#include "render/format.h"
 #include "render/progress.h"
 #include "render/top.h"
+#include "trace/huge.h"
 #include "trace/writer.h"
 
 enum { AT_ONCE = 1 << 18 }; /* bytes that are written in one go, and a stack more */
@@ -25,47 +26,101 @@ struct folded {
     FILE *file;
     const struct report *report;
     struct export_stacks *stacks;
-    char *words; /* the texts of frames, one behind the other */
-    size_t size;
-    size_t *ends;       /* by number of a frame: where in these its own ends */
-    struct step *path;  /* the stack that was put last, from the outermost frame on */
-    struct buffer text; /* of the path, with a `;` behind each frame */
+    struct buffer words; /* the texts of frames, one behind the other, with a `;` behind each */
+    size_t *ends;        /* by number of a frame: where in these its own ends */
+    struct step *path;   /* the stack that was put last, from the outermost frame on */
+    struct buffer text;  /* of the path */
     size_t depth, depths;
     struct buffer out;
 };
 
-static void print_frame(FILE *file, const struct report *report, uint32_t node)
+/* What frames of a function begin with, made once for each function. */
+struct beginnings {
+    char *text;
+    size_t size;
+    struct place {
+        size_t begin, end;
+    } * places; /* by function, and behind them by frame of what has no function of Python's */
+};
+
+static bool is_python(const struct folded *folded, uint32_t frame)
 {
+    uint32_t node = folded->stacks->nodes[frame];
+    return node && !folded->report->trace.nodes[node].native;
+}
+
+static struct place *place_of(
+    const struct folded *folded, const struct beginnings *beginnings, uint32_t frame)
+{
+    const struct trace *trace = &folded->report->trace;
+    uint32_t function = trace->nodes[folded->stacks->nodes[frame]].function;
+    return &beginnings->places[is_python(folded, frame) ? function : trace->n_functions + frame];
+}
+
+static void print_beginning(FILE *file, const struct folded *folded, uint32_t frame)
+{
+    uint32_t node = folded->stacks->nodes[frame];
     if (!node) {
         fputs(TOP_NO_FRAME, file);
-        return;
+    } else if (!is_python(folded, frame)) {
+        print_native_frame(file, folded->report, node, false);
+    } else {
+        print_name(file, report_function(folded->report, node));
+        fputs(" (", file);
+        print_name(file, report_file(folded->report, node));
     }
-    if (report->trace.nodes[node].native) {
-        print_native_frame(file, report, node, false);
-        return;
-    }
-    print_name(file, report_function(report, node));
-    fputs(" (", file);
-    print_place(file, report, node);
-    fputc(')', file);
 }
 
 /* In a line of folded stacks `;` has a meaning. */
-static void make_words(struct folded *folded)
+static struct beginnings make_beginnings(const struct folded *folded)
 {
+    struct beginnings made = {0};
     size_t n = folded->stacks->n_frames;
-    FILE *memory = open_memstream(&folded->words, &folded->size);
-    folded->ends = calloc(n + 1, sizeof *folded->ends);
-    if (!memory || !folded->ends)
+    FILE *memory = open_memstream(&made.text, &made.size);
+    made.places = huge_calloc(folded->report->trace.n_functions + n, sizeof *made.places);
+    if (!memory || !made.places)
         abort();
-    for (size_t i = 0; i < n; i++) {
-        print_frame(memory, folded->report, folded->stacks->nodes[i]);
-        folded->ends[i] = (size_t)ftello(memory);
+    for (uint32_t i = 0; i < n; i++) {
+        struct place *place = place_of(folded, &made, i);
+        if (place->end)
+            continue;
+        place->begin = (size_t)ftello(memory);
+        print_beginning(memory, folded, i);
+        place->end = (size_t)ftello(memory);
     }
     if (fclose(memory) != 0)
         abort();
-    for (char *at = folded->words; (at = memchr(at, ';', folded->words + folded->size - at)); at++)
+    for (char *at = made.text; (at = memchr(at, ';', made.text + made.size - at)); at++)
         *at = ',';
+    return made;
+}
+
+static void put_number(struct buffer *buffer, int64_t number)
+{
+    char digits[FORMAT_INTEGER];
+    buffer_append(buffer, digits, format_integer(digits, number));
+}
+
+static void make_words(struct folded *folded)
+{
+    const struct export_stacks *stacks = folded->stacks;
+    struct beginnings beginnings = make_beginnings(folded);
+    folded->ends = huge_calloc(stacks->n_frames + 1, sizeof *folded->ends);
+    if (!folded->ends)
+        abort();
+    for (uint32_t i = 0; i < stacks->n_frames; i++) {
+        const struct place *place = place_of(folded, &beginnings, i);
+        buffer_append(&folded->words, beginnings.text + place->begin, place->end - place->begin);
+        if (is_python(folded, i)) {
+            buffer_append(&folded->words, ":", 1);
+            put_number(&folded->words, folded->report->trace.nodes[stacks->nodes[i]].line);
+            buffer_append(&folded->words, ")", 1);
+        }
+        buffer_append(&folded->words, ";", 1);
+        folded->ends[i] = folded->words.size;
+    }
+    free(beginnings.text);
+    free(beginnings.places);
 }
 
 static void flush(struct folded *folded)
@@ -92,8 +147,7 @@ static void set_path(struct folded *folded, size_t depth)
     for (size_t i = same; i < depth; i++) {
         uint32_t frame = leaf[-(ssize_t)i];
         size_t begin = frame ? folded->ends[frame - 1] : 0;
-        buffer_append(&folded->text, folded->words + begin, folded->ends[frame] - begin);
-        buffer_append(&folded->text, ";", 1);
+        buffer_append(&folded->text, folded->words.data + begin, folded->ends[frame] - begin);
         folded->path[i] = (struct step){frame, folded->text.size};
     }
     folded->depth = depth;
@@ -101,11 +155,11 @@ static void set_path(struct folded *folded, size_t depth)
 
 static void put_row(struct folded *folded, const struct view_row *row)
 {
-    char number[32];
     set_path(folded, export_stacks_read(folded->stacks, row->node));
     buffer_append(&folded->out, folded->text.data, folded->text.size - 1);
-    int size = snprintf(number, sizeof number, " %" PRId64 "\n", row->metric);
-    buffer_append(&folded->out, number, (size_t)size);
+    buffer_append(&folded->out, " ", 1);
+    put_number(&folded->out, row->metric);
+    buffer_append(&folded->out, "\n", 1);
     if (folded->out.size >= AT_ONCE)
         flush(folded);
 }
@@ -121,7 +175,7 @@ void export_folded(FILE *file, const struct report *report, const struct view *v
     }
     flush(&folded);
     export_stacks_free(folded.stacks);
-    free(folded.words);
+    buffer_free(&folded.words);
     buffer_free(&folded.text);
     free(folded.path);
     buffer_free(&folded.out);

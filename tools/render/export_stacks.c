@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "trace/group.h"
+#include "trace/huge.h"
 
 struct stack_numbers {
     struct group *group;
@@ -47,8 +48,8 @@ struct export_stacks *export_stacks_of(const struct trace *trace, const bool *us
     struct stack_numbers *numbers = need(calloc(1, sizeof *numbers));
     stacks->numbers = numbers;
     numbers->group = group_new(trace, VIEW_LINENO);
-    numbers->parents = need(calloc(trace->n_nodes, sizeof *numbers->parents));
-    numbers->known = need(calloc(trace->n_nodes, sizeof *numbers->known));
+    numbers->parents = need(huge_calloc(trace->n_nodes, sizeof *numbers->parents));
+    numbers->known = need(huge_calloc(trace->n_nodes, sizeof *numbers->known));
     for (uint32_t i = 0; i < trace->n_nodes; i++) {
         numbers->parents[i] = trace->nodes[i].parent;
         if (used[i])

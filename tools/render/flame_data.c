@@ -14,6 +14,7 @@
 #include "render/top.h"
 #include "trace/callers.h"
 #include "trace/group.h"
+#include "trace/huge.h"
 #include "trace/processes.h"
 
 /* ---- moments ---- */
@@ -35,7 +36,7 @@ static void add_values(struct moment_data *moment, uint32_t site, const struct v
 {
     if (moment->count == moment->capacity) {
         moment->capacity = moment->capacity ? moment->capacity * 2 : 1024;
-        moment->values = reallocarray(moment->values, moment->capacity, sizeof *moment->values);
+        moment->values = huge_realloc(moment->values, moment->capacity, sizeof *moment->values);
         if (!moment->values)
             abort();
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "render/flame_parts.h"
+#include "trace/huge.h"
 
 enum { NODES = 40000, ROWS = 100000 };
 
@@ -15,7 +16,7 @@ enum { NODES = 40000, ROWS = 100000 };
 static double *branches(const struct data *data)
 {
     const struct trace *trace = data->trace;
-    double *branch = calloc(trace->n_nodes, sizeof *branch);
+    double *branch = huge_calloc(trace->n_nodes, sizeof *branch);
     if (!branch)
         abort();
     for (uint32_t i = 1; i < trace->n_sites; i++)
@@ -54,7 +55,7 @@ double flame_value_at(double *values, size_t count, size_t rank)
 /* Branches have to be larger than this; 0 if there is a place for all. */
 static double least_branch(const double *branch, size_t count)
 {
-    double *values = calloc(count, sizeof *values), least = 0;
+    double *values = huge_calloc(count, sizeof *values), least = 0;
     size_t n = 0;
     if (!values)
         abort();

@@ -16,6 +16,19 @@
 static const char *const unit_names[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 enum { LAST_UNIT = 4 };
 
+size_t format_integer(char digits[FORMAT_INTEGER], int64_t number)
+{
+    char *first = digits + FORMAT_INTEGER, *end = first;
+    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    do
+        *--first = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *--first = '-';
+    memmove(digits, first, (size_t)(end - first));
+    return (size_t)(end - first);
+}
+
 /* The unit that a size is printed in: at most four digits, five in the last. */
 static int unit_of(double bytes, enum units units)
 {

@@ -11,8 +11,10 @@
 
 enum units { UNITS_AUTO, UNITS_KIB, UNITS_B };
 
-enum { FORMAT_SIZE = 40 };
+enum { FORMAT_SIZE = 40, FORMAT_INTEGER = 24 };
 
+/* The digits of a number, without an end; returns how many.  For what has millions of them. */
+size_t format_integer(char digits[FORMAT_INTEGER], int64_t number);
 /* As tracemalloc prints a size: 3368 B, 30.5 MiB, 2048 KiB. */
 char *format_size(char buffer[FORMAT_SIZE], int64_t bytes, enum units units);
 /* ", 2.4 GiB touched" of so many bytes, or nothing where nearly all of it is. */

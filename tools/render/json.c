@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "render/escape.h"
+#include "render/format.h"
 
 enum { DEPTH_ON_LINES = 2 };
 
@@ -103,16 +104,9 @@ void json_name(struct json *json, const char *key, const char *name)
 
 void json_number(struct json *json, const char *key, int64_t number)
 {
-    char digits[24];
-    size_t first = sizeof digits;
-    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    char digits[FORMAT_INTEGER];
     begin(json, key);
-    do
-        digits[--first] = (char)('0' + left % 10);
-    while (left /= 10);
-    if (number < 0)
-        digits[--first] = '-';
-    put(json->file, digits + first, sizeof digits - first);
+    put(json->file, digits, format_integer(digits, number));
 }
 
 void json_seconds(struct json *json, const char *key, double seconds)

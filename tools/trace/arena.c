@@ -1,6 +1,5 @@
 /*
- * A bump allocator over blocks that grow.  Runs in the tools.  A large trace takes
- * hundreds of megabytes: in huge pages, or the kernel's part is a third of the time.
+ * A bump allocator over blocks that grow.  Runs in the tools.
  */
 #include "trace/arena.h"
 
@@ -8,7 +7,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { BLOCK_SIZE = 256 << 10, LARGE = 4 << 20, LARGEST = 64 << 20, ALIGNMENT = 16 };
+#include "trace/huge.h"
+
+enum { BLOCK_SIZE = 256 << 10, LARGEST = 64 << 20, ALIGNMENT = 16 };
 
 struct arena_block {
     struct arena_block *next;
@@ -22,7 +23,7 @@ static void *map_large(size_t size)
         NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
-    madvise(memory, size, MADV_HUGEPAGE); /* where there are none, small ones do */
+    huge_advise(memory, size);
     return memory;
 }
 
@@ -44,7 +45,7 @@ static struct arena_block *block_new(struct arena *arena, size_t size)
 {
     size_t capacity = capacity_for(arena, size);
     size_t whole = sizeof(struct arena_block) + capacity;
-    struct arena_block *block = whole < LARGE ? calloc(1, whole) : map_large(whole);
+    struct arena_block *block = whole < HUGE_FROM ? calloc(1, whole) : map_large(whole);
     if (!block)
         return NULL;
     block->capacity = capacity;
@@ -80,7 +81,7 @@ void arena_free(struct arena *arena)
 {
     while (arena->blocks) {
         struct arena_block *next = arena->blocks->next;
-        if (size_of_block(arena->blocks) < LARGE)
+        if (size_of_block(arena->blocks) < HUGE_FROM)
             free(arena->blocks);
         else
             munmap(arena->blocks, size_of_block(arena->blocks));
@@ -93,7 +94,7 @@ void *array_need(void *array, size_t *capacity, size_t count, size_t item)
     if (count < *capacity)
         return array;
     *capacity = count * 2 + 64;
-    array = reallocarray(array, *capacity, item);
+    array = huge_realloc(array, *capacity, item);
     if (!array)
         abort();
     return array;

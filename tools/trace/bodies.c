@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "trace/arena.h"
+#include "trace/huge.h"
 #include "trace/log.h"
 #include "trace/rows.h"
 
@@ -34,7 +35,7 @@ static void *extend(struct reader *reader, void *array, size_t count, size_t mor
     if (more == 0 || !take_room(reader, more, item))
         return array;
     if (count + more < UINT32_MAX)
-        bigger = reallocarray(array, count + more, item);
+        bigger = huge_realloc(array, count + more, item);
     if (!bigger) {
         reader->no_memory = true;
         return array;
@@ -397,7 +398,7 @@ static struct row *encoded_rows(struct reader *reader, size_t count)
     if (count >= reader->n_encoded) {
         free(reader->encoded);
         reader->n_encoded = count + count / 2 + 1024;
-        reader->encoded = calloc(reader->n_encoded, sizeof *reader->encoded);
+        reader->encoded = huge_calloc(reader->n_encoded, sizeof *reader->encoded);
     }
     if (!reader->encoded) {
         reader->n_encoded = 0;

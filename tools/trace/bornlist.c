@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace/huge.h"
+
 enum { AT_FIRST = 1 << 15 };
 
 static void *need(size_t count, size_t size)
 {
-    void *memory = calloc(count ? count : 1, size);
+    void *memory = huge_calloc(count ? count : 1, size);
     if (!memory)
         abort();
     return memory;
@@ -79,7 +81,7 @@ static void make_room(struct bornlist *list)
     if (!list->capacity) /* there is hardly less than one for each site */
         list->capacity = list->n_sites / 2 > AT_FIRST ? list->n_sites / 2 : AT_FIRST;
     list->capacity *= 2;
-    list->all = reallocarray(list->all, list->capacity, sizeof *list->all);
+    list->all = huge_realloc(list->all, list->capacity, sizeof *list->all);
     if (!list->all)
         abort();
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace/huge.h"
 #include "trace/identity.h"
 #include "trace/select.h"
 #include "trace/words.h"
@@ -33,10 +34,10 @@ static void add_row(struct maker *maker)
 {
     struct diff *diff = maker->diff;
     if (diff->n_rows == maker->capacity) {
-        maker->capacity = maker->capacity ? maker->capacity * 2 : 64;
-        diff->rows = reallocarray(diff->rows, maker->capacity, sizeof *diff->rows);
+        maker->capacity = maker->capacity ? maker->capacity * 2 : maker->now->n_rows + 64;
+        diff->rows = huge_realloc(diff->rows, maker->capacity, sizeof *diff->rows);
         maker->metrics =
-            reallocarray(maker->metrics, maker->capacity, diff->n_old * sizeof *maker->metrics);
+            huge_realloc(maker->metrics, maker->capacity, diff->n_old * sizeof *maker->metrics);
         if (!diff->rows || !maker->metrics)
             abort();
     }
@@ -49,7 +50,7 @@ static uint32_t *grow(uint32_t *numbers, size_t *room, size_t wanted)
     size_t more = wanted < 64 ? 64 : wanted * 2;
     if (wanted <= *room)
         return numbers;
-    numbers = reallocarray(numbers, more, sizeof *numbers);
+    numbers = huge_realloc(numbers, more, sizeof *numbers);
     if (!numbers)
         abort();
     memset(numbers + *room, 0, (more - *room) * sizeof *numbers);

@@ -30,10 +30,11 @@ struct group {
     uint32_t *canonical;     /* by string: the first that reads the same, 0 if not looked up */
     uint32_t *lines;         /* by node: the number of its line, 0 if not looked up */
     uint32_t *stacks;        /* by node: its number, 0 if not looked up */
+    uint32_t *functions;     /* by id: the number of its file and name, 0 if not looked up */
     struct modules *modules; /* of the keys module and package */
     struct table native_numbers, made_numbers, pair_numbers, stack_numbers, frame_numbers,
-        library_numbers, line_numbers, rows;
-    uint32_t n_natives, n_made, n_pairs, n_stacks, n_frames, n_lines;
+        library_numbers, line_numbers, function_numbers, rows;
+    uint32_t n_natives, n_made, n_pairs, n_stacks, n_frames, n_lines, n_functions;
     uint32_t *row_of_key; /* 1 + the row of a small key, as most are */
     size_t n_small, n_rows;
 };
@@ -49,10 +50,13 @@ struct group *group_new(const struct trace *trace, enum view_key key)
     group->lines = arena_need(&group->arena, trace->n_nodes * sizeof(uint32_t));
     group->n_small = trace->n_nodes + trace->n_strings;
     group->row_of_key = arena_need(&group->arena, group->n_small * sizeof(uint32_t));
+    group->functions = arena_need(&group->arena, trace->n_functions * sizeof(uint32_t));
     if (key == VIEW_MODULE || key == VIEW_PACKAGE)
         group->modules = modules_new(trace);
-    if (key == VIEW_TRACEBACK)
+    if (key == VIEW_TRACEBACK) {
         group->stacks = arena_need(&group->arena, trace->n_nodes * sizeof(uint32_t));
+        table_reserve(&group->stack_numbers, trace->n_nodes); /* hardly any are equal */
+    }
     return group;
 }
 
@@ -67,6 +71,7 @@ void group_free(struct group *group)
     table_free(&group->frame_numbers);
     table_free(&group->library_numbers);
     table_free(&group->line_numbers);
+    table_free(&group->function_numbers);
     table_free(&group->rows);
     arena_free(&group->arena);
     free(group);
@@ -111,14 +116,24 @@ uint32_t group_line_number(struct group *group, uint32_t node)
     return *line;
 }
 
+static uint32_t function_number(struct group *group, uint32_t id)
+{
+    const struct trace_function *function = &group->trace->functions[id];
+    if (!group->functions[id]) {
+        uint64_t file = canonical(group, function->file);
+        uint64_t key = file << 32 | canonical(group, function->name);
+        group->functions[id] = number_of(&group->function_numbers, key, &group->n_functions);
+    }
+    return group->functions[id];
+}
+
 /* A line of a function: code made at run time has many functions on one line, and a native one may
    be in several libraries. */
 static uint32_t line_frame_number(struct group *group, uint32_t node)
 {
     const struct trace *trace = group->trace;
     const struct trace_node *at = &trace->nodes[node];
-    uint32_t name = canonical(group, trace->functions[at->function].name);
-    uint64_t key = (uint64_t)group_line_number(group, node) << 32 | name;
+    uint64_t key = (uint64_t)function_number(group, at->function) << 32 | at->line;
     uint32_t number = number_of(&group->frame_numbers, key, &group->n_frames);
     if (!at->native)
         return number;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "trace/callers.h"
+#include "trace/huge.h"
 #include "trace/meta.h"
 #include "trace/modules.h"
 #include "trace/natives.h"
@@ -48,9 +49,11 @@ struct identities *identities_new(
     if (stacks->trace != view->trace) {
         free(stacks->known);
         stacks->trace = view->trace;
-        stacks->known = calloc(view->trace->n_nodes, sizeof *stacks->known);
+        stacks->known = huge_calloc(view->trace->n_nodes, sizeof *stacks->known);
         if (!stacks->known)
             abort();
+        if (!stacks->stacks.capacity && view->options->key == VIEW_TRACEBACK)
+            table_reserve(&stacks->stacks, view->trace->n_nodes);
     }
     meta_read(&identities->meta, view->trace);
     if (key == VIEW_TRACEBACK)

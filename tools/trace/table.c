@@ -5,10 +5,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-enum { LARGE = 4 << 20 };
+#include "trace/huge.h"
+
+enum { AT_FIRST = 256 };
 
 struct table_slot {
     uint64_t key;
@@ -25,21 +25,27 @@ static struct table_slot *find(struct table_slot *slots, size_t capacity, uint64
 }
 
 /* Keys fall anywhere: with small pages each look is a miss of the address cache too. */
-static void use_huge_pages(struct table_slot *slots, size_t size)
+static struct table_slot *make_slots(size_t capacity)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)slots;
-    uintptr_t first = (begin + page - 1) / page * page, end = (begin + size) / page * page;
-    madvise((void *)first, end - first, MADV_HUGEPAGE);
+    struct table_slot *slots = huge_calloc(capacity, sizeof *slots);
+    if (!slots)
+        abort();
+    return slots;
+}
+
+void table_reserve(struct table *table, size_t count)
+{
+    size_t capacity = AT_FIRST;
+    while (capacity / 2 < count)
+        capacity *= 2;
+    table->slots = make_slots(capacity);
+    table->capacity = capacity;
 }
 
 static void grow(struct table *table)
 {
-    size_t capacity = table->capacity ? table->capacity * 2 : 256;
-    struct table_slot *slots = calloc(capacity, sizeof *slots);
-    if (!slots)
-        abort();
-    if (capacity * sizeof *slots >= LARGE)
-        use_huge_pages(slots, capacity * sizeof *slots);
+    size_t capacity = table->capacity ? table->capacity * 2 : AT_FIRST;
+    struct table_slot *slots = make_slots(capacity);
     for (size_t i = 0; i < table->capacity; i++)
         if (table->slots[i].value)
             *find(slots, capacity, table->slots[i].key) = table->slots[i];

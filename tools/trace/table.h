@@ -13,6 +13,8 @@ struct table {
     size_t capacity, used;
 };
 
+/* Makes room for as many keys in an empty table, so that it need not grow in steps. */
+void table_reserve(struct table *table, size_t count);
 /* The value of `key`, 0 if it is new: then the caller sets it to something else before the next
    call, which invalidates the pointer. */
 uint32_t *table_at(struct table *table, uint64_t key);

@@ -9,6 +9,7 @@
 #include "trace/best.h"
 #include "trace/callers.h"
 #include "trace/group.h"
+#include "trace/huge.h"
 #include "trace/logs.h"
 #include "trace/processes.h"
 #include "trace/select.h"
@@ -106,9 +107,9 @@ static struct view_row *row_at(struct maker *maker, uint64_t key, uint32_t node)
     bool added;
     size_t i = group_row(maker->group, key, &added);
     if (i >= maker->capacity) {
-        maker->capacity = maker->capacity ? maker->capacity * 2 : 64;
-        view->rows = reallocarray(view->rows, maker->capacity, sizeof *view->rows);
-        maker->last_site = reallocarray(maker->last_site, maker->capacity, sizeof(uint32_t));
+        maker->capacity = maker->capacity ? maker->capacity * 2 : view->trace->n_sites + 1ul;
+        view->rows = huge_realloc(view->rows, maker->capacity, sizeof *view->rows);
+        maker->last_site = huge_realloc(maker->last_site, maker->capacity, sizeof(uint32_t));
         if (!view->rows || !maker->last_site)
             abort();
     }
