@@ -2,6 +2,7 @@
  * What the text and the JSON of `info` share.  Runs in the tools.
  */
 #include "render/info.h"
+#include "trace/meta.h"
 
 #include <jansson.h>
 
@@ -71,7 +72,9 @@ uint64_t info_duration(const struct trace *trace)
 
 double info_start(const struct report *report)
 {
-    return json_number_value(json_object_get(report->meta, "start"));
+    struct meta meta;
+    meta_read(&meta, &report->trace);
+    return meta.start;
 }
 
 const char *info_host(const struct report *report)

@@ -156,7 +156,7 @@ static void print_start(FILE *file, double start)
     time_t seconds = (time_t)start;
     struct tm local;
     char text[64];
-    if (start <= 0 || start > 1e11 || !localtime_r(&seconds, &local))
+    if (start <= 0 || !localtime_r(&seconds, &local))
         return;
     strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S %z", &local);
     fprintf(file, "started: %s\n", text);

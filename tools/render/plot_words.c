@@ -5,8 +5,8 @@
 #include "render/plot_words.h"
 #include "render/fit.h"
 #include "render/gap.h"
+#include "trace/meta.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -154,22 +154,20 @@ void plot_process_name(char *name, size_t size, const struct trace *trace, uint3
 }
 
 /* When the trace began, in the words of this place; "" if it is not known. */
-static void start_words(char *words, size_t size, const json_t *meta)
+static void start_words(char *words, size_t size, const struct meta *meta)
 {
-    double seconds = json_number_value(json_object_get(meta, "start"));
-    time_t when = (time_t)seconds;
+    time_t when = (time_t)meta->start;
     struct tm parts;
     words[0] = 0;
-    if (seconds > 0 && localtime_r(&when, &parts))
+    if (meta->start > 0 && localtime_r(&when, &parts))
         strftime(words, size, "%Y-%m-%d %H:%M:%S", &parts);
 }
 
 char *plot_subtitle(const struct trace *trace)
 {
-    json_t *meta = trace->meta ? json_loads(trace->meta, JSON_ALLOW_NUL, NULL) : NULL;
-    const char *host = json_string_value(json_object_get(meta, "host"));
     const char *python = trace->strings[main_process(trace)->python].data;
     char words[64], time[32], lost[GAP_WORDS], *text = NULL;
+    struct meta meta;
     uint64_t end_us = 0;
     for (size_t p = 1; p < trace->n_processes; p++) {
         const struct trace_timeline *timeline = &trace->timelines[p];
@@ -178,13 +176,13 @@ char *plot_subtitle(const struct trace *trace)
         if (trace->processes[p].ended && trace->processes[p].end_us > end_us)
             end_us = trace->processes[p].end_us;
     }
-    start_words(words, sizeof words, meta);
+    meta_read(&meta, trace);
+    start_words(words, sizeof words, &meta);
     gap_words(lost, trace);
-    if (asprintf(&text, "%s%s%s%s%.80s%s%s%.20s%s%s%s", lost, *lost ? ", " : "", words, host && *words ? ", " : "",
-            host ? host : "", host || *words ? ", " : "", *python ? "Python " : "", python,
-            *python ? ", " : "", plot_time(time, end_us),
+    if (asprintf(&text, "%s%s%s%s%.80s%s%s%.20s%s%s%s", lost, *lost ? ", " : "", words,
+            *meta.host && *words ? ", " : "", meta.host, *meta.host || *words ? ", " : "",
+            *python ? "Python " : "", python, *python ? ", " : "", plot_time(time, end_us),
             trace->sealed ? "" : ", not complete") < 0)
         text = NULL;
-    json_decref(meta);
     return text;
 }
