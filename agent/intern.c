@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "codelines.h"
 #include "pycode.h"
 #include "ring.h"
 #include "selfcheck.h"
@@ -43,7 +44,7 @@ static void tell_size(const struct thread *thread)
 {
     uint64_t bytes = thread->n_nodes * sizeof(struct node) +
                      thread->codes_capacity * sizeof(struct code) +
-                     thread->overflow_capacity * sizeof(uint64_t) +
+                     (thread->overflow_capacity + thread->line_words_capacity) * sizeof(uint64_t) +
                      thread->levels_capacity * sizeof(struct level);
     atomic_store_explicit(&thread->ring->agent_bytes, bytes, memory_order_relaxed);
 }
@@ -74,6 +75,7 @@ void intern_discard(struct thread *thread)
     thread->nodes = NULL;
     thread->codes = NULL;
     thread->overflow = NULL;
+    codelines_discard(thread);
 }
 
 bool intern_count(struct thread *thread, uint32_t more)
@@ -103,6 +105,7 @@ __attribute__((noinline)) void intern_reset(struct thread *thread)
         memset(thread->overflow, 0, thread->overflow_capacity * sizeof(uint64_t));
     }
     forget_memos(thread);
+    codelines_reset(thread);
     thread->n_nodes = 1;
     thread->nodes_checked = 0;
     thread->n_overflow = thread->codes_used = thread->n_codes = 0;
@@ -291,6 +294,7 @@ const struct code *intern_code(struct thread *thread, uintptr_t address)
     if (!pycode_read(thread, &code)) {
         return NULL;
     }
+    codelines_define(thread, &code);
 #ifdef MEMTRACE_SELFCHECK
     code.selfcheck = selfcheck_code(address);
 #endif

@@ -17,8 +17,8 @@ extern _Atomic uint64_t intern_deaths __attribute__((visibility("hidden"))); /* 
 bool intern_setup(struct thread *thread);
 void intern_discard(struct thread *thread);
 
-/* The node for code's instruction (bytes from the start of its bytecode, -1 before) under
-   parent.  Returns parent where there is no room for another. */
+/* The node for code's instruction (bytes from the start of its bytecode, -1 before; one for each
+   line, codelines.h) under parent.  Returns parent where there is no room for another. */
 uint32_t intern_node(
     struct thread *thread, uint32_t parent, uint32_t code_id, uint32_t instruction);
 

@@ -22,8 +22,8 @@ bool pycode_text(uintptr_t object, struct pytext *text)
     uint32_t state = peek32(object + py->unicode_state);
     uint64_t length = peek64(object + py->unicode_length);
     uint32_t width = (state & py->kind_mask) >> py->kind_shift;
-    if ((py->ready_mask && !(state & py->ready_mask)) || length > TEXT_MAX
-        || (width != 1 && width != 2 && width != 4)) {
+    if ((py->ready_mask && !(state & py->ready_mask)) || length > TEXT_MAX ||
+        (width != 1 && width != 2 && width != 4)) {
         return false;
     }
     bool ascii = state & py->ascii_mask;
@@ -37,13 +37,14 @@ bool pycode_text(uintptr_t object, struct pytext *text)
     return text->data != NULL;
 }
 
-static void read_table(uintptr_t object, struct pytext *text)
+void pycode_lines(uintptr_t code, struct pytext *table)
 {
+    uintptr_t object = peek64(code + python.offsets.code_lines);
     uint64_t size = object ? peek64(object + python.offsets.bytes_size) : 0;
-    *text = (struct pytext){0};
+    *table = (struct pytext){0};
     if (size && size < 1ull << 31) {
-        text->data = (const void *)(object + python.offsets.bytes_data);
-        text->bytes = size;
+        table->data = (const void *)(object + python.offsets.bytes_data);
+        table->bytes = size;
     }
 }
 
@@ -55,16 +56,16 @@ static bool define(struct thread *thread, const struct code *code)
     int16_t name_at = py->code_qualname != PY_NO_OFFSET ? py->code_qualname : py->code_name;
     pycode_text(peek64(object + py->code_filename), &file);
     pycode_text(peek64(object + name_at), &name);
-    read_table(peek64(object + py->code_lines), &table);
+    pycode_lines(object, &table);
     uint64_t words[3] = {
-        peek32(object + py->code_firstlineno) | (uint64_t)py->lines_kind << 32
-            | (uint64_t)file.width << 40 | (uint64_t)name.width << 48,
+        peek32(object + py->code_firstlineno) | (uint64_t)py->lines_kind << 32 |
+            (uint64_t)file.width << 40 | (uint64_t)name.width << 48,
         file.bytes | name.bytes << 32,
         table.bytes,
     };
-    return ring_text(thread, file.data, file.bytes) && ring_text(thread, name.data, name.bytes)
-        && ring_text(thread, table.data, table.bytes)
-        && ring_meta(thread, MT_META_CODE, code->id, 0, words, 3);
+    return ring_text(thread, file.data, file.bytes) && ring_text(thread, name.data, name.bytes) &&
+           ring_text(thread, table.data, table.bytes) &&
+           ring_meta(thread, MT_META_CODE, code->id, 0, words, 3);
 }
 
 bool pycode_read(struct thread *thread, struct code *code)

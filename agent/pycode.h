@@ -19,6 +19,9 @@ struct pytext {
 /* The characters of a str; false if it has none to be read. */
 bool pycode_text(uintptr_t object, struct pytext *text);
 
+/* The line table of the code object at that address; of no bytes if there is none. */
+void pycode_lines(uintptr_t code, struct pytext *table);
+
 /* Fills base and first of code (address and id are given) and writes its definition: names,
    first line, line table.  False if what lies there is no code object. */
 bool pycode_read(struct thread *thread, struct code *code);

@@ -21,6 +21,7 @@
  */
 #include "pystack.h"
 
+#include "codelines.h"
 #include "pylevels.h"
 
 #define LEVELS_START 128u /* one of them stands below the root */
@@ -177,8 +178,10 @@ __attribute__((noinline)) bool pylevels_intern(
     if (is_early && peek8(level->frame + py->frame_owner) != py->owner_generator) {
         return false;
     }
-    uint32_t node = intern_node(thread, parent, code->id, offset_of(py, level->instruction, start));
     uint64_t where = activation_where(level->frame, level->code, level->instruction, py->mark_kind);
+    uint32_t offset = offset_of(py, level->instruction, start);
+    uint32_t node =
+        intern_node(thread, parent, code->id, codelines_first(thread, code, offset));
     if (node != parent && !is_early && where != NOWHERE) {
         *activation_memo(thread, where, parent, py->mark_kind) = (struct memo){where, parent, node};
     }

@@ -14,12 +14,14 @@
 
 #include "intern.h"
 #include "peek.h"
+#include "pycode.h"
 #include "python.h"
 #include "session.h"
 #include "sys.h"
 
 #define DEEP 500u
 #define COMPLAINTS 20u
+#define NOTES 65536u
 #define REPORT_ENV "MEMTRACE_SELFCHECK_REPORT"
 
 static _Atomic uint64_t checks, differences;
@@ -92,6 +94,39 @@ static void complain(uint32_t level, uint32_t node, const char *what)
     }
 }
 
+static int line_of(uintptr_t code, uint32_t instruction)
+{
+    struct mt_line_cursor cursor;
+    struct pytext table;
+    pycode_lines(code, &table);
+    mt_lines_begin(&cursor, (enum mt_lines)python.offsets.lines_kind, table.data, table.bytes,
+        (int)peek32(code + (uintptr_t)python.offsets.code_firstlineno));
+    while (mt_lines_next(&cursor)) {
+        if (cursor.end > instruction) {
+            return cursor.line;
+        }
+    }
+    return MT_NO_LINE;
+}
+
+/* Whether the node's instruction stands for that one (codelines.h).  What was found to be so is
+   noted, as line tables are searched from their start on. */
+static bool is_of_line(const struct code *code, uint32_t first, uint32_t instruction)
+{
+    static _Atomic uint64_t noted[NOTES];
+    uint64_t pair = (uint64_t)first << 32 | instruction;
+    uint64_t note = ((code->address ^ code->selfcheck) * 31 + pair) * 0x9e3779b97f4a7c15ull | 1;
+    _Atomic uint64_t *place = &noted[note >> 32 & (NOTES - 1)];
+    if (first == instruction || atomic_load_explicit(place, memory_order_relaxed) == note) {
+        return true;
+    }
+    if (line_of(code->address, instruction) != line_of(code->address, first)) {
+        return false;
+    }
+    atomic_store_explicit(place, note, memory_order_relaxed);
+    return true;
+}
+
 /* NULL if the node stands for the frame. */
 static const char *compare(
     struct thread *thread, uint32_t node, uintptr_t address, uint32_t instruction)
@@ -111,7 +146,7 @@ static const char *compare(
     if (key >> 32 != code->id) {
         return "another code";
     }
-    return (uint32_t)key != instruction ? "another instruction" : NULL;
+    return is_of_line(code, (uint32_t)key, instruction) ? NULL : "another line";
 }
 
 static bool is_due(const struct thread *thread)

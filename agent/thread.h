@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "memtrace/linetable.h"
 #include "memtrace/ring.h"
 
 /* One level of the Python stack as last seen, root first (pystack.c). */
@@ -39,6 +40,7 @@ struct memo {
 struct code {
     uintptr_t address, base, first; /* base: of the bytecode; first: first traceable instruction */
     uint32_t id;
+    uint32_t lines, line_words; /* codelines.h */
 #ifdef MEMTRACE_SELFCHECK
     uint64_t selfcheck; /* selfcheck_code when it was defined */
 #endif
@@ -100,6 +102,8 @@ struct thread {
     uint32_t overflow_capacity, n_overflow;
     struct code *codes;
     uint32_t codes_capacity, codes_used, n_codes;
+    uint64_t *line_bits; /* codelines.h */
+    uint32_t line_words, line_words_capacity;
     uintptr_t *fresh; /* frames not yet in the cache, innermost first */
     uint32_t fresh_capacity;
     uint32_t hints[THREAD_HINTS]; /* frame → its level, to be checked */

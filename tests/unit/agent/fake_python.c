@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "intern.h"
+#include "memtrace/ring.h"
 #include "python.h"
 
 #define CODE_BYTES 1024
@@ -19,10 +20,12 @@
 #define OURS 1 /* copies of the bytecode */
 #define ANOTHERS 2
 #define OWNER_THREAD 0
+#define RUNS 4     /* code units of a line: one to four */
+#define LINES 104 /* of a code */
 
 struct python python;
 
-static uint8_t code_type, file_name[128], no_lines[64];
+static uint8_t code_type, file_name[128], line_tables[RUNS][64 + 3 * LINES];
 static uint32_t frame_bytes;
 
 static void put64(uint8_t *base, int16_t at, uint64_t value)
@@ -76,6 +79,30 @@ static void free_copy(struct fake_python *fake, struct fake_code *code, uint32_t
     }
 }
 
+/* Code units of each of its lines. */
+static uint32_t run_of(const struct fake_code *code)
+{
+    return 1 + code->number % RUNS;
+}
+
+static void make_line_table(uint32_t run)
+{
+    const struct pyoffsets *py = &python.offsets;
+    bool has_locations = py->lines_kind == MT_LINES_LOCATIONS;
+    uint8_t *object = line_tables[run - 1], *next = object + py->bytes_data;
+    put64(object, py->bytes_size, LINES * (has_locations ? 3 : 2));
+    for (int line = 0; line < LINES; line++) {
+        if (has_locations) { /* one line further, with two columns */
+            *next++ = (uint8_t)(0x80 | 11 << 3 | (run - 1));
+            *next++ = 3;
+            *next++ = 9;
+        } else {
+            *next++ = (uint8_t)(2 * run);
+            *next++ = 1;
+        }
+    }
+}
+
 static void make_code(struct fake_python *fake, struct fake_code *code)
 {
     const struct pyoffsets *py = &python.offsets;
@@ -88,7 +115,7 @@ static void make_code(struct fake_python *fake, struct fake_code *code)
     put64(code->object, py->code_filename, (uintptr_t)file_name);
     put64(code->object, py->code_name, (uintptr_t)code->object + NAME_AT);
     put64(code->object, py->code_qualname, (uintptr_t)code->object + NAME_AT);
-    put64(code->object, py->code_lines, (uintptr_t)no_lines);
+    put64(code->object, py->code_lines, (uintptr_t)line_tables[run_of(code) - 1]);
     put32(code->object, py->code_firstlineno, 1);
     put32(code->object, py->code_firsttraceable, first_traceable(code) / 2);
     for (uint32_t copy = OURS; copy <= ANOTHERS; copy++) {
@@ -155,16 +182,23 @@ static void put_instruction(const struct fake_frame *frame)
     }
 }
 
+/* The first instruction of its line. */
+static uint32_t line_begin(const struct fake_frame *frame)
+{
+    uint32_t bytes = 2 * run_of(frame->code);
+    return (uint32_t)frame->offset / bytes * bytes;
+}
+
 bool fake_is_shown(const struct fake_frame *frame, uint32_t *offset)
 {
     if (!frame->code) {
         return false;
     }
     if (python.offsets.instr_kind == PY_INSTR_POINTER) {
-        *offset = (uint32_t)frame->offset;
+        *offset = frame->offset < 0 ? (uint32_t)frame->offset : line_begin(frame);
         return frame->is_generator || frame->offset >= (int32_t)first_traceable(frame->code);
     }
-    *offset = frame->offset < 0 ? UINT32_MAX : (uint32_t)frame->offset;
+    *offset = frame->offset < 0 ? UINT32_MAX : line_begin(frame);
     return true;
 }
 
@@ -446,6 +480,9 @@ void fake_start(struct fake_python *fake, uint16_t version, uint32_t limit)
     fake->cframe = fake->state + 2048;
     fake->c_stack = make_memory(C_STACK);
     make_string(file_name, "f.py");
+    for (uint32_t run = 1; run <= RUNS; run++) {
+        make_line_table(run);
+    }
     fake->copies = make_memory(FAKE_CODES * FAKE_COPIES * COPY_BYTES);
     for (; fake->n_free < FAKE_CODES * FAKE_COPIES; fake->n_free++) {
         fake->free_copies[fake->n_free] = (uintptr_t)fake->copies + fake->n_free * COPY_BYTES;

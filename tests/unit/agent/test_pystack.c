@@ -274,10 +274,10 @@ static void test_copy_used_again(void **state)
 static void test_many_children(void **state)
 {
     start(0x0308, 300, 1 << 12);
-    fake_call(&fake, 1, false);
+    fake_call(&fake, 3, false); /* these have a line for each instruction */
     for (int32_t parent = 0; parent < 80; parent++) {
         fake_step(&fake, 2 * (parent % 40));
-        fake_call(&fake, 2, false);
+        fake_call(&fake, 7, false);
         for (int32_t child = 0; child < 90; child++) {
             fake_step(&fake, 2 * child);
             check();
@@ -286,6 +286,32 @@ static void test_many_children(void **state)
     }
     assert_int_equal(fake_ring_resets(), 0);
     stop();
+}
+
+/* A function that calls itself in two places of one line has as many stacks as it is deep. */
+static void call_twice(uint32_t depth)
+{
+    if (depth) {
+        for (int32_t place = 0; place < 2; place++) {
+            fake_step(&fake, 8 + 2 * place);
+            fake_call(&fake, 2, false);
+            call_twice(depth - 1);
+            fake_return(&fake);
+        }
+    }
+    fake_step(&fake, 14);
+    check();
+}
+
+static void test_calls_of_a_line(void **state)
+{
+    for (size_t i = 0; i < VERSIONS; i++) {
+        start(versions[i], 300, 1 << 12);
+        fake_call(&fake, 2, false);
+        call_twice(10);
+        assert_int_equal(thread.n_nodes, 12);
+        stop();
+    }
 }
 
 static void test_no_python(void **state)
@@ -304,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_code_used_again),
         cmocka_unit_test(test_copy_used_again),
         cmocka_unit_test(test_many_children),
+        cmocka_unit_test(test_calls_of_a_line),
         cmocka_unit_test(test_at_random),
         cmocka_unit_test(test_small_ring),
         cmocka_unit_test(test_deep),
