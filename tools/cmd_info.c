@@ -21,14 +21,13 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     static const char *const formats[] = {"text", "json", "csv"};
-    static const char *const units[] = {"auto", "KiB", "B"};
     struct report_options *chosen = state->input;
     switch (key) {
     case 'f':
         chosen->format = (enum report_format)report_choose(state, "format", text, formats, 3);
         return 0;
     case OPTION_UNITS:
-        chosen->units = (enum units)report_choose(state, "unit", text, units, 3);
+        chosen->units = report_choose_units(state, text);
         return 0;
     case 'o':
         chosen->output = text;

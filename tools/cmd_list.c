@@ -31,14 +31,13 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     static const char *const formats[] = {"text", "json", "csv"};
-    static const char *const units[] = {"auto", "KiB", "B"};
     struct arguments *arguments = state->input;
     switch (key) {
     case OPTION_FORMAT:
         arguments->format = (enum report_format)report_choose(state, "format", text, formats, 3);
         return 0;
     case OPTION_UNITS:
-        arguments->units = (enum units)report_choose(state, "unit", text, units, 3);
+        arguments->units = report_choose_units(state, text);
         return 0;
     case 'o':
         arguments->output = text;

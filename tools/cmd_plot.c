@@ -41,7 +41,8 @@ enum {
     OPTION_MINE,
     OPTION_PROCESS,
     OPTION_SUM,
-    OPTION_SLOPE
+    OPTION_SLOPE,
+    OPTION_UNITS
 };
 
 static const struct argp_option options[] = {
@@ -60,7 +61,8 @@ static const struct argp_option options[] = {
     {"mine", OPTION_MINE, "PATTERN", 0, "Files that callers are looked for in; may be repeated", 0},
     {"process", OPTION_PROCESS, "PID|NAME", 0, "Only this process; may be repeated", 0},
     {"sum", OPTION_SUM, NULL, 0, "The sum of the processes, no line for each", 0},
-    {"slope", OPTION_SLOPE, NULL, 0, "How fast RSS and live memory grow after warm-up", 0}, {0}};
+    {"slope", OPTION_SLOPE, NULL, 0, "How fast RSS and live memory grow after warm-up", 0},
+    {"units", OPTION_UNITS, "UNIT", 0, "Sizes in KiB or B, or auto (default)", 0}, {0}};
 
 static enum plot_kind kind_of(const char *name)
 {
@@ -144,6 +146,9 @@ static error_t parse_what(int key, char *value, struct argp_state *state)
         return 0;
     case OPTION_SLOPE:
         arguments->plot.slope = true;
+        return 0;
+    case OPTION_UNITS:
+        arguments->plot.units = report_choose_units(state, value);
         return 0;
     case ARGP_KEY_ARG:
         add_trace(state, arguments, value);

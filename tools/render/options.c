@@ -81,6 +81,12 @@ int report_choose(struct argp_state *state, const char *what, const char *text,
     return 0;
 }
 
+enum units report_choose_units(struct argp_state *state, const char *text)
+{
+    static const char *const units[] = {"auto", "KiB", "B"};
+    return (enum units)report_choose(state, "unit", text, units, 3);
+}
+
 static size_t parse_number(struct argp_state *state, const char *name, const char *text)
 {
     size_t digits = strspn(text, "0123456789");
@@ -150,7 +156,6 @@ static error_t parse_filter(int key, char *text, struct argp_state *state)
 static error_t parse_look(int key, char *text, struct argp_state *state)
 {
     static const char *const formats[] = {"text", "json", "csv"};
-    static const char *const units[] = {"auto", "KiB", "B"};
     static const char *const styles[] = {"short", "relative", "full"};
     struct report_options *chosen = state->input;
     switch (key) {
@@ -168,7 +173,7 @@ static error_t parse_look(int key, char *text, struct argp_state *state)
         add_source_map(state, chosen, text);
         return 0;
     case OPTION_UNITS:
-        chosen->units = (enum units)report_choose(state, "unit", text, units, 3);
+        chosen->units = report_choose_units(state, text);
         return 0;
     case OPTION_FORMAT:
         chosen->format = (enum report_format)report_choose(state, "format", text, formats, 3);

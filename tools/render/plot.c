@@ -173,9 +173,9 @@ void plot_peak_text(const struct plot *plot, bool utf8, char text[PLOT_PEAK])
 {
     const struct series_peak *peak = &plot->peak;
     char size[32], error[32] = "", time[32];
-    plot_size(size, peak->python + peak->native);
+    plot_size(size, peak->python + peak->native, plot->units);
     if (plot->errors.count)
-        plot_size(error, plot_error_of(plot, peak->time_us));
+        plot_size(error, plot_error_of(plot, peak->time_us), plot->units);
     snprintf(text, PLOT_PEAK, "peak %s%s%s at %s", size,
         !*error ? ""
         : utf8  ? " ± "
@@ -223,6 +223,8 @@ void plot_choose_units(struct plot *plot)
     size_t unit = 0;
     while (unit < 4 && (double)plot->top >= 1.4 * sizes[unit + 1].size)
         unit++;
+    if (plot->units != UNITS_AUTO)
+        unit = plot->units == UNITS_KIB;
     plot->size_unit = sizes[unit];
     plot->time_unit = times[end_us < 1000000       ? 0
                             : end_us < 180000000   ? 1
@@ -290,7 +292,7 @@ enum plot_error plot_make(
     struct plot *plot, const struct report *report, const struct plot_options *options)
 {
     const struct trace *trace = &report->trace;
-    *plot = (struct plot){.trace = trace};
+    *plot = (struct plot){.trace = trace, .units = options->units};
     if (trace->n_processes < 2)
         return PLOT_ERROR_EMPTY;
     enum plot_error error = make(plot, report, options);

@@ -71,6 +71,7 @@ struct plot {
     bool stacked;
     struct stack stack;
     char (*stack_names)[PLOT_ROW_NAME]; /* of its rows */
+    enum units units; /* of all sizes; UNITS_AUTO: each has its own */
     struct plot_unit time_unit, size_unit;
 };
 
@@ -81,6 +82,7 @@ struct plot_options {
     size_t limit;        /* rows that are stacked */
     bool windowed;
     double from_s, to_s;
+    enum units units;
     size_t points; /* the most to keep of a series */
 };
 

@@ -71,10 +71,11 @@ void plot_write_title(FILE *script, const char *title, int width, int height)
 }
 
 /* A title for the legend: its name and a size after it. */
-static void write_title(FILE *script, const char *name, const char *format, uint64_t bytes)
+static void write_title(
+    FILE *script, const struct plot *plot, const char *name, const char *format, uint64_t bytes)
 {
     char size[32], title[96];
-    snprintf(title, sizeof title, format, plot_size(size, bytes));
+    snprintf(title, sizeof title, format, plot_size(size, bytes, plot->units));
     plot_write_string(script, name, title);
 }
 
@@ -82,16 +83,16 @@ static void write_titles(FILE *script, const struct plot *plot)
 {
     const struct series_peak *peak = &plot->peak;
     bool several = plot->n_lines > 0;
-    write_title(script, "rss_title",
+    write_title(script, plot, "rss_title",
         plot->proportional ? "PSS of all, peak %s"
         : several          ? "RSS of all added up, peak %s"
                            : "RSS, peak %s",
         plot->max_rss);
-    write_title(script, "native_title", plot->peak_split ? "native, %s at the peak" : "native",
-        peak->native);
-    write_title(script, "python_title", plot->peak_split ? "Python, %s at the peak" : "Python",
-        peak->python);
-    write_title(script, "mapped_title", "mapped, peak %s", plot->max_mapped);
+    write_title(script, plot, "native_title",
+        plot->peak_split ? "native, %s at the peak" : "native", peak->native);
+    write_title(script, plot, "python_title",
+        plot->peak_split ? "Python, %s at the peak" : "Python", peak->python);
+    write_title(script, plot, "mapped_title", "mapped, peak %s", plot->max_mapped);
 }
 
 static void write_peak(FILE *script, const struct plot *plot)
@@ -261,7 +262,7 @@ static void write_bands(FILE *script, const struct plot *plot, int width, int he
 static void write_limit(FILE *script, const struct plot *plot)
 {
     char size[32], text[64];
-    snprintf(text, sizeof text, "limit %s", plot_size(size, plot->limit));
+    snprintf(text, sizeof text, "limit %s", plot_size(size, plot->limit, plot->units));
     fprintf(script, "limit = %.8g\n", (double)plot->limit / plot->size_unit.size);
     plot_write_string(script, "limit_text", text);
 }
@@ -321,7 +322,7 @@ static void write_stack(FILE *script, const struct plot *plot)
         PLOT_STACKED);
     for (size_t r = 0; r < stack->n_rows; r++) {
         snprintf(text, sizeof text, "%s, up to %s", plot->stack_names[r],
-            plot_size(size, (uint64_t)most_of(stack, r)));
+            plot_size(size, (uint64_t)most_of(stack, r), plot->units));
         fprintf(script, "stack_titles[%zu] = ", r + 1);
         gnuplot_string(script, text);
         putc('\n', script);

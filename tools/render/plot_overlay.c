@@ -49,8 +49,9 @@ static void write_titles(FILE *script, const struct plot *plots, size_t n, int w
         plot_shorten(command, COMMAND);
         plot_shorten_middle(file, room); /* runs are told by how they begin, or by how they end */
         snprintf(name, sizeof name, "%s%s%s%s: RSS up to %s, live %s", same ? "" : command,
-            same ? "" : " (", file, same ? "" : ")", plot_size(rss, plots[i].max_rss),
-            plot_size(live, plots[i].max_live));
+            same ? "" : " (", file, same ? "" : ")",
+            plot_size(rss, plots[i].max_rss, plots[i].units),
+            plot_size(live, plots[i].max_live, plots[i].units));
         fprintf(script, "trace_titles[%zu] = ", i + 1);
         gnuplot_string(script, name);
         putc('\n', script);
@@ -75,7 +76,8 @@ static void write_samples(FILE *script, const struct plot *plots, size_t n, cons
 /* The axes hold all of them. */
 static struct plot join(const struct plot *plots, size_t n)
 {
-    struct plot axes = {.trace = plots[0].trace, .from_us = plots[0].from_us};
+    struct plot axes = {
+        .trace = plots[0].trace, .from_us = plots[0].from_us, .units = plots[0].units};
     for (size_t i = 0; i < n; i++) {
         if (plots[i].to_us > axes.to_us)
             axes.to_us = plots[i].to_us;

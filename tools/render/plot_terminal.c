@@ -164,7 +164,7 @@ static void write_limit(FILE *script, const struct grid *grid)
     const struct plot *plot = grid->plot;
     char size[32], text[64];
     int row = plot->limit ? row_of(grid, plot->limit) : 0;
-    snprintf(text, sizeof text, "limit %s ", plot_size(size, plot->limit));
+    snprintf(text, sizeof text, "limit %s ", plot_size(size, plot->limit, plot->units));
     write_string(script, "limit_text", plot->limit ? text : "");
     fprintf(script, "limit_shown = %d\nlimit_y = %.9g\n$limit << EOD\n", plot->limit > 0,
         (double)row * (double)plot->top / (grid->rows - 1) / plot->size_unit.size);
@@ -214,19 +214,20 @@ struct legend {
 /* How much the legend says; the first that fits is taken. */
 enum form { WHOLE, SHORT, RSS_ONLY, NAMES };
 
-static void name_with_peak(char text[64], const char *name, uint64_t bytes, enum form form)
+static void name_with_peak(
+    char text[64], const struct plot *plot, const char *name, uint64_t bytes, enum form form)
 {
     char size[32];
     snprintf(text, 64, "%s%s%s%s", name, form <= SHORT ? " " : "",
-        form <= SHORT ? plot_size(size, bytes) : "", form == WHOLE ? " at peak" : "");
+        form <= SHORT ? plot_size(size, bytes, plot->units) : "", form == WHOLE ? " at peak" : "");
 }
 
 static void fill_legend(struct legend *legend, const struct plot *plot, enum form form)
 {
     enum form areas = plot->peak_split ? form : NAMES;
     char size[32];
-    name_with_peak(legend->texts[PYTHON], "Python", plot->peak.python, areas);
-    name_with_peak(legend->texts[NATIVE], "native", plot->peak.native, areas);
+    name_with_peak(legend->texts[PYTHON], plot, "Python", plot->peak.python, areas);
+    name_with_peak(legend->texts[NATIVE], plot, "native", plot->peak.native, areas);
     snprintf(legend->texts[SPIKES], 64, "between samples");
     bool added = plot->n_lines && !plot->proportional && form <= SHORT;
     snprintf(legend->texts[RSS], 64, "%s%s%s%s", plot->proportional ? "PSS" : "RSS",
@@ -234,7 +235,7 @@ static void fill_legend(struct legend *legend, const struct plot *plot, enum for
         form <= SHORT      ? ", peak "
         : form == RSS_ONLY ? " "
                            : "",
-        form <= RSS_ONLY ? plot_size(size, plot->max_rss) : "");
+        form <= RSS_ONLY ? plot_size(size, plot->max_rss, plot->units) : "");
 }
 
 enum { SIGN_WIDTH = 2, GAP = 3 }; /* of an entry: the sign before its words, the blanks after */

@@ -7,22 +7,23 @@
 #include "render/gap.h"
 #include "trace/meta.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-const char *plot_size(char buffer[32], uint64_t bytes)
+const char *plot_size(char buffer[32], uint64_t bytes, enum units units)
 {
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
-    if (bytes < 10240) {
-        snprintf(buffer, 32, "%u B", (unsigned)bytes);
+    static const char *const names[] = {"KiB", "MiB", "GiB", "TiB"};
+    if (units == UNITS_B || (units == UNITS_AUTO && bytes < 10240)) {
+        snprintf(buffer, 32, "%" PRIu64 " B", bytes);
         return buffer;
     }
     double size = (double)bytes / 1024;
     size_t unit = 0;
-    for (; size >= 1023.95 && unit < 3; unit++)
+    for (; units == UNITS_AUTO && size >= 1023.95 && unit < 3; unit++)
         size /= 1024;
-    snprintf(buffer, 32, unit < 2 ? "%.1f %s" : "%.2f %s", size, units[unit]);
+    snprintf(buffer, 32, unit < 2 ? "%.1f %s" : "%.2f %s", size, names[unit]);
     return buffer;
 }
 

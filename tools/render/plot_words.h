@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "render/format.h"
 #include "trace/model.h"
 
 /* "python3.11 app.py --items 40", cut to so many bytes, "..." at its end if it was.  The caller
@@ -24,7 +25,7 @@ void plot_shorten_head(char *text, size_t most);
 /* "app.py (4242)".  */
 void plot_process_name(char *name, size_t size, const struct trace *trace, uint32_t process);
 /* "195.2 MiB", "11.9 s"; both return the buffer. */
-const char *plot_size(char buffer[32], uint64_t bytes);
+const char *plot_size(char buffer[32], uint64_t bytes, enum units units);
 const char *plot_time(char buffer[32], uint64_t time_us);
 
 #endif

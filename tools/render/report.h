@@ -55,6 +55,8 @@ void report_argp_without(struct report_argp *made, const char *const *left_out);
 /* The index of `text` in `choices`; an error with all of them if it is none. */
 int report_choose(struct argp_state *state, const char *what, const char *text,
     const char *const *choices, int count);
+/* Of --units. */
+enum units report_choose_units(struct argp_state *state, const char *text);
 void report_defaults(struct report_options *options);
 /* Reads the trace; false after a message. */
 bool report_open(struct report *report);

@@ -162,6 +162,7 @@ errors)
     fails 2 'for pictures' $plot -t --slope growth.mtrace
     fails 2 'for pictures' $plot -t --key caller growth.mtrace
     fails 2 'too many' $plot 1 2 3 4 5 6 7 8 9
+    fails 2 'there are: auto, KiB, B' $plot --units MB growth.mtrace
     fails 2 'from 1 to 12' $plot --limit 13 growth.mtrace
     fails 2 'no key that can be stacked' $plot --key traceback growth.mtrace
     fails 1 'one trace at a time' $plot --format json growth.mtrace growth.mtrace
@@ -232,6 +233,17 @@ more)
     for name in phases.json phases-key.json phases.csv phases-key.csv; do
         same "$name"
     done
+    # All sizes of one unit: axis, legend, peak, limit; of several traces too.
+    "$memtrace" plot --units KiB --format gnuplot phases.mtrace >kib.gp
+    "$memtrace" plot --units B -t --size 100x24 phases.mtrace >bytes.txt
+    "$memtrace" plot --units KiB --format gnuplot phases.mtrace growth.mtrace >kib-overlay.gp
+    for words in "size_label = 'memory (KiB)'" "peak_text = 'peak [0-9]*[.][0-9] KiB at" \
+        "'limit 131072.0 KiB'"; do
+        grep -q "$words" kib.gp || fail "no $words"
+    done
+    grep -q 'limit 134217728 B' bytes.txt || fail "no bytes: $(cat bytes.txt)"
+    grep -q "RSS up to [0-9.]* KiB, live [0-9.]* KiB'" kib-overlay.gp || fail "no KiB"
+    ! grep -E '[0-9] [MG]iB[ ,]' kib.gp bytes.txt kib-overlay.gp || fail "another unit"
     # Shells around the programs have no lines of their own.
     "$assemble" "$scenes/helpers.txt" helpers.mtrace
     "$memtrace" plot --format gnuplot -o - helpers.mtrace | grep '^process_titles.*=' >helpers.txt
