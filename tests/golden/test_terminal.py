@@ -66,7 +66,7 @@ def fits(directory, command, trace, columns):
     path = directory / f"{trace}.mtrace"
     subprocess.run([ASSEMBLE, TRACES / f"{trace}.txt", path], check=True)
     whole, cut = (re.sub(r"\x1b\[[0-9]*m", "", on_terminal([*command.split(), path], n, LC_ALL=locale).decode())
-                  .splitlines()[1:] for n, locale in ((0, "C.UTF-8"), (columns, "C.UTF-8")))
+                  .partition("\n\n")[2].splitlines() for n, locale in ((0, "C.UTF-8"), (columns, "C.UTF-8")))
     in_ascii = on_terminal([*command.split(), path], columns, LC_ALL="C").decode("ascii")
     pairs = list(zip(whole, cut))
     return (len(whole) == len(cut) and any(a != b for a, b in pairs) and
@@ -75,6 +75,35 @@ def fits(directory, command, trace, columns):
                 for a, b in pairs) and
             any(line.endswith(">") and width(line) == columns
                 for line in re.sub(r"\x1b\[[0-9]*m", "", in_ascii).splitlines()))
+
+
+def unwrapped(text):
+    return re.sub(r"\s+", " ", text)
+
+
+def wraps(directory, command, trace, columns):
+    """All that a pipe gets is there, broken between words into lines that fit."""
+    path = directory / f"{trace}.mtrace"
+    subprocess.run([ASSEMBLE, TRACES / f"{trace}.txt", path], check=True)
+    whole, wrapped = (re.sub(r"\x1b\[[0-9]*m", "", on_terminal([*command.split(), path], n).decode())
+                      for n in (0, columns))
+    lines = wrapped.splitlines()
+    return (any(width(line) > columns for line in whole.splitlines()) and
+            all(width(line) <= columns for line in lines) and len(lines) > len(whole.splitlines()) and
+            unwrapped(wrapped) == unwrapped(whole))
+
+
+def leaves_out_columns(directory):
+    """Of annotated source, where the terminal is narrow."""
+    path = directory / "app.mtrace"
+    subprocess.run([ASSEMBLE, TRACES / "app.txt", path], check=True)
+    narrow, wide = (on_terminal(["lines", path], n, NO_COLOR="1").decode().splitlines() for n in (80, 140))
+    at = next(i for i, line in enumerate(narrow) if line.split()[:1] == ["live"])
+    row, all_of_it = narrow[at + 1], next(line for line in wide if line.startswith(narrow[at + 1][:21]))
+    return (narrow[at].split() == ["live", "peak", "blocks", "native", "line"] and
+            row[:narrow[at].index("line") + 4].split()[-1] ==
+            all_of_it[:wide[at - (len(narrow) - len(wide))].index("line") + 4].split()[-1] and
+            all(width(line) <= 80 for line in narrow))
 
 
 def listed_in_columns(directory):
@@ -98,12 +127,17 @@ def main():
         print(f"1..0 # SKIP no terminals here: {error}")
         return False
     narrow = [("tree", "app", 72), ("lines", "touched", 120), ("tree --inverted", "app", 80)]
-    print(f"1..{len(cases) + len(narrow) + 1}")
+    wrapped = [("top", "app", 60), ("top --key traceback", "app", 60), ("diff --old-at start", "app", 60),
+               ("leaks", "leaking", 72), ("info", "app", 60)]
+    print(f"1..{len(cases) + len(narrow) + len(wrapped) + 2}")
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         results = [(command, check(directory, command, trace)) for command, trace in cases]
         results += [(f"{command} in {columns} columns", fits(directory, command, trace, columns))
                     for command, trace, columns in narrow]
+        results += [(f"{command} wrapped in {columns} columns", wraps(directory, command, trace, columns))
+                    for command, trace, columns in wrapped]
+        results.append(("lines in 80 columns", leaves_out_columns(directory)))
         results.append(("list in columns", listed_in_columns(directory)))
         for number, (command, good) in enumerate(results, 1):
             failed |= not good

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "render/escape.h"
+#include "render/fit.h"
 #include "render/look.h"
 #include "render/moments.h"
 #include "render/running.h"
@@ -181,18 +182,20 @@ void diff_text(FILE *file, const struct diff_report *about)
 {
     const struct diff_side *now = &about->sides[about->n_sides - 1];
     struct look look = look_of(file);
+    FILE *lines = fit_wrap(file, look.width);
     size_t shown = diff_rows(about);
     for (size_t i = 0; i + 1 < about->n_sides; i++)
-        print_side(file, "old", &about->sides[i]);
-    print_side(file, "new", now);
+        print_side(lines, "old", &about->sides[i]);
+    print_side(lines, "new", now);
     if (shown)
-        fprintf(file, "\nTop %zu difference%s\n", shown, shown == 1 ? "" : "s");
+        fprintf(lines, "\nTop %zu difference%s\n", shown, shown == 1 ? "" : "s");
     else
-        fputs("\nNo differences\n", file);
+        fputs("\nNo differences\n", lines);
     for (size_t i = 0; i < shown; i++)
-        print_row(file, about, &about->diff->rows[i], look);
-    print_others(file, about, shown);
-    fputs("Total: ", file);
-    print_amounts(file, about, &about->diff->total, look);
-    fputc('\n', file);
+        print_row(lines, about, &about->diff->rows[i], look);
+    print_others(lines, about, shown);
+    fputs("Total: ", lines);
+    print_amounts(lines, about, &about->diff->total, look);
+    fputc('\n', lines);
+    fit_close(lines, file);
 }

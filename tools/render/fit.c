@@ -1,5 +1,5 @@
 /*
- * Cuts lines (fit.h).  Runs in reports.  A line is looked at when it is complete:
+ * Cuts lines, or wraps them (fit.h).  Runs in reports.  A line is looked at when it is complete:
  * streams break what they hand on anywhere.
  */
 #include "render/fit.h"
@@ -17,8 +17,11 @@
 struct fit {
     FILE *file;
     size_t width;
+    bool wraps;
     struct buffer line;
 };
+
+enum { LEAST_TO_WRAP = 40, DEEPER = 4 };
 
 /* A character or an escape that paints, and its columns. */
 static size_t next(const char *text, size_t size, size_t *columns)
@@ -60,11 +63,56 @@ static void put_cut(const struct fit *fit, const char *text, size_t size)
     }
 }
 
+/* Is there an end of a part at this blank: another blank, or a bracket, behind it? */
+static bool ends_part(const char *text, size_t size, size_t at)
+{
+    return at + 1 < size && (text[at + 1] == ' ' || text[at + 1] == '(');
+}
+
+/* Where to break what has more columns than there are: after the last part that fits, if that is a
+   third of a line, else after the last word; `size` if there is none. */
+static size_t find_break(const char *text, size_t size, size_t columns)
+{
+    size_t part = 0, word = 0, sum = 0, width, indent = 0;
+    while (indent < size && text[indent] == ' ')
+        indent++;
+    for (size_t at = 0; at < size && sum <= columns; sum += width) {
+        bool blank = text[at] == ' ' && at > indent && text[at - 1] != ' ';
+        if (blank)
+            word = at;
+        if (blank && ends_part(text, size, at) && sum >= columns / 3)
+            part = at;
+        at += next(text + at, size - at, &width);
+    }
+    return part ? part : word ? word : size;
+}
+
+static void put_wrapped(const struct fit *fit, const char *text, size_t size)
+{
+    size_t indent = 0;
+    while (indent < size && text[indent] == ' ')
+        indent++;
+    indent = indent + DEEPER < fit->width / 2 ? indent + DEEPER : DEEPER;
+    for (size_t room = fit->width; fit_columns(text, size) > room; room = fit->width - indent) {
+        size_t end = find_break(text, size, room);
+        fwrite(text, 1, end, fit->file);
+        while (end < size && text[end] == ' ')
+            end++;
+        text += end;
+        size -= end;
+        if (size)
+            fprintf(fit->file, "\n%*s", (int)indent, "");
+    }
+    fwrite(text, 1, size, fit->file);
+}
+
 static void put_line(struct fit *fit)
 {
     const char *text = (const char *)fit->line.data;
     size_t size = fit->line.size;
-    if (size && fit_columns(text, size) > fit->width)
+    if (size && fit->wraps)
+        put_wrapped(fit, text, size);
+    else if (size && fit_columns(text, size) > fit->width)
         put_cut(fit, text, size);
     else if (size)
         fwrite(text, 1, size, fit->file);
@@ -97,18 +145,26 @@ static int finish(void *cookie)
     return 0;
 }
 
-FILE *fit_open(FILE *file, int width, int least)
+static FILE *open_fit(FILE *file, int width, bool wraps)
 {
-    if (width < least || width <= 0)
-        return file;
     struct fit *fit = calloc(1, sizeof *fit);
     if (!fit)
         abort();
-    *fit = (struct fit){.file = file, .width = (size_t)width};
+    *fit = (struct fit){.file = file, .width = (size_t)width, .wraps = wraps};
     FILE *stream = fopencookie(fit, "w", (cookie_io_functions_t){.write = take, .close = finish});
     if (!stream)
         abort();
     return stream;
+}
+
+FILE *fit_open(FILE *file, int width, int least)
+{
+    return width < least || width <= 0 ? file : open_fit(file, width, false);
+}
+
+FILE *fit_wrap(FILE *file, int width)
+{
+    return width < LEAST_TO_WRAP ? file : open_fit(file, width, true);
 }
 
 void fit_close(FILE *fit, FILE *file)

@@ -6,7 +6,9 @@
 #include <inttypes.h>
 
 #include "render/escape.h"
+#include "render/fit.h"
 #include "render/info.h"
+#include "render/look.h"
 #include "render/moments.h"
 #include "render/running.h"
 #include "trace/processes.h"
@@ -95,7 +97,7 @@ static void print_peak(FILE *file, const struct report *report, const struct vie
     fprintf(file, " (peak %s at %s: --at peak)", size, format_time(time, peak->time_us));
 }
 
-void print_heading(FILE *file, const struct report *report, const struct view *view)
+static void print_all(FILE *file, const struct report *report, const struct view *view)
 {
     uint32_t process = process_of_interest(view->trace, view->processes);
     char time[FORMAT_SIZE];
@@ -113,4 +115,11 @@ void print_heading(FILE *file, const struct report *report, const struct view *v
         fprintf(file, "the peak itself was not recorded: this is the highest boundary, at %s\n",
             format_time(time, view->state.time_us));
     print_cautions(file, report);
+}
+
+void print_heading(FILE *file, const struct report *report, const struct view *view)
+{
+    FILE *lines = fit_wrap(file, look_of(file).width);
+    print_all(lines, report, view);
+    fit_close(lines, file);
 }

@@ -8,6 +8,8 @@
 
 #include "render/allocators.h"
 #include "render/escape.h"
+#include "render/fit.h"
+#include "render/look.h"
 #include "render/running.h"
 #include "trace/processes.h"
 #include "trace/touched.h"
@@ -171,7 +173,7 @@ static void print_labelled(FILE *file, const char *label, const char *name)
     fputc('\n', file);
 }
 
-void info_text(FILE *file, const struct report *report)
+static void print_all(FILE *file, const struct report *report)
 {
     const struct trace *trace = &report->trace;
     char bytes[FORMAT_SIZE], time[FORMAT_SIZE];
@@ -210,4 +212,11 @@ void info_text(FILE *file, const struct report *report)
     print_named(file, trace);
     print_peaks(file, report);
     print_own(file, report);
+}
+
+void info_text(FILE *file, const struct report *report)
+{
+    FILE *lines = fit_wrap(file, look_of(file).width);
+    print_all(lines, report);
+    fit_close(lines, file);
 }

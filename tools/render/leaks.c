@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #include "render/escape.h"
+#include "render/fit.h"
+#include "render/look.h"
 #include "render/output.h"
 #include "render/spark.h"
 #include "render/top.h"
@@ -211,12 +213,14 @@ static void print_summary(FILE *file, const struct leaks_report *shown)
 void leaks_text(FILE *file, const struct leaks_report *shown)
 {
     size_t n = leaks_shown(shown);
-    print_heading(file, shown->report, &shown->leaks->view);
-    fputc('\n', file);
-    print_summary(file, shown);
+    FILE *lines = fit_wrap(file, look_of(file).width);
+    print_heading(lines, shown->report, &shown->leaks->view);
+    fputc('\n', lines);
+    print_summary(lines, shown);
     for (size_t i = 0; i < n; i++)
-        print_leak(file, shown, i);
+        print_leak(lines, shown, i);
     if (n < shown->leaks->n_growing)
-        fprintf(file, "%zu more growing, slower\n", shown->leaks->n_growing - n);
-    print_stopped(file, shown);
+        fprintf(lines, "%zu more growing, slower\n", shown->leaks->n_growing - n);
+    print_stopped(lines, shown);
+    fit_close(lines, file);
 }

@@ -16,7 +16,8 @@
 enum {
     SPARKS = 12,
     ERROR_COLUMN = 7,
-    LEAST_WIDTH = 120 /* of a terminal that lines are cut for */
+    WIDE = 110,      /* on a narrower terminal two columns are left out, for the source */
+    LEAST_WIDTH = 72 /* of a terminal that lines are cut for */
 };
 
 static int64_t most(int64_t a, int64_t b)
@@ -86,10 +87,20 @@ static int error_column(const struct lines_report *about)
     return about->report->trace.sample_bytes ? ERROR_COLUMN : 0;
 }
 
-static void print_heading_of_columns(FILE *file, const struct lines_report *about)
+static bool is_narrow(const struct look *look)
 {
-    fprintf(file, "%10s%*s %10s %10s %9s %7s  %-*s %6s\n", "live", error_column(about), "", "peak",
-        "allocated", "blocks", "native", SPARKS, "over time", "line");
+    return look->width >= LEAST_WIDTH && look->width < WIDE;
+}
+
+static void print_heading_of_columns(
+    FILE *file, const struct lines_report *about, const struct look *look)
+{
+    fprintf(file, "%10s%*s %10s", "live", error_column(about), "", "peak");
+    if (is_narrow(look))
+        fprintf(file, " %9s %7s  %6s\n", "blocks", "native", "line");
+    else
+        fprintf(file, " %10s %9s %7s  %-*s %6s\n", "allocated", "blocks", "native", SPARKS,
+            "over time", "line");
 }
 
 static void print_amounts(FILE *file, const struct lines_report *about, const struct look *look,
@@ -107,15 +118,20 @@ static void print_amounts(FILE *file, const struct lines_report *about, const st
     fprintf(file, "%s%10s%s", look_paint(look, paint), format_size(live, amount->size, units),
         look_end(look, paint));
     print_error_column(file, about, amount);
-    fprintf(file, " %10s %10s %9s %7s  ", format_size(peak, line->peak, units),
-        format_size(allocated, amount->allocated, units), format_count(blocks, amount->count),
-        native);
+    fprintf(file, " %10s", format_size(peak, line->peak, units));
+    if (!is_narrow(look))
+        fprintf(file, " %10s", format_size(allocated, amount->allocated, units));
+    fprintf(file, " %9s %7s ", format_count(blocks, amount->count), native);
+    if (is_narrow(look))
+        return;
+    fputc(' ', file);
     print_sparkline(file, about, look, line);
 }
 
-static void print_blank(FILE *file, const struct lines_report *about)
+static void print_blank(FILE *file, const struct lines_report *about, const struct look *look)
 {
-    fprintf(file, "%*s", 10 + error_column(about) + 11 + 11 + 10 + 8 + 2 + SPARKS, "");
+    int more = is_narrow(look) ? 0 : 11 + 1 + SPARKS;
+    fprintf(file, "%*s", 10 + error_column(about) + 11 + 10 + 8 + 1 + more, "");
 }
 
 static void print_source(
@@ -173,7 +189,7 @@ static void print_file(FILE *file, const struct lines_report *about, const struc
             known.note = known.note ? known.note : touched_note(note, about, &of->lines[at]);
             print_amounts(file, about, look, of, &of->lines[at]);
         } else
-            print_blank(file, about);
+            print_blank(file, about, look);
         const char *text = source_indented(source, number, &size);
         print_source(file, number, text, size, known.note);
     }
@@ -209,7 +225,7 @@ static void print_whole_file(FILE *file, const struct lines_report *about, const
             about->report->options.units),
         view->total.size ? 100 * (double)of->amount.size / (double)view->total.size : 0,
         format_count(blocks, of->amount.count), of->amount.count == 1 ? "" : "s");
-    print_heading_of_columns(file, about);
+    print_heading_of_columns(file, about, look);
     if (source)
         print_file(file, about, look, of, source);
     else

@@ -10,6 +10,7 @@
 #include "render/escape.h"
 #include "render/fit.h"
 #include "render/json.h"
+#include "render/look.h"
 
 /* "12 s", "3 m", "5 h", "9 d": one number is enough to tell which run it was. */
 static char *age_words(char *words, size_t size, double seconds)
@@ -84,17 +85,19 @@ static void print_line(FILE *file, const struct list *list, const struct found *
 
 void list_text(FILE *file, const struct list *list)
 {
+    FILE *lines = fit_wrap(file, look_of(file).width);
     int width = longest_name(list);
     if (list->n)
-        fprintf(file, "%-*s  %5s  %10s  %10s  %10s  %10s  %-10s  %s\n", width, "trace", "age",
+        fprintf(lines, "%-*s  %5s  %10s  %10s  %10s  %10s  %-10s  %s\n", width, "trace", "age",
             "size", "time", "peak live", "peak RSS", "state", "program");
     bool proportional = false;
     for (size_t i = 0; i < list->n; i++) {
-        print_line(file, list, &list->found[i], width);
+        print_line(lines, list, &list->found[i], width);
         proportional |= list->found[i].proportional;
     }
     if (proportional)
-        fputs("* PSS of several processes: pages that they share count once\n", file);
+        fputs("* PSS of several processes: pages that they share count once\n", lines);
+    fit_close(lines, file);
 }
 
 static void put_trace(struct json *json, const struct list *list, const struct found *found)

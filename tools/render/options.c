@@ -52,7 +52,8 @@ static const struct argp_option options[] = {
         "No blocks allocated in files like this; may be repeated", 2},
     {"all-frames", OPTION_ALL_FRAMES, NULL, 0, "Match these with any frame of a stack", 2},
     {"domain", OPTION_DOMAIN, "DOMAIN", 0,
-        "Only python, native, mapped, raw, mem, obj, malloc, mmap, file, arena or inherited; may be "
+        "Only python, native, mapped, raw, mem, obj, malloc, mmap, file, arena or inherited; may "
+        "be "
         "repeated",
         2},
     {"process", OPTION_PROCESS, "PID|NAME", 0, "Only this process; may be repeated", 2},
@@ -139,7 +140,8 @@ static error_t parse_filter(int key, char *text, struct argp_state *state)
     case OPTION_DOMAIN:
         if (!filter_add_domain(filter, text))
             argp_error(state,
-                "'%s' is no domain; there are: python, native, mapped, raw, mem, obj, malloc, mmap, "
+                "'%s' is no domain; there are: python, native, mapped, raw, mem, obj, malloc, "
+                "mmap, "
                 "file, arena, inherited",
                 text);
         return 0;

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "render/escape.h"
+#include "render/fit.h"
+#include "render/look.h"
 #include "render/packages.h"
 
 const char *const top_rest_names[VIEW_RESTS] = {
@@ -276,7 +278,7 @@ static void print_rest(
         print_sum(file, report, view, "excluded", &view->excluded);
 }
 
-void top_text(FILE *file, const struct report *report, const struct view *view)
+static void print_all(FILE *file, const struct report *report, const struct view *view)
 {
     size_t shown = top_rows(report, view);
     print_heading(file, report, view);
@@ -293,4 +295,11 @@ void top_text(FILE *file, const struct report *report, const struct view *view)
             ? "Total"
             : "Total allocated size",
         &view->total);
+}
+
+void top_text(FILE *file, const struct report *report, const struct view *view)
+{
+    FILE *lines = fit_wrap(file, look_of(file).width);
+    print_all(lines, report, view);
+    fit_close(lines, file);
 }
