@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -104,11 +105,62 @@ static void after_its_chunk(void **state)
     killed_while_writing(1 << 20, SIGKILL);
 }
 
+/* Of a store whose flag is anything but what a collector sets, nothing is taken. */
+static void damaged_flag(uint32_t flag)
+{
+    char path[] = "/tmp/memtrace-resume-XXXXXX";
+    int fd = mkstemp(path), status;
+    struct shared_words *words =
+        mmap(NULL, sizeof(*words), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct collector *collector;
+        if (session_create(&collector, 10, 0) != 0) {
+            _exit(1);
+        }
+        strcpy(words->directory, collector->shared.directory);
+        session_output(collector, fd, path, "{}");
+        session_adopt(collector, getpid(), "/bin/x", "x");
+        collector->output = flag;
+        raise(SIGKILL);
+    }
+    close(fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    pid = fork(); /* as `recover` does: a store that was refused stays mapped */
+    if (pid == 0) {
+        struct collector *collector;
+        _exit(session_resume(&collector, words->directory));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EPROTO);
+    struct shared left;
+    assert_int_equal(shared_adopt(&left, words->directory), 0);
+    shared_close(&left);
+    shared_remove(&left);
+    munmap(words, sizeof(*words));
+    unlink(path);
+}
+
+static void no_output(void **state)
+{
+    damaged_flag(0);
+}
+
+static void neither_output_nor_none(void **state)
+{
+    damaged_flag(1);
+    damaged_flag(SESSION_HAS_OUTPUT ^ 1u << 31);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(before_its_chunk),
         cmocka_unit_test(after_its_chunk),
+        cmocka_unit_test(no_output),
+        cmocka_unit_test(neither_output_nor_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
