@@ -68,10 +68,11 @@ void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char
     format_total(native, (int64_t)outcome->peak.native, UNITS_AUTO);
     format_total(end, (int64_t)(outcome->end.python + outcome->end.native), UNITS_AUTO);
     fprintf(file,
-        "memtrace: %.1f s (user %.1f, sys %.1f)  peak %s %s  live: peak %s (Python %s, native "
-        "%s), at end %s\n",
+        "memtrace: %.1f s (user %.1f, sys %.1f)  peak %s %s%s  live: peak %s (Python %s, "
+        "native %s), at end %s\n",
         outcome->seconds, outcome->user, outcome->system, outcome->max_pss ? "PSS" : "RSS", rss,
-        peak, python, native, end);
+        outcome->at_once && !outcome->max_pss ? " of the largest process" : "", peak, python,
+        native, end);
     if (outcome->programs_left) {
         fprintf(file,
             "memtrace: not traced: %u program%s started as another user or in another root\n",
@@ -91,6 +92,7 @@ struct run_outcome run_outcome_of(
         .system = seconds_of(usage->ru_stime),
         .peak = *accounts_peak_totals(&collector->accounts.all),
         .max_pss = collector->were_several ? collector->max_pss : 0,
+        .at_once = collector->at_once,
         .programs_left = collector->shared.programs_left,
         .bytes = collector->writer.written};
     for (size_t i = 0; i < collector->n_images; i++) {

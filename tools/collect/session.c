@@ -90,6 +90,7 @@ static void sample_all(struct collector *collector)
             read += image->share.rss != 0;
         }
     }
+    collector->at_once |= several > 1;
     if (several && read == several) {
         collector->were_several |= several > 1;
         collector->max_pss = sum > collector->max_pss ? sum : collector->max_pss;

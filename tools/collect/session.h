@@ -74,6 +74,7 @@ struct collector {
     struct touched touched;
     uint64_t max_pss;  /* of all at once, when it was known of each */
     bool were_several; /* then */
+    bool at_once;      /* several ran at a time, known or not */
     uint64_t max_own;  /* bytes that the collector took itself (own.h) while programs ran */
     uint64_t last_own; /* and after that, when it read symbols */
     int main_pid;
