@@ -209,15 +209,25 @@ def test_flamegraph_pl(traced):
     script = flamegraph_pl()
     if not script:
         pytest.skip("no flamegraph.pl: it is in libdevel-nytprof-perl")
+    drawn_as_folded(traced, ["perl", script], str.maketrans("<>", "()"))  # as it writes them
+
+
+def test_inferno(traced):
+    script = shutil.which("inferno-flamegraph")
+    if not script:
+        pytest.skip("no inferno-flamegraph in the PATH: cargo install inferno")
+    drawn_as_folded(traced, [script], {})
+
+
+def drawn_as_folded(traced, command, brackets):
     folded = export(traced, "folded")
-    picture = support.execute(["perl", script, "--countname", "bytes", "--minwidth", "0", folded],
+    picture = support.execute([*command, "--countname", "bytes", "--minwidth", "0", folded],
                               cwd=str(traced.directory))
     assert picture.status == 0, picture
-    titles = re.findall(r"<title>(.*) \(([0-9,]+) bytes, [0-9.]+%\)", picture.out.decode())
+    titles = re.findall(r"<title>([^<]*) \(([0-9,]+) bytes, [0-9.]+%\)", picture.out.decode())
     drawn = collections.Counter(
         (html.unescape(name), int(size.replace(",", ""))) for name, size in titles)
     sums = collections.Counter()
-    brackets = str.maketrans("<>", "()")  # as it writes them
     for line in folded.read_text().splitlines():
         stack, _, size = line.translate(brackets).rpartition(" ")
         for path in itertools.accumulate(("", *stack.split(";")), lambda a, b: a + ";" + b):
