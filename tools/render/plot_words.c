@@ -117,16 +117,18 @@ char *plot_command(const struct trace *trace, size_t most)
 {
     const struct trace_string *command = &trace->strings[main_process(trace)->command];
     char *text = calloc(1, command->size + 5);
-    bool named = false; /* the program or script has been seen: what follows is left as it is */
+    bool named = false;   /* the program or script has been seen: what follows is left as it is */
+    bool is_code = false; /* the next one, or a module's name: no path */
     size_t at = 0, index = 0, length = 0;
     if (!text)
         return NULL;
     for (const char *argument; (argument = next_argument(command, &at)); index++) {
         const char *shown = argument;
         if (index == 0 || (!named && argument[0] != '-')) {
-            shown = base_name(argument);
+            shown = is_code ? argument : base_name(argument);
             named = index > 0;
         }
+        is_code = strcmp(argument, "-c") == 0 || strcmp(argument, "-m") == 0;
         length += (size_t)sprintf(text + length, "%s%s", index ? " " : "", shown);
     }
     plot_shorten(text, most);

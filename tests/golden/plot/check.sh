@@ -233,6 +233,12 @@ more)
     for name in phases.json phases-key.json phases.csv phases-key.csv; do
         same "$name"
     done
+    # Of a program's path the name is the title, of code that was given all of it.
+    sed 's#python3 a.py#/usr/bin/python3 -I -c open("/etc/hosts") /x/y#' "$scenes/sampled.txt" >code.txt
+    "$assemble" code.txt code.mtrace
+    "$memtrace" plot --format gnuplot code.mtrace >code.gp
+    grep -qF "title_text = 'python3 -I -c open(\"/etc/hosts\") /x/y'" code.gp ||
+        fail "another title: $(grep ^title_text code.gp)"
     # All sizes of one unit: axis, legend, peak, limit; of several traces too.
     "$memtrace" plot --units KiB --format gnuplot phases.mtrace >kib.gp
     "$memtrace" plot --units B -t --size 100x24 phases.mtrace >bytes.txt
