@@ -59,9 +59,10 @@ static void parse_end(struct argp_state *state, const struct arguments *argument
     enum view_key key = arguments->report.view.key;
     if (!view_key_has_frames(key))
         argp_error(state,
-            "--key %s makes no graph; there are: caller, lineno, filename, function, module, "
+            "--key %s makes no graph%s; there are: caller, lineno, filename, function, module, "
             "package",
-            view_key_names[key]);
+            view_key_names[key],
+            key == VIEW_THREAD || key == VIEW_PROCESS ? " (but --split does)" : "");
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)

@@ -63,6 +63,11 @@ static const char *why(int error)
 static int finish_session(const char *directory)
 {
     struct collector *collector;
+    if (access(directory, F_OK) != 0 && errno == ENOENT) {
+        message(
+            "%s: no such directory; without a name all sessions of yours are recovered", directory);
+        return 1;
+    }
     guard_begin();
     int error = session_resume(&collector, directory);
     if (error) {

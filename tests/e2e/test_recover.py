@@ -112,6 +112,12 @@ def alive(pid):
         return False
 
 
+def test_a_name_that_is_none(traced_once):
+    result = support.execute([traced_once.memtrace, "recover", "/dev/shm/memtrace-none"])
+    assert result.status == 1 and result.out == b""
+    assert "/dev/shm/memtrace-none: no such directory; without a name all" in result.message
+
+
 def test_a_session_that_runs_is_left_alone(traced_once):
     program = traced_once.directory / "script1.py"
     program.write_text("import os, sys\nprint(os.environ['MEMTRACE_SESSION'], flush=True)\n"
