@@ -63,28 +63,38 @@ static void put_cut(const struct fit *fit, const char *text, size_t size)
     }
 }
 
-/* Is there an end of a part at this blank: another blank, or a bracket, behind it? */
-static bool ends_part(const char *text, size_t size, size_t at)
+enum ending { ENDS_NOTHING, ENDS_WORD, ENDS_PHRASE, ENDS_PART, ENDINGS };
+
+/* What ends at a blank: a part if there is another one or a bracket behind it, but for one of a
+   change. */
+static enum ending ending_at(const char *text, size_t size, size_t at)
 {
-    return at + 1 < size && (text[at + 1] == ' ' || text[at + 1] == '(');
+    if (at == 0 || at + 2 >= size || text[at] != ' ' || text[at - 1] == ' ')
+        return ENDS_NOTHING;
+    if (text[at + 1] == ' ' || (text[at + 1] == '(' && !memchr("+-\x1b", text[at + 2], 3)))
+        return ENDS_PART;
+    return text[at - 1] == ',' ? ENDS_PHRASE : ENDS_WORD;
 }
 
-/* Where to break what has more columns than there are: after the last part that fits, if that is a
-   third of a line, else after the last word; `size` if there is none. */
+/* Where to break what has more columns than there are: after the last part that fits if that leaves
+   a third of a line, else the last phrase, else the last word, else after the first, which is too
+   long; `size` if there is no blank. */
 static size_t find_break(const char *text, size_t size, size_t columns)
 {
-    size_t part = 0, word = 0, sum = 0, width, indent = 0;
+    size_t last[ENDINGS] = {0}, sum = 0, width;
+    size_t indent = 0;
     while (indent < size && text[indent] == ' ')
         indent++;
     for (size_t at = 0; at < size && sum <= columns; sum += width) {
-        bool blank = text[at] == ' ' && at > indent && text[at - 1] != ' ';
-        if (blank)
-            word = at;
-        if (blank && ends_part(text, size, at) && sum >= columns / 3)
-            part = at;
+        enum ending ending = at > indent ? ending_at(text, size, at) : ENDS_NOTHING;
+        last[ending > ENDS_WORD && sum < columns / 3 ? ENDS_WORD : ending] = at;
         at += next(text + at, size - at, &width);
     }
-    return part ? part : word ? word : size;
+    for (int ending = ENDS_PART; ending > ENDS_NOTHING; ending--)
+        if (last[ending])
+            return last[ending];
+    const char *blank = memchr(text + indent, ' ', size - indent);
+    return blank ? (size_t)(blank - text) : size;
 }
 
 static void put_wrapped(const struct fit *fit, const char *text, size_t size)
