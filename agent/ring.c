@@ -22,17 +22,17 @@ static void forgo(struct mt_control *control)
     atomic_fetch_add(&control->rings_gone, 1);
 }
 
-/* As many rings as slots: a number that is tried is used up for nothing. */
-static bool is_full(struct mt_control *control)
+bool ring_is_full(struct mt_control *control)
 {
     return atomic_load(&control->rings_used) - atomic_load(&control->rings_gone) >=
            control->slots_count;
 }
 
-/* Ring numbers whose slots are others' still are passed over; NULL if all are. */
+/* Ring numbers whose slots are others' still are passed over; NULL if all are: a number that is
+   tried is used up for nothing. */
 static struct mt_slot *claim(struct mt_control *control, uint32_t *number)
 {
-    for (uint32_t tries = 0; tries < control->slots_count && !is_full(control); tries++) {
+    for (uint32_t tries = 0; tries < control->slots_count && !ring_is_full(control); tries++) {
         *number = atomic_fetch_add(&control->rings_used, 1);
         struct mt_slot *slot = mt_slot_of(control, *number);
         uint64_t word = atomic_load(&slot->word);

@@ -14,6 +14,8 @@
    it (slots, shared memory, descriptors). */
 bool ring_create(struct thread *thread);
 void ring_destroy(struct thread *thread);
+/* As many rings as slots. */
+bool ring_is_full(struct mt_control *control);
 
 /* Where the next `count` words go; waits for the collector where there is no room.  NULL when
    tracing was turned off meanwhile, or when the collector has stood still for too long: from then

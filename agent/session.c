@@ -166,14 +166,14 @@ void session_attach(void)
     }
 }
 
-void session_off(const char *why)
+bool session_off(const char *why)
 {
-    bool first = session.wanted;
     session_live.on = 0;
-    session.wanted = false;
+    bool first = __atomic_exchange_n(&session.wanted, false, __ATOMIC_RELAXED);
     if (why && first) {
         sys_complain(why, ": tracing is off, the program goes on", NULL);
     }
+    return first;
 }
 
 void session_pause(bool paused)

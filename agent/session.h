@@ -43,8 +43,8 @@ extern union session_live {
 
 /* Joins the session of the environment, once; without one the agent stays inert. */
 void session_attach(void);
-/* Turns tracing off for good; why, if not NULL, goes to stderr in one line. */
-void session_off(const char *why);
+/* Turns tracing off for good; why, if not NULL, goes to stderr in one line.  False if it was off. */
+bool session_off(const char *why);
 /* Whether allocations go unrecorded. */
 void session_pause(bool paused);
 /* In a forked child: a stream of its own.  Called by the handler of pthread_atfork or, where

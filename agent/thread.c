@@ -20,12 +20,11 @@
 #include "threadname.h"
 #include "trace.h"
 
-#define POOL_MAX 8192u
 #define DESTRUCTOR_ROUNDS 3
 
 __thread struct thread_local_state thread_self;
 
-static struct thread *_Atomic pool[POOL_MAX];
+static struct thread *_Atomic pool[MT_PROCESS_RINGS];
 static _Atomic uint32_t pool_used, taken_count;
 
 /* Found at run time: their versioned names differ between C libraries. */
@@ -41,7 +40,7 @@ uint32_t thread_count(void)
 static struct thread *take_from_pool(void)
 {
     uint32_t used = atomic_load(&pool_used);
-    for (uint32_t i = 0; i < used && i < POOL_MAX; i++) {
+    for (uint32_t i = 0; i < used && i < MT_PROCESS_RINGS; i++) {
         struct thread *thread = atomic_load(&pool[i]);
         uint32_t free = 0;
         if (thread && atomic_compare_exchange_strong(&thread->taken, &free, 1)) {
@@ -54,7 +53,7 @@ static struct thread *take_from_pool(void)
 bool thread_depend_on_others(struct thread *thread)
 {
     uint32_t used = atomic_load(&pool_used);
-    for (uint32_t i = 0; i < used && i < POOL_MAX; i++) {
+    for (uint32_t i = 0; i < used && i < MT_PROCESS_RINGS; i++) {
         struct thread *other = atomic_load(&pool[i]);
         if (!other || other == thread || !other->ring) {
             continue;
@@ -71,7 +70,7 @@ bool thread_depend_on_others(struct thread *thread)
 void thread_tell_of_fork(const struct thread *forking)
 {
     uint32_t used = atomic_load(&pool_used);
-    for (uint32_t i = 0; i < used && i < POOL_MAX; i++) {
+    for (uint32_t i = 0; i < used && i < MT_PROCESS_RINGS; i++) {
         struct thread *other = atomic_load(&pool[i]);
         if (other && other != forking) {
             atomic_store(&other->clock_us, THREAD_LOOK);
@@ -90,7 +89,7 @@ static bool introduce(struct thread *thread)
 static struct thread *make_thread(void)
 {
     uint32_t index = atomic_load(&pool_used);
-    if (index >= POOL_MAX) {
+    if (index >= MT_PROCESS_RINGS) {
         return NULL;
     }
     struct thread *thread = sys_map_private(sizeof(*thread));
@@ -106,7 +105,7 @@ static struct thread *make_thread(void)
     thread->taken = 1;
     atomic_store(&thread->clock_us, THREAD_LOOK);
     index = atomic_fetch_add(&pool_used, 1);
-    if (index >= POOL_MAX || (index == 0 && !introduce(thread)) ||
+    if (index >= MT_PROCESS_RINGS || (index == 0 && !introduce(thread)) ||
         !thread_depend_on_others(thread)) {
         return NULL;
     }
@@ -115,12 +114,31 @@ static struct thread *make_thread(void)
 }
 
 /* A program that has become another user may fill the rings that it has, and make no more. */
-static const char *why_no_ring(void)
+static enum mt_off why_no_ring(void)
 {
     char path[SESSION_PATH_MAX];
-    return !session_path(path, ".") || sys_may(path, W_OK | X_OK)
-               ? "no room for another ring (shared memory, descriptors or address space)"
-               : "the session is not this user's";
+    if (atomic_load(&pool_used) >= MT_PROCESS_RINGS) {
+        return MT_OFF_THREADS;
+    }
+    if (session_path(path, ".") && !sys_may(path, W_OK | X_OK)) {
+        return MT_OFF_USER;
+    }
+    return ring_is_full(session.control) ? MT_OFF_SLOTS : MT_OFF_ROOM;
+}
+
+/* A collector that is gone has been told of already, and nothing of this is in a trace. */
+static void go_on_untraced(void)
+{
+    static const char *const words[MT_OFF_REASONS] = {
+        [MT_OFF_THREADS] = "more than 8,192 threads at a time",
+        [MT_OFF_SLOTS] = "no room for another ring (as many threads in all as a session can have)",
+        [MT_OFF_ROOM] = "no room for another ring (shared memory, descriptors or address space)",
+        [MT_OFF_USER] = "the session is not this user's",
+    };
+    enum mt_off why = why_no_ring();
+    if (session_off(words[why])) {
+        atomic_fetch_add(&session.control->processes_off[why], 1);
+    }
 }
 
 static struct thread *acquire(void)
@@ -130,7 +148,7 @@ static struct thread *acquire(void)
         thread = make_thread();
     }
     if (!thread) {
-        session_off(why_no_ring());
+        go_on_untraced();
         return NULL;
     }
     atomic_fetch_add(&taken_count, 1);
@@ -214,7 +232,7 @@ void thread_setup(void)
 void thread_forget_all(void)
 {
     uint32_t used = atomic_load(&pool_used);
-    for (uint32_t i = 0; i < used && i < POOL_MAX; i++) {
+    for (uint32_t i = 0; i < used && i < MT_PROCESS_RINGS; i++) {
         struct thread *thread = atomic_load(&pool[i]);
         if (thread) {
             ring_destroy(thread);

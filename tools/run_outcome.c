@@ -11,6 +11,7 @@
 
 #include "collect/launch.h"
 #include "render/format.h"
+#include "render/off.h"
 
 char *run_meta_json(char **argv, pid_t pid, unsigned interval_ms, uint64_t memory_limit)
 {
@@ -43,6 +44,20 @@ static double seconds_of(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
+static void put_processes_off(json_t *end, const struct run_outcome *outcome)
+{
+    json_t *off = json_object();
+    for (size_t why = 0; why < MT_OFF_REASONS; why++) {
+        if (outcome->processes_off[why]) {
+            json_object_set_new(off, off_keys[why], json_integer(outcome->processes_off[why]));
+        }
+    }
+    if (json_object_size(off)) {
+        json_object_set(end, "processes_off", off);
+    }
+    json_decref(off);
+}
+
 char *run_end_json(const struct run_outcome *outcome, int status)
 {
     json_t *end = json_pack("{s:f, s:f, s:f, s:i, s:I, s:I, s:I, s:I}", "seconds", outcome->seconds,
@@ -52,6 +67,7 @@ char *run_end_json(const struct run_outcome *outcome, int status)
     if (outcome->programs_left) {
         json_object_set_new(end, "programs_left", json_integer(outcome->programs_left));
     }
+    put_processes_off(end, outcome);
     char *text = json_dumps(end, JSON_COMPACT);
     json_decref(end);
     return text;
@@ -60,7 +76,7 @@ char *run_end_json(const struct run_outcome *outcome, int status)
 void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char *path)
 {
     char rss[FORMAT_SIZE], peak[FORMAT_SIZE], python[FORMAT_SIZE], native[FORMAT_SIZE],
-        end[FORMAT_SIZE];
+        end[FORMAT_SIZE], off[OFF_WORDS];
     format_total(
         rss, (int64_t)(outcome->max_pss ? outcome->max_pss : outcome->max_rss), UNITS_AUTO);
     format_total(peak, (int64_t)(outcome->peak.python + outcome->peak.native), UNITS_AUTO);
@@ -77,6 +93,9 @@ void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char
         fprintf(file,
             "memtrace: not traced: %u program%s started as another user or in another root\n",
             outcome->programs_left, outcome->programs_left == 1 ? "" : "s");
+    }
+    if (*off_words(off, outcome->processes_off)) {
+        fprintf(file, "memtrace: %s\n", off);
     }
     fprintf(file, "memtrace: %s (%.0f kB). Next: memtrace leaks | top --at peak | plot\n", path,
         (double)outcome->bytes / 1000);
@@ -106,5 +125,6 @@ struct run_outcome run_outcome_of(
             outcome.agent_rss = image->max_agent;
         }
     }
+    memcpy(outcome.processes_off, collector->shared.processes_off, sizeof(outcome.processes_off));
     return outcome;
 }

@@ -18,6 +18,7 @@ struct run_outcome {
     uint64_t collector_rss, agent_rss; /* largest; of the agent in one process */
     uint64_t end_rss;                  /* of the collector after the program's end */
     uint32_t programs_left;            /* started where they cannot be traced */
+    uint32_t processes_off[MT_OFF_REASONS]; /* not traced to the end */
     struct totals peak, end;
     uint64_t bytes;
 };

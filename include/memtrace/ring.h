@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 10u
+#define MT_RING_VERSION 11u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -30,6 +30,7 @@ enum mt_added {
 #define MT_RING_NAME "ring."              /* its rings: "ring." and the number in decimal */
 
 #define MT_SLOTS 65536u        /* rings that one session can have at a time, a power of two */
+#define MT_PROCESS_RINGS 8192u /* that one process can have at a time */
 #define MT_RING_HEADER 4096u   /* bytes before a ring's first word */
 #define MT_RING_LEAST 16384u  /* data bytes of the smallest ring */
 #define MT_SPARE_MAX 256u
@@ -109,6 +110,15 @@ static inline enum mt_loan_state mt_loan_state(uint64_t word)
 /* What is said once, not by each process. */
 enum mt_said { MT_SAID_UNKNOWN_PYTHON = 1, MT_SAID_SECOND_PYTHON = 2 };
 
+/* Why a thread got no ring, whose process is not traced from there. */
+enum mt_off {
+    MT_OFF_THREADS = 0, /* more than MT_PROCESS_RINGS at a time */
+    MT_OFF_SLOTS = 1,   /* more in the session than it has slots */
+    MT_OFF_ROOM = 2,    /* shared memory, descriptors, address space */
+    MT_OFF_USER = 3,    /* the session is not this user's */
+    MT_OFF_REASONS = 4
+};
+
 struct mt_control {
     uint64_t magic;
     uint32_t version;
@@ -139,6 +149,7 @@ struct mt_control {
     char spare[MT_SPARE_MAX];
     /* Started where they cannot join: as another user, in another root. */
     _Atomic uint32_t programs_left;
+    _Atomic uint32_t processes_off[MT_OFF_REASONS]; /* how many a thread without a ring turned off */
     _Alignas(64) _Atomic uint32_t loans_asked;
     struct mt_loan loans[MT_LOANS];
     _Alignas(64) struct mt_slot slots[MT_SLOTS];

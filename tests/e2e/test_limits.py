@@ -63,6 +63,17 @@ sys.exit(4)
     assert traced_once.at(result.trace, "held")[0] >= 50033
 
 
+def assert_off(traced, result, key, words):
+    """One process is not traced to its end, and everything says so."""
+    line = "not traced to the end: 1 process (%s)" % words
+    assert "memtrace: %s\n" % line in result.message, result
+    assert traced.report("info", result.trace)["processes_off"] == {key: 1}
+    assert traced.report("top", result.trace)["processes_off"] == {key: 1}
+    for command in ("info", "top", "stats"):
+        report = support.execute([traced.memtrace, command, result.trace])
+        assert line in report.message + report.out.decode(), report
+
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
 
 
@@ -98,9 +109,51 @@ def test_no_room_for_a_ring(traced_once):
         traced_once, "export TMPDIR=/nowhere; mount -t tmpfs -o size=%dk tmpfs /dev/shm" % NO_RING)
     assert (result.status, result.out) == (4, OUTPUT), result
     assert "tracing is off" in result.message
+    assert_off(traced_once, result, "room", "no room for a thread's ring")
 
 
 NO_RING = 528  # the control file takes 524
+
+
+@needs_root
+def test_no_room_for_a_ring_later(traced_once):
+    """Of what came before its thread got none the trace has all."""
+    result = with_shared_memory(
+        traced_once, "export TMPDIR=/nowhere; mount -t tmpfs -o size=20m tmpfs /dev/shm", """
+import glob, threading
+before = bytes(100000)  # before
+with open("/dev/shm/full", "wb", buffering=0) as file:
+    try:
+        while True:
+            file.write(bytes(4096))
+    except OSError as error:
+        print(error.errno)
+held = []
+thread = threading.Thread(target=lambda: held.append(bytes(50000)))
+thread.start()
+thread.join()
+print(len(held))
+""")
+    assert (result.status, result.out) == (0, b"28\n1\n"), result
+    assert traced_once.at(result.trace, "before") == (100033, 1)
+    assert_off(traced_once, result, "room", "no room for a thread's ring")
+
+
+def test_more_threads_than_a_process_can_have(traced_plain, tmp_path):
+    program = tmp_path / "threads"
+    source = support.PROGRAMS / "many_threads.c"
+    assert support.execute(["cc", "-O1", "-pthread", source, "-o", program]).status == 0
+    if support.execute([program, "8300"]).status:
+        pytest.skip("no room for 8,300 threads here")
+    room = os.statvfs("/dev/shm")
+    if room.f_bavail * room.f_frsize < 400 << 20:
+        pytest.skip("no room for 8,192 rings in /dev/shm")
+    few = traced_plain.run(program, "100")
+    assert "not traced" not in few.message
+    result = traced_plain.run(program, "8300")
+    assert result.out == b"8300\n", result
+    assert result.message.count("more than 8,192 threads at a time: tracing is off") == 1, result
+    assert_off(traced_plain, result, "threads", "more than 8,192 threads at a time")
 
 MANY = """
 import os, sys, threading

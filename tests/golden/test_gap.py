@@ -29,9 +29,11 @@ sample 9 20M 5M 0 0 0 5M
 boundary end main 10 -
 row a 4M 10 4M 10
 ended main 10 0 0 0 0 %d %d 80 9M
-end {"seconds": 10}
+end {"seconds": 10%s}
 """
-WORDS = "gap: 1,234 events lost (5734 KiB)"
+OFF = ', "processes_off": {"threads": 2, "room": 1200, "user": -5, "slots": "x"}'
+WORDS = "gap: 1,234 events lost (5734 KiB); not traced to the end: 1,202 processes (" \
+        "more than 8,192 threads at a time; no room for a thread's ring)"
 REPORTS = [["top"], ["tree"], ["tree", "--inverted"], ["leaks"], ["lines"], ["stats"],
            ["diff", "t.mtrace"]]
 DATA = [["export", "--to", to, "-o", "out"]
@@ -58,20 +60,22 @@ def run(directory, arguments):
     return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode()
 
 
-def gaps_in(value):
-    """Every "gap" in a JSON document."""
+def found_in(value, key):
+    """Every value of that key in a JSON document."""
     if isinstance(value, list):
-        return [gap for item in value for gap in gaps_in(item)]
+        return [found for item in value for found in found_in(item, key)]
     if not isinstance(value, dict):
         return []
-    inner = [gap for name, item in value.items() if name != "gap" for gap in gaps_in(item)]
-    return inner + ([value["gap"]] if "gap" in value else [])
+    inner = [found for item in value.values() for found in found_in(item, key)]
+    return inner + ([value[key]] if key in value else [])
 
 
 def check_json(status, output, lossy):
-    gaps = gaps_in(json.loads(output))
+    document = json.loads(output)
+    gaps, off = found_in(document, "gap"), found_in(document, "processes_off")
     good = all(gap == {"events": 1234, "bytes": 5871616} for gap in gaps)
-    return not status and good and bool(gaps) == lossy
+    good &= all(one == {"threads": 2, "room": 1200} for one in off)
+    return not status and good and bool(gaps) == bool(off) == lossy
 
 
 def expect(good, seen):
@@ -103,7 +107,10 @@ def check_data(directory, lossy):
     failed += result(expect(check_json(seen[0], seen[1], lossy), seen), "plot json")
     seen = run(directory, ["info"])
     line = "gaps: 1,234 events (5734 KiB)" if lossy else "gaps: 0 events (0 B)"
-    return failed + result(expect(line in seen[1].splitlines(), seen), "info")
+    good = line in seen[1].splitlines() and (WORDS.split("; ", 1)[1] in seen[1]) == lossy
+    failed += result(expect(good, seen), "info")
+    off = found_in(json.loads(run(directory, ["info", "--format", "json"])[1]), "processes_off")
+    return failed + result(expect(bool(off) == lossy, off), "info json")
 
 
 def check_pictures(directory, lossy):
@@ -115,7 +122,7 @@ def check_pictures(directory, lossy):
             continue
         seen = run(directory, [*report, "-o", name])
         text = (directory / name).read_text()
-        good = not seen[0] and bool(re.search(r"gap: 1,234 events lost", text)) == lossy
+        good = not seen[0] and bool(re.search(r"gap: 1,234 events lost.*not traced to the end: 1,202", text)) == lossy
         failed += result(expect(good, (seen, text[:300])), name)
     return failed
 
@@ -125,7 +132,7 @@ def main():
     for lossy in (True, False):
         with tempfile.TemporaryDirectory() as temporary:
             directory = pathlib.Path(temporary)
-            (directory / "t.txt").write_text(TRACE % ((1234, 5871616) if lossy else (0, 0)))
+            (directory / "t.txt").write_text(TRACE % ((1234, 5871616, OFF) if lossy else (0, 0, "")))
             subprocess.run([ASSEMBLE, directory / "t.txt", directory / "t.mtrace"], check=True)
             failed += check_reports(directory, lossy)
             failed += check_data(directory, lossy)

@@ -353,6 +353,9 @@ void shared_close(struct shared *shared)
     atomic_store(&shared->control->state, MT_STATE_CLOSED);
     shared->was_joined = atomic_load(&shared->control->images_used) > 0;
     shared->programs_left = atomic_load(&shared->control->programs_left);
+    for (size_t why = 0; why < MT_OFF_REASONS; why++) {
+        shared->processes_off[why] = atomic_load(&shared->control->processes_off[why]);
+    }
     for (uint32_t slot = 0; slot < MT_SLOTS; slot++) {
         uint64_t word = atomic_load(&shared->control->slots[slot].word);
         if (mt_slot_state(word) == MT_SLOT_CLAIMED || mt_slot_state(word) == MT_SLOT_READY) {

@@ -19,7 +19,7 @@ struct shared {
     uint32_t loans_seen; /* questions for a loan that were looked at */
     /* Once it is closed: whether an agent had found it, and what the control block has. */
     bool was_joined;
-    uint32_t programs_left;
+    uint32_t programs_left, processes_off[MT_OFF_REASONS];
 };
 
 /* Makes the directory (in /dev/shm, else in the temporary directory) and the control file; where

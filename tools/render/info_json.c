@@ -9,6 +9,7 @@
 
 #include "render/allocators.h"
 #include "render/json.h"
+#include "render/off.h"
 #include "render/running.h"
 #include "trace/processes.h"
 #include "trace/touched.h"
@@ -232,6 +233,7 @@ void info_json(FILE *file, const struct report *report)
     json_close(&json, ']');
     if (info_programs_left(report))
         json_number(&json, "programs_left", (int64_t)info_programs_left(report));
+    off_json(&json, trace);
     put_counters(&json, trace);
     allocators_json(&json, trace);
     if (trace->n_looks)

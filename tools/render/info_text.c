@@ -10,6 +10,7 @@
 #include "render/escape.h"
 #include "render/fit.h"
 #include "render/look.h"
+#include "render/off.h"
 #include "render/running.h"
 #include "trace/processes.h"
 #include "trace/touched.h"
@@ -147,10 +148,14 @@ static void print_own(FILE *file, const struct report *report)
 static void print_left(FILE *file, const struct report *report)
 {
     uint64_t programs = info_programs_left(report);
+    uint32_t counts[MT_OFF_REASONS];
+    char words[OFF_WORDS];
     if (programs)
         fprintf(file,
             "not traced: %" PRIu64 " program%s started as another user or in another root\n",
             programs, programs == 1 ? "" : "s");
+    if (off_count(counts, &report->trace))
+        fprintf(file, "%s\n", off_words(words, counts));
 }
 
 static void print_start(FILE *file, double start)

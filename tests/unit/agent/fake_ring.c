@@ -38,9 +38,10 @@ bool session_path(char path[SESSION_PATH_MAX], const char *name)
     return false;
 }
 
-void session_off(const char *why)
+bool session_off(const char *why)
 {
     fail_msg("tracing was turned off: %s", why ? why : "no reason");
+    return false;
 }
 
 uint32_t thread_count(void)
