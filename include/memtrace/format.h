@@ -26,6 +26,11 @@
 #define MT_CHUNK_HEADER_SIZE 12
 #define MT_CHUNK_MAX (64u << 20) /* largest raw size */
 
+/* No amount is larger, nor the sum of all changes of a column of rows without their signs, nor a time:
+   a reader takes more for damage, and adds and subtracts the rest without a thought. */
+#define MT_AMOUNT_MOST ((1ull << 62) - 1)
+#define MT_TIME_MOST (1ull << 53) /* microseconds, 285 years */
+
 /*
  * Kinds and bodies.  Ids count up from 1 in the order of definition, over all chunks of a kind;
  * 0 is "none" (the empty string, no function, the empty stack, ...).  A definition refers only

@@ -13,6 +13,7 @@
 #include "collect/plain.h"
 #include "collect/ringdefs.h"
 #include "collect/spreads.h"
+#include "memtrace/format.h"
 
 #define TEXT_MAX (16u << 20) /* of scratch text; beyond, the record that uses it has none */
 #define SPACE (1ull << 47)   /* a program's addresses lie below it, and so do its sizes */
@@ -272,13 +273,20 @@ static bool cancel_move(struct accounts *accounts, struct ring *ring)
     return false;
 }
 
+/* What a hostile program says that it lost may be any number; counts of ones stay below half of it. */
+static void add_lost(uint64_t *sum, uint64_t more)
+{
+    const uint64_t most = MT_AMOUNT_MOST / 2;
+    *sum = *sum > most || more > most - *sum ? most : *sum + more;
+}
+
 void drain_last_gap(struct ring *ring)
 {
     struct image *image = ring->image;
     uint64_t events = atomic_load(&ring->shared->lost_events);
     uint64_t bytes = atomic_load(&ring->shared->lost_bytes);
-    image->gap_events += events > ring->gap_events ? events - ring->gap_events : 0;
-    image->gap_bytes += bytes > ring->gap_bytes ? bytes - ring->gap_bytes : 0;
+    add_lost(&image->gap_events, events > ring->gap_events ? events - ring->gap_events : 0);
+    add_lost(&image->gap_bytes, bytes > ring->gap_bytes ? bytes - ring->gap_bytes : 0);
     image->gap_events += ring->shared->magic != MT_RING_MAGIC; /* the file was cut short */
 }
 
@@ -305,10 +313,10 @@ static void begin_anew(struct drain *drain)
     maps_go(drain->accounts, ring);
     ring->text.size = 0;
     ring->size_high = 0;
-    ring->gap_events += ring_word(ring, 1);
-    image->gap_events += ring_word(ring, 1);
-    image->gap_bytes += ring_word(ring, 2);
-    ring->gap_bytes += ring_word(ring, 2);
+    add_lost(&ring->gap_events, ring_word(ring, 1));
+    add_lost(&image->gap_events, ring_word(ring, 1));
+    add_lost(&image->gap_bytes, ring_word(ring, 2));
+    add_lost(&ring->gap_bytes, ring_word(ring, 2));
 }
 
 /* ---- order ---- */

@@ -125,7 +125,8 @@ static void make_words(struct folded *folded)
 
 static void flush(struct folded *folded)
 {
-    fwrite(folded->out.data, 1, folded->out.size, folded->file);
+    if (folded->out.size)
+        fwrite(folded->out.data, 1, folded->out.size, folded->file);
     folded->out.size = 0;
 }
 

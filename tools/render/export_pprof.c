@@ -221,7 +221,8 @@ void export_pprof(FILE *file, const struct report *report, const struct view *vi
     put_places(&pprof);
     put_strings(&pprof);
     double seconds = meta.start + (double)view->state.time_us / 1e6;
-    put_number(&pprof.out, PROFILE_TIME_NANOS, meta.start > 0 ? (uint64_t)(seconds * 1e9) : 0);
+    put_number(&pprof.out, PROFILE_TIME_NANOS, 
+        meta.start > 0 ? (uint64_t)format_whole(seconds * 1e9) : 0);
     put_number(&pprof.out, PROFILE_DEFAULT_TYPE, word(&pprof, W_INUSE_SPACE));
     fwrite(pprof.out.data, 1, pprof.out.size, file);
     buffer_free(&pprof.out);

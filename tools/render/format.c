@@ -155,6 +155,13 @@ double format_parse_size(const char *text)
     return end == text || !(number >= 0) || factor == 0 ? -1 : number * factor;
 }
 
+int64_t format_whole(double number)
+{
+    if (!(number > -0x1p63))
+        return number < 0 ? INT64_MIN : 0;
+    return number < 0x1p63 ? llround(number) : INT64_MAX;
+}
+
 char *format_count(char buffer[FORMAT_SIZE], int64_t count)
 {
     char digits[24];

@@ -33,6 +33,8 @@ char *format_error(char buffer[FORMAT_SIZE], int64_t error, int64_t bytes, enum 
 char *format_total_error(char buffer[FORMAT_SIZE], int64_t error, int64_t bytes, enum units units);
 /* Bytes that a text says: "512KiB", "1.5 MB" (units of 1024 all), "4096"; -1 if it says none. */
 double format_parse_size(const char *text);
+/* The nearest whole number, or the nearest that there is. */
+int64_t format_whole(double number);
 /* 1,234,567 */
 char *format_count(char buffer[FORMAT_SIZE], int64_t count);
 /* 3 h 12 m, 2 m 05 s, 12.4 s */

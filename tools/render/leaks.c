@@ -33,7 +33,7 @@ static void print_pace(FILE *file, double size_per_s, enum units units)
     size_t i = 0;
     while (i < 2 && size_per_s * times[i].seconds < 1024)
         i++;
-    format_size(size, llround(size_per_s * times[i].seconds), units);
+    format_size(size, format_whole(size_per_s * times[i].seconds), units);
     fprintf(file, "+%s/%s", size, times[i].name);
 }
 
@@ -43,7 +43,7 @@ static void print_per_mark(FILE *file, const struct leaks_report *shown, const s
     double seconds = (double)(leaks->end_us - leaks->warm_up_us) / 1e6;
     double each = leak->size_per_s * seconds / (double)leaks->marks;
     char size[FORMAT_SIZE];
-    fprintf(file, " (%s for each ", format_size(size, llround(each), shown->report->options.units));
+    fprintf(file, " (%s for each ", format_size(size, format_whole(each), shown->report->options.units));
     print_name(file, shown->options->per);
     fputc(')', file);
 }

@@ -30,7 +30,7 @@ static void print_rate(FILE *file, const struct stats *stats, int64_t count)
     char rate[FORMAT_SIZE];
     double seconds = (double)stats->totals->seconds_us / 1e6;
     if (seconds > 0)
-        fprintf(file, "  %11s/s", format_count(rate, (int64_t)((double)count / seconds + 0.5)));
+        fprintf(file, "  %11s/s", format_count(rate, format_whole((double)count / seconds)));
 }
 
 static void print_flow(FILE *file, const struct stats *stats, const char *name, int64_t count,
@@ -44,7 +44,7 @@ static void print_flow(FILE *file, const struct stats *stats, const char *name, 
     fprintf(file, "  %10s%s", format_total(size, bytes, units),
         format_total_error(text, error, bytes, units));
     if (seconds > 0)
-        fprintf(file, "  %10s/s", format_total(rate, (int64_t)((double)bytes / seconds), units));
+        fprintf(file, "  %10s/s", format_total(rate, format_whole((double)bytes / seconds), units));
     fputc('\n', file);
 }
 

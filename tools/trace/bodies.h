@@ -19,6 +19,7 @@ struct reader {
     bool no_room;          /* once set, the trace is of no use */
     struct row *encoded;   /* room for rows, used again and again */
     size_t n_encoded;
+    uint64_t amounts[ROWS_VALUES]; /* of all rows so far, without signs: no sum of some is larger */
 };
 
 /* Puts the entries for "none" into an empty trace. */

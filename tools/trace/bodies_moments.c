@@ -53,6 +53,22 @@ static struct trace_spread *spreads_of(
     return spreads;
 }
 
+/* Whatever is summed up of rows, and subtracted then, stays in range. */
+static bool are_sane(struct reader *reader, const struct row *rows, size_t count, int values)
+{
+    for (int value = 0; value < values; value++) {
+        uint64_t *sum = &reader->amounts[value];
+        for (size_t i = 0; i < count; i++) {
+            int64_t amount = rows[i].values[value];
+            uint64_t size = amount < 0 ? -(uint64_t)amount : (uint64_t)amount;
+            if (size > MT_AMOUNT_MOST - *sum)
+                return false;
+            *sum += size;
+        }
+    }
+    return true;
+}
+
 /* Rows of a boundary or, with fewer changes each, of a peak. */
 static struct trace_row *parse_rows(struct reader *reader, struct cursor *body, size_t *count,
     int values, struct trace_spread **spreads)
@@ -65,6 +81,8 @@ static struct trace_row *parse_rows(struct reader *reader, struct cursor *body, 
     if (!encoded)
         return rows;
     rows_get(body, encoded, n, values, trace->n_sites, trace->n_boundaries + 1);
+    if (!body->bad && !are_sane(reader, encoded, n, values))
+        body->bad = true;
     if (body->bad)
         return rows;
     for (size_t i = 0; i < n; i++)
@@ -80,7 +98,7 @@ static void parse_boundary_of(struct reader *reader, struct cursor *body, int va
     boundary.kind = (int)cursor_id(body, MT_BOUNDARY_DROPPED + 1);
     boundary.dropped = boundary.kind == MT_BOUNDARY_DROPPED;
     boundary.process = cursor_id(body, trace->n_processes);
-    boundary.time_us = cursor_varint(body);
+    boundary.time_us = cursor_time(body);
     boundary.name = cursor_id(body, trace->n_strings);
     boundary.rows = parse_rows(reader, body, &boundary.count, values, &boundary.spreads);
     if (body->bad || !EXTEND(reader, trace->boundaries, trace->n_boundaries, 1))
@@ -112,10 +130,10 @@ static void parse_peak_of(struct reader *reader, struct cursor *body, int values
     struct trace *trace = reader->trace;
     struct trace_peak peak = {.present = true, .after = trace->n_boundaries};
     uint32_t process = cursor_id(body, trace->n_processes);
-    peak.time_us = cursor_varint(body);
-    peak.python = cursor_varint(body);
-    peak.native = cursor_varint(body);
-    peak.blocks = cursor_varint(body);
+    peak.time_us = cursor_time(body);
+    peak.python = cursor_amount(body);
+    peak.native = cursor_amount(body);
+    peak.blocks = cursor_amount(body);
     peak.rows = parse_rows(reader, body, &peak.count, values, &peak.spreads);
     if (!body->bad && !reader->no_memory && !reader->no_room)
         trace->peaks[process] = peak;
@@ -179,8 +197,8 @@ static void parse_untouched_rows(
         return;
     for (size_t i = 0; i < look->count && !body->bad; i++) {
         site += cursor_id(body, trace->n_sites - site);
-        struct trace_untouched row = {.site = site, .bytes = cursor_varint(body)};
-        body->bad |= !site || row.bytes > INT64_MAX;
+        struct trace_untouched row = {.site = site, .bytes = cursor_amount(body)};
+        body->bad |= !site;
         if (!body->bad)
             trace->untouched[trace->n_untouched++] = row;
     }
@@ -194,7 +212,7 @@ void body_untouched(struct reader *reader, struct cursor *body)
         return;
     while (n--) {
         struct trace_look look = {.process = body_process_id(trace, body)};
-        look.time_us = cursor_varint(body);
+        look.time_us = cursor_time(body);
         look.known = cursor_id(body, 2) != 0;
         parse_untouched_rows(reader, body, &look);
         if (body->bad || reader->no_room || reader->no_memory)

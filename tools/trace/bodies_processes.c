@@ -12,7 +12,7 @@ static void parse_process(struct trace *trace, struct cursor *body, struct trace
 {
     process->pid = (int)cursor_id(body, INT_MAX);
     process->parent = cursor_id(body, trace->n_processes);
-    process->start_us = cursor_varint(body);
+    process->start_us = cursor_time(body);
     process->origin = (int)cursor_id(body, MT_ORIGIN_FORK + 1);
     process->path = cursor_id(body, trace->n_strings);
     process->command = cursor_id(body, trace->n_strings);
@@ -51,7 +51,7 @@ void body_threads(struct reader *reader, struct cursor *body)
         thread.process = body_process_id(trace, body);
         thread.tid = (int)cursor_id(body, INT_MAX);
         thread.name = cursor_id(body, trace->n_strings);
-        thread.start_us = cursor_varint(body);
+        thread.start_us = cursor_time(body);
         if (body->bad)
             return;
         trace->threads[trace->n_threads++] = thread;
@@ -93,19 +93,19 @@ void body_process_end(struct reader *reader, struct cursor *body)
     uint32_t id = body_process_id(reader->trace, body);
     struct trace_process process = reader->trace->processes[id];
     process.ended = true;
-    process.end_us = cursor_varint(body);
+    process.end_us = cursor_time(body);
     int64_t status = cursor_svarint(body);
     process.status =
         status >= MT_STATUS_EXEC && status <= INT_MAX ? (int)status : MT_STATUS_UNKNOWN;
-    process.unknown_frees = cursor_varint(body);
-    process.duplicate_allocations = cursor_varint(body);
-    process.inherited_frees = cursor_varint(body);
-    process.gap_events = cursor_varint(body);
-    process.gap_bytes = cursor_varint(body);
-    process.events = cursor_varint(body);
-    process.max_rss = cursor_varint(body);
+    process.unknown_frees = cursor_amount(body);
+    process.duplicate_allocations = cursor_amount(body);
+    process.inherited_frees = cursor_amount(body);
+    process.gap_events = cursor_amount(body);
+    process.gap_bytes = cursor_amount(body);
+    process.events = cursor_amount(body);
+    process.max_rss = cursor_amount(body);
     process.was_paused = cursor_left(body) != 0;
-    process.paused_frees = process.was_paused ? cursor_varint(body) : 0;
+    process.paused_frees = process.was_paused ? cursor_amount(body) : 0;
     if (!body->bad)
         reader->trace->processes[id] = process;
 }
@@ -115,11 +115,11 @@ static void parse_region(struct trace *trace, struct cursor *body, struct trace_
     region->process = body_process_id(trace, body);
     region->thread = cursor_id(body, trace->n_threads);
     region->name = cursor_id(body, trace->n_strings);
-    region->start_us = cursor_varint(body);
-    region->end_us = region->start_us + cursor_varint(body);
-    region->live_before = cursor_varint(body);
-    region->live_after = cursor_varint(body);
-    region->peak = cursor_varint(body);
+    region->start_us = cursor_time(body);
+    region->end_us = region->start_us + cursor_time(body);
+    region->live_before = cursor_amount(body);
+    region->live_after = cursor_amount(body);
+    region->peak = cursor_amount(body);
     if (region->end_us < region->start_us)
         body->bad = true;
 }
@@ -141,13 +141,13 @@ void body_regions(struct reader *reader, struct cursor *body)
 
 static void parse_counts(struct reader *reader, struct cursor *body, struct trace_counts *counts)
 {
-    counts->temporary = cursor_varint(body);
+    counts->temporary = cursor_amount(body);
     counts->n = cursor_count(body, 1);
     if (counts->n > 65)
         body->bad = true;
     counts->counts = body->bad ? NULL : body_allocate(reader, counts->n * sizeof *counts->counts);
     for (size_t i = 0; i < counts->n && counts->counts; i++)
-        counts->counts[i] = cursor_varint(body);
+        counts->counts[i] = cursor_amount(body);
 }
 
 void body_sizes(struct reader *reader, struct cursor *body)
@@ -170,8 +170,10 @@ static void parse_sample(struct cursor *body, struct trace_sample *sample)
     uint64_t before = sample->time_us;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         *fields[i] += (uint64_t)cursor_svarint(body);
-    if (sample->time_us < before)
+    if (sample->time_us < before || sample->time_us > MT_TIME_MOST)
         body->bad = true;
+    for (size_t i = 1; i < sizeof fields / sizeof *fields; i++)
+        body->bad |= *fields[i] > MT_AMOUNT_MOST;
 }
 
 void body_timeline(struct reader *reader, struct cursor *body)
@@ -204,6 +206,9 @@ void body_shares(struct reader *reader, struct cursor *body)
     while (n-- && !body->bad) {
         for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
             *fields[i] += (uint64_t)cursor_svarint(body);
+        for (size_t i = 1; i < sizeof fields / sizeof *fields; i++)
+            body->bad |= *fields[i] > MT_AMOUNT_MOST;
+        body->bad |= share.time_us > MT_TIME_MOST;
         if (timeline->n_shares && share.time_us < timeline->shares[timeline->n_shares - 1].time_us)
             body->bad = true;
         if (!body->bad)

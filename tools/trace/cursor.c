@@ -3,6 +3,8 @@
  */
 #include "trace/cursor.h"
 
+#include "memtrace/format.h"
+
 static uint64_t fail(struct cursor *cursor)
 {
     cursor->bad = true;
@@ -29,6 +31,22 @@ static inline uint64_t decode(struct cursor *cursor)
 uint64_t cursor_varint(struct cursor *cursor)
 {
     return decode(cursor);
+}
+
+static uint64_t at_most(struct cursor *cursor, uint64_t most)
+{
+    uint64_t value = decode(cursor);
+    return value <= most ? value : fail(cursor);
+}
+
+uint64_t cursor_amount(struct cursor *cursor)
+{
+    return at_most(cursor, MT_AMOUNT_MOST);
+}
+
+uint64_t cursor_time(struct cursor *cursor)
+{
+    return at_most(cursor, MT_TIME_MOST);
 }
 
 static int64_t with_sign(uint64_t value)

@@ -19,6 +19,9 @@ uint64_t cursor_varint(struct cursor *cursor);
 int64_t cursor_svarint(struct cursor *cursor);
 /* `count` of them into int64_t that are `stride` bytes apart. */
 void cursor_svarints(struct cursor *cursor, void *first, size_t stride, size_t count);
+/* A varint of bytes, blocks or events, up to MT_AMOUNT_MOST; of microseconds, up to MT_TIME_MOST. */
+uint64_t cursor_amount(struct cursor *cursor);
+uint64_t cursor_time(struct cursor *cursor);
 /* A varint below `limit`. */
 uint32_t cursor_id(struct cursor *cursor, size_t limit);
 /* A varint that counts records of at least `least` bytes each, which must be there. */

@@ -137,8 +137,8 @@ void log_get_head(struct cursor *body, struct log_head *head)
 {
     head->process = cursor_id(body, UINT32_MAX);
     head->count = cursor_count(body, 3);
-    head->first_us = cursor_varint(body);
-    head->last_us = head->first_us + cursor_varint(body);
+    head->first_us = cursor_time(body);
+    head->last_us = head->first_us + cursor_time(body);
     if (head->count > LOG_EVENTS || head->last_us < head->first_us)
         body->bad = true;
 }
@@ -180,7 +180,7 @@ static void get_columns(struct cursor *body, struct decoder *decoder)
             events[i].site = site += (uint32_t)cursor_svarint(body);
     for (size_t i = 0; i < n; i++)
         if (has_block(&events[i], decoder->distances[i]))
-            events[i].size = cursor_varint(body);
+            events[i].size = cursor_amount(body);
     for (size_t i = 0; i < n; i++)
         if (has_block(&events[i], decoder->distances[i]) && log_ends(events[i].kind))
             events[i].birth = cursor_id(body, UINT32_MAX);
