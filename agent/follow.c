@@ -143,16 +143,26 @@ static bool is_running(bool is_exec)
            (!control->only_pid || (is_exec && control->only_pid == sys_pid()));
 }
 
+enum leaving { STAYS, AS_ANOTHER_USER, ELSEWHERE };
+
+static enum leaving leaving(const char *control)
+{
+    struct stat status;
+    uid_t user = (uid_t)sys_effective_user();
+    if (!sys_status(control, &status)) {
+        return sys_is_forbidden(control) ? AS_ANOTHER_USER : ELSEWHERE;
+    }
+    /* What this process may do beside that, by its capabilities, the program will not. */
+    if (user != 0 && user != status.st_uid) {
+        return AS_ANOTHER_USER;
+    }
+    return follow_may_load() ? STAYS : ELSEWHERE;
+}
+
 bool follow_leaves(bool is_exec)
 {
     char path[SESSION_PATH_MAX];
-    struct stat status;
-    if (!is_running(is_exec) || !session_path(path, MT_CONTROL_NAME)) {
-        return false;
-    }
-    /* What this process may do beside that, by its capabilities, the program will not. */
-    uid_t user = (uid_t)sys_effective_user();
-    return !sys_status(path, &status) || (user != 0 && user != status.st_uid);
+    return is_running(is_exec) && session_path(path, MT_CONTROL_NAME) && leaving(path) != STAYS;
 }
 
 bool follow_may_load(void)
@@ -162,10 +172,15 @@ bool follow_may_load(void)
 
 void follow_note_leaving(const char *name)
 {
+    char path[SESSION_PATH_MAX];
     if (atomic_fetch_add(&session.control->programs_left, 1) == 0) {
+        bool is_user = session_path(path, MT_CONTROL_NAME) && leaving(path) == AS_ANOTHER_USER;
         sys_complain(*name ? name : "a program",
-            " is started as another user or in another root, and is not traced "
-            "(`memtrace run` does it there, as that user)",
+            is_user
+                ? " is started as another user, and is not traced "
+                  "(`memtrace run` does it there, as that user)"
+                : " is started in another root or another mount namespace, where memtrace is not "
+                  "seen, and is not traced (`memtrace run` does it there)",
             NULL);
     }
 }

@@ -26,8 +26,8 @@ void follow_hide(void);
 void follow_no_more(void);
 /* What is started from now on joins the session in this directory. */
 void follow_start(const char *directory);
-/* True if this process has become another user's, or sees another root: what it starts can neither
-   join the session nor, perhaps, load the agent. */
+/* True if this process has become another user's, or does not see the session or the agent, in
+   another root or another mount namespace: what it starts cannot join the session. */
 bool follow_leaves(bool is_exec);
 /* False if it cannot load it, whether there is a session or not. */
 bool follow_may_load(void);

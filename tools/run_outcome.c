@@ -76,22 +76,26 @@ char *run_end_json(const struct run_outcome *outcome, int status)
 void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char *path)
 {
     char rss[FORMAT_SIZE], peak[FORMAT_SIZE], python[FORMAT_SIZE], native[FORMAT_SIZE],
-        end[FORMAT_SIZE], off[OFF_WORDS];
+        end[FORMAT_SIZE], off[OFF_WORDS], several[64] = "";
     format_total(
         rss, (int64_t)(outcome->max_pss ? outcome->max_pss : outcome->max_rss), UNITS_AUTO);
     format_total(peak, (int64_t)(outcome->peak.python + outcome->peak.native), UNITS_AUTO);
     format_total(python, (int64_t)outcome->peak.python, UNITS_AUTO);
     format_total(native, (int64_t)outcome->peak.native, UNITS_AUTO);
     format_total(end, (int64_t)(outcome->end.python + outcome->end.native), UNITS_AUTO);
+    if (outcome->n_ends > 1) {
+        snprintf(several, sizeof(several), " (sum of %zu processes, each at its own end)",
+            outcome->n_ends);
+    }
     fprintf(file,
         "memtrace: %.1f s (user %.1f, sys %.1f)  peak %s %s%s  live: peak %s (Python %s, "
-        "native %s), at end %s\n",
+        "native %s), at end %s%s\n",
         outcome->seconds, outcome->user, outcome->system, outcome->max_pss ? "PSS" : "RSS", rss,
         outcome->at_once && !outcome->max_pss ? " of the largest process" : "", peak, python,
-        native, end);
+        native, end, several);
     if (outcome->programs_left) {
         fprintf(file,
-            "memtrace: not traced: %u program%s started as another user or in another root\n",
+            "memtrace: not traced: %u program%s started as another user, in another root or another mount namespace\n",
             outcome->programs_left, outcome->programs_left == 1 ? "" : "s");
     }
     if (*off_words(off, outcome->processes_off)) {
@@ -118,6 +122,7 @@ struct run_outcome run_outcome_of(
         const struct image *image = collector->images[i];
         outcome.end.python += image->end.python;
         outcome.end.native += image->end.native;
+        outcome.n_ends += image->end.python + image->end.native > 0;
         if (image->max_rss > outcome.max_rss) {
             outcome.max_rss = image->max_rss;
         }

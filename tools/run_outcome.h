@@ -14,6 +14,7 @@
 struct run_outcome {
     double seconds, user, system;
     uint64_t max_rss, max_pss;         /* of one process; of all at once, 0: it is not known */
+    size_t n_ends;                     /* processes that `end` is the sum of */
     bool at_once;                      /* several ran at a time */
     uint64_t collector_rss, agent_rss; /* largest; of the agent in one process */
     uint64_t end_rss;                  /* of the collector after the program's end */

@@ -147,7 +147,7 @@ struct mt_control {
     char mark_name[MT_MARK_MAX];
     /* Where rings may be too, if there is no room in the session's directory; empty: nowhere. */
     char spare[MT_SPARE_MAX];
-    /* Started where they cannot join: as another user, in another root. */
+    /* Started where they cannot join: as another user, in another root or mount namespace. */
     _Atomic uint32_t programs_left;
     _Atomic uint32_t processes_off[MT_OFF_REASONS]; /* how many a thread without a ring turned off */
     _Alignas(64) _Atomic uint32_t loans_asked;

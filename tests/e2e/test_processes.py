@@ -464,6 +464,23 @@ def test_slots_serve_again(traced_once):
     assert traced_once.at(result.trace, "child") == (150 * 50033, 150)
 
 
+def test_what_the_end_of_several_is(traced_once):
+    """Each holds 1 MB in its turn: more at their ends than at any one moment, and it is said of what."""
+    text = """
+import os
+held = bytes(1000000)
+for n in range(int(os.sys.argv[1])):
+    if os.fork() == 0:
+        more = bytes(3000000)
+        os._exit(0)
+    os.wait()
+"""
+    several = traced_once.script(text, 2)
+    assert "(sum of 3 processes, each at its own end)\n" in several.message, several
+    one = traced_once.script(text, 0)
+    assert "at end" in one.message and "each at its own end" not in one.message, one
+
+
 def test_more_rings_than_slots(traced_once):
     """Where there is no room at all for one more it is said, and the program goes on."""
     environment = support.clean_environment(MEMTRACE_SLOTS="2")

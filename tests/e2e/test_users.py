@@ -162,7 +162,7 @@ def test_programs_are_counted(traced_once):
     assert "not traced: 7 programs" in lines[2] and len(lines) == 4, result
     assert traced_once.assert_sound(result.trace)["programs_left"] == 7
     text = support.execute([traced_once.memtrace, "info", result.trace]).out
-    assert b"\nnot traced: 7 programs started as another user or in another root\n" in text, text
+    assert b"\nnot traced: 7 programs started as another user, in another root or another mount namespace\n" in text, text
 
 
 def make_root(directory):
@@ -193,6 +193,27 @@ print(os.wait()[1])
     lines = result.message.splitlines()
     assert len(lines) == children and all("in another root" in line for line in lines), result
     assert traced_once.assert_sound(result.trace).get("programs_left", 0) == children
+
+
+@needs_root
+@pytest.mark.parametrize("what", ["agent", "session"])
+def test_a_mount_namespace_that_hides(traced_once, what):
+    """A program that sees the session and no agent, or no session, is named for what it is."""
+    hidden = {"agent": os.path.join(os.path.dirname(str(traced_once.memtrace)), "agent"),
+              "session": "/dev/shm"}[what]
+    if not os.path.isdir(hidden):
+        pytest.skip("the agent is not in a directory of its own")
+    mount = "mount -t tmpfs tmpfs " + hidden
+    if support.execute(["unshare", "-m", "sh", "-c", mount]).status:
+        pytest.skip("cannot mount here")
+    trace = traced_once.directory / "trace.mtrace"
+    result = support.execute([traced_once.memtrace, "run", "-q", "-o", trace, "unshare", "-m", "sh", "-c",
+                              mount + "; /bin/true; /bin/true; echo done"], cwd="/")
+    assert (result.status, result.out) == (0, b"done\n"), result
+    assert result.message.splitlines() == [
+        "memtrace: /bin/true is started in another root or another mount namespace, where memtrace is not "
+        "seen, and is not traced (`memtrace run` does it there)"], result
+    assert traced_once.assert_sound(trace)["programs_left"] == 2
 
 
 @needs_root

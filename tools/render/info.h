@@ -38,7 +38,7 @@ struct info_own {
 };
 struct info_own info_own(const struct report *report);
 
-/* Programs that were started as another user or in another root, where they could not be traced. */
+/* Programs that were started as another user, or where memtrace is not seen, and could not be traced. */
 uint64_t info_programs_left(const struct report *report);
 
 /* The log of a trace that keeps every event; 0 of others. */

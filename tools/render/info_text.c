@@ -152,7 +152,7 @@ static void print_left(FILE *file, const struct report *report)
     char words[OFF_WORDS];
     if (programs)
         fprintf(file,
-            "not traced: %" PRIu64 " program%s started as another user or in another root\n",
+            "not traced: %" PRIu64 " program%s started as another user, in another root or another mount namespace\n",
             programs, programs == 1 ? "" : "s");
     if (off_count(counts, &report->trace))
         fprintf(file, "%s\n", off_words(words, counts));
