@@ -8,6 +8,7 @@
 
 #include "render/leaks.h"
 #include "render/moments.h"
+#include "render/naming.h"
 #include "render/output.h"
 #include "render/report.h"
 
@@ -35,7 +36,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->leaks.warm_up_given = true;
         return 0;
     case OPTION_PER:
-        arguments->leaks.per = strncmp(text, "mark:", 5) == 0 ? text + 5 : text; /* as --at has it */
+        arguments->leaks.per =
+            strncmp(text, "mark:", 5) == 0 ? text + 5 : text; /* as --at has it */
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &arguments->report;
@@ -77,6 +79,35 @@ static int print(const struct leaks_report *shown)
     return 0;
 }
 
+/* Leaks that are as quick are in the order of their rows, and these in that of their names. */
+static void choose_leaks(const struct leaks *leaks, size_t limit, bool *wanted)
+{
+    const struct view *view = &leaks->view;
+    size_t n = leaks->n_growing;
+    double least = limit < n ? leaks->growing[limit - 1].size_per_s : 0;
+    for (size_t i = 0; i < n + leaks->n_stopped; i++) {
+        const struct leak *leak = i < n ? &leaks->growing[i] : &leaks->stopped[i - n];
+        if (leak->row >= view->n_rows || (i < n && leak->size_per_s < least))
+            continue;
+        const struct view_row *row = &view->rows[leak->row];
+        naming_want_stack(view->trace, row->node, wanted);
+        naming_want_stack(view->trace, view->trace->sites[row->site].stack, wanted);
+    }
+}
+
+static void choose(const struct report *report, bool *wanted)
+{
+    const struct view_options *options = &report->options.view;
+    struct leaks leaks;
+    enum view_error view_error;
+    if (leaks_make(&leaks, &report->trace, options, report->options.choose_for, &view_error) ==
+        LEAKS_OK) {
+        choose_leaks(&leaks, options->limit, wanted);
+        naming_want_last(&leaks.view, LEAKS_ROWS, wanted);
+    }
+    leaks_free(&leaks);
+}
+
 static int show(struct report *report, const struct leaks_options *options)
 {
     struct leaks leaks;
@@ -112,6 +143,8 @@ int cmd_leaks(int argc, char **argv)
         return 2;
     arguments.report.stacks = arguments.report.format == FORMAT_TEXT; /* native frames have names */
     report.options = arguments.report;
+    report.options.choose = choose;
+    report.options.choose_for = &arguments.leaks;
     if (!report_open(&report))
         return 1;
     int status = show(&report, &arguments.leaks);

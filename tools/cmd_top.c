@@ -6,6 +6,7 @@
 #include <argp.h>
 
 #include "render/moments.h"
+#include "render/naming.h"
 #include "render/output.h"
 #include "render/report.h"
 #include "render/top.h"
@@ -39,12 +40,21 @@ static int print(const struct report *report, const struct view *view)
     return 0;
 }
 
+static void choose(const struct report *report, bool *wanted)
+{
+    struct view view;
+    if (view_make(&view, &report->trace, &report->options.view) == VIEW_OK)
+        naming_want_rows(&view, wanted);
+    view_free(&view);
+}
+
 int cmd_top(int argc, char **argv)
 {
     struct report report;
     struct view view;
     report_defaults(&report.options);
     report.options.may_be_native = true;
+    report.options.choose = choose;
     error_t error = argp_parse(&argp, argc, argv, 0, NULL, &report.options);
     if (error)
         return 2;

@@ -263,6 +263,76 @@ def test_a_tree_looks_for_what_it_shows(traced_plain, tmp_path):
         assert found == {"much", "little.so"} and "little (little.c:2) in little.so" in text, text
 
 
+@pytest.fixture
+def libraries(tmp_path):
+    """A program whose libraries have their debugging information with a server; gives it, the URL and a
+    function that tells of which of them somebody has asked for it.  Of `same`, two have a call each that
+    allocates as much, and names in the order that those of the libraries are not in."""
+    if not has_debuginfod() or not shutil.which("readelf"):
+        pytest.skip("no libdebuginfod or no readelf here")
+    ids, made = {}, []
+    for name, source in ("big", "b"), ("first", "same_z"), ("last", "same_a"), ("little", "l"):
+        text = "".join("void *%s_%d(int n) { return malloc(n); }\n" % (name, i) for i in range(5))
+        (tmp_path / (source + ".c")).write_text("#include <stdlib.h>\n" + text)
+        made.append(build(tmp_path, name + ".so", tmp_path / (source + ".c"), "-shared", "-fPIC"))
+    (tmp_path / "main.c").write_text("""#include <unistd.h>
+void *big_0(int), *big_1(int), *first_0(int), *last_0(int), *little_0(int), *little_1(int);
+int main(void) {
+    for (int i = 0; i < 50; i++) {
+        big_0(20000); big_1(10000); little_0(100); little_1(50);
+        usleep(20000);
+    }
+    first_0(7777); last_0(7777);
+}
+""")
+    made.append(build(tmp_path, "main", tmp_path / "main.c", *made))
+    for path in made:
+        ids[path.name] = build_id(path)
+        store = tmp_path / "store" / "buildid" / ids[path.name]
+        store.mkdir(parents=True)
+        separate(path, store / "debuginfo")
+    with debug_server(tmp_path / "store") as (url, asked):
+        yield made[-1], url, lambda: {name for name, number in ids.items()
+                                      if any(number in one for one in asked)}
+
+
+@pytest.mark.parametrize("native", [[], ["--native"]], ids=["caller", "native"])
+@pytest.mark.parametrize("report", ["top", "leaks"])
+def test_rows_that_are_shown_are_looked_for(traced_plain, libraries, tmp_path, report, native):
+    """Rows below the limit cost no reading of debugging information, and those above are what they are
+    where all of it is read."""
+    program, url, asked = libraries
+    trace = traced_plain.run(program, options=native).trace
+
+    def shown(limit, *more):
+        result = support.execute(
+            [support.MEMTRACE, report, "--key", "traceback", "--domain", "malloc", "--frames", "0",
+             "--limit", str(limit), *more, trace],
+            env=support.clean_environment(HOME=str(tmp_path), DEBUGINFOD_URLS=url))
+        assert result.status == 0, result
+        return result.out.decode()
+
+    def rows(text):
+        return re.findall(r"^#.*\n(?:  .*\n)*", text, re.M)
+
+    if report == "leaks":  # which of them grow depends on how much time the program had
+        rows_of_one = rows(shown(1))
+        assert not asked() & {"first.so", "last.so"}
+    else:
+        rows_of_one = rows(shown(1))
+        assert asked() == {"big.so"} | ({"main"} if native else set())
+        assert "big_0 (" in rows_of_one[0]
+    few = [rows(shown(limit)) for limit in range(2, 8)]
+    every = rows(shown(0))
+    assert asked() >= {"little.so"} or report == "leaks"
+    for found in (rows_of_one, *few):
+        assert found == every[:len(found)]
+    if report == "top":
+        assert [len(found) for found in few] == [min(n, len(every)) for n in range(2, 8)]
+        place, = [i for i, row in enumerate(every) if "last_0 (" in row]
+        assert "first_0 (" in every[place + 1], "in the order of their files, not of the libraries"
+
+
 @pytest.mark.parametrize("url", [None, "http://127.0.0.1:1/"], ids=["none", "one"])
 def test_what_asks_servers_is_loaded_for_servers(traced_plain, tmp_path, url):
     """Without one a report, and the end of any run, do without thirty more libraries."""

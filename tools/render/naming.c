@@ -12,6 +12,7 @@
 
 #include "trace/arena.h"
 #include "trace/elfnames.h"
+#include "trace/stacks.h"
 
 #define PATIENCE_MS 20000u
 
@@ -88,6 +89,13 @@ static bool has_more(const struct naming *naming, uint32_t module)
     return (servers && *servers && *build_id(naming, module)) ||
            (elfnames_debug_path(path, build_id(naming, module)) && access(path, R_OK) == 0) ||
            elfnames_has_debug(naming->trace->strings[naming->trace->modules[module].path].data);
+}
+
+/* The file itself, or what may be found by its build id. */
+static bool may_open(const struct naming *naming, uint32_t module)
+{
+    const char *path = naming->trace->strings[naming->trace->modules[module].path].data;
+    return *build_id(naming, module) && (access(path, R_OK) == 0 || has_more(naming, module));
 }
 
 /* Without a build id nothing says that the file is the one that was loaded. */
@@ -188,15 +196,20 @@ static void list_natives(struct naming *naming)
     }
 }
 
+static void end(struct naming *naming)
+{
+    elfnames_free(naming->names);
+    free(naming->firsts);
+    free(naming->others);
+}
+
 static void complete(struct trace *trace, const bool *wanted)
 {
     struct naming naming = {.trace = trace, .wanted = wanted};
     list_natives(&naming);
     for (uint32_t module = 1; module < trace->n_modules; module++)
         name_module(&naming, module);
-    elfnames_free(naming.names);
-    free(naming.firsts);
-    free(naming.others);
+    end(&naming);
 }
 
 void naming_complete(struct trace *trace)
@@ -204,7 +217,7 @@ void naming_complete(struct trace *trace)
     complete(trace, NULL);
 }
 
-/* ---- what is shown ---- */
+/* ---- what a tree shows ---- */
 
 /* What is below each native: callers are defined before what they call. */
 static void sum_natives(const struct view *view, double *sums)
@@ -253,4 +266,97 @@ void naming_complete_large(struct trace *trace, const struct view_options *optio
     view_free(&view);
     free(sums);
     free(wanted);
+}
+
+/* ---- what another report shows ---- */
+
+/* Is there a file to read? */
+static bool has_nameless(struct trace *trace)
+{
+    struct naming naming = {.trace = trace};
+    bool found = false;
+    list_natives(&naming);
+    for (uint32_t module = 1; module < trace->n_modules && !found; module++) {
+        size_t n;
+        free(nameless(&naming, module, &n));
+        found = n && may_open(&naming, module);
+    }
+    end(&naming);
+    return found;
+}
+
+static int by_path(const void *one, const void *other, void *trace)
+{
+    const struct trace *in = trace;
+    const uint32_t *a = one, *b = other;
+    return strcmp(in->strings[in->modules[*a].path].data, in->strings[in->modules[*b].path].data);
+}
+
+/* Places in two files of one path are one until names tell what was inlined there. */
+static bool has_path_twice(struct trace *trace)
+{
+    uint32_t *modules = calloc(trace->n_modules + 1ul, sizeof *modules);
+    bool found = false;
+    if (!modules)
+        abort();
+    for (uint32_t i = 0; i < trace->n_modules; i++)
+        modules[i] = i;
+    qsort_r(modules, trace->n_modules, sizeof *modules, by_path, trace);
+    for (uint32_t i = 1; i < trace->n_modules && !found; i++)
+        found = by_path(&modules[i - 1], &modules[i], trace) == 0;
+    free(modules);
+    return found;
+}
+
+void naming_complete_chosen(struct trace *trace, naming_choice *mark, const void *context)
+{
+    if (!has_nameless(trace))
+        return;
+    if (has_path_twice(trace)) {
+        complete(trace, NULL);
+        return;
+    }
+    bool *wanted = calloc(trace->n_natives + trace->n_inlined + 1ul, sizeof *wanted);
+    if (!wanted)
+        abort();
+    stacks_merge(trace);
+    mark(trace, context, wanted);
+    stacks_unmerge(trace);
+    complete(trace, wanted);
+    free(wanted);
+}
+
+void naming_want_stack(const struct trace *trace, uint32_t stack, bool *wanted)
+{
+    for (; stack; stack = trace->nodes[stack].parent)
+        wanted[trace->nodes[stack].native] = true;
+}
+
+static bool is_equal(const struct view_row *one, const struct view_row *other)
+{
+    return one->metric == other->metric && one->amount.count == other->amount.count;
+}
+
+static void want_row(const struct view *view, const struct view_row *row, bool *wanted)
+{
+    naming_want_stack(view->trace, row->node, wanted);
+    wanted[view->trace->sites[row->site].native] = true;
+}
+
+void naming_want_last(const struct view *view, size_t n, bool *wanted)
+{
+    if (n >= view->n_rows)
+        return;
+    for (size_t i = 0; i < view->n_rows; i++)
+        if (is_equal(&view->rows[i], &view->rows[n - 1]))
+            want_row(view, &view->rows[i], wanted);
+}
+
+void naming_want_rows(const struct view *view, bool *wanted)
+{
+    size_t limit = view->options->limit;
+    for (size_t i = 0; i < view->n_rows && (!limit || i < limit); i++)
+        want_row(view, &view->rows[i], wanted);
+    if (limit)
+        naming_want_last(view, limit, wanted);
 }

@@ -38,13 +38,21 @@ static void choose_key(struct report *report)
         view->key = VIEW_TRACEBACK;
 }
 
+static void choose(const struct trace *trace, const void *context, bool *wanted)
+{
+    const struct report *report = context;
+    report->options.choose(report, wanted);
+}
+
 /* Patterns may be of files that only their names tell. */
 static void name_natives(struct report *report)
 {
     const struct view_options *view = &report->options.view;
-    bool is_part = report->options.smallest > 0 && report->options.format == FORMAT_TEXT;
-    if (is_part && !view->filter.n_patterns)
+    bool is_part = report->options.format == FORMAT_TEXT && !view->filter.n_patterns;
+    if (is_part && report->options.smallest > 0)
         naming_complete_large(&report->trace, view, report->options.smallest);
+    else if (is_part && report->options.choose && view->limit && view->key != VIEW_NATIVE_FRAME)
+        naming_complete_chosen(&report->trace, choose, report);
     else
         naming_complete(&report->trace);
 }

@@ -18,6 +18,8 @@
 enum report_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV };
 enum path_style { PATHS_DEFAULT, PATHS_SHORT, PATHS_RELATIVE, PATHS_FULL };
 
+struct report;
+
 struct report_options {
     struct view_options view;
     bool at_given; /* the moment was: else a trace that is being written is shown as it is now */
@@ -31,6 +33,9 @@ struct report_options {
     size_t n_source_maps;
     bool stacks;     /* whole ones are shown, whatever the key */
     double smallest; /* of them, as text, what holds that share of the total; 0: all */
+    /* Marks the natives that text with rows up to the limit shows (naming.h); NULL: it shows all */
+    void (*choose)(const struct report *report, bool *wanted);
+    const void *choose_for; /* more options, of the command's own */
     bool key_given;
     bool may_be_native; /* without a key, a trace with no Python in it is shown by native stacks */
 };

@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    ROWS = 5000,     /* that are looked at: the biggest */
     PARTS = 8,       /* of the time after warm-up; old is what is older than one of them */
     LEAST_PARTS = 5, /* that must have a point */
     RECENT = 3,      /* of them: here a leak goes on */
@@ -389,7 +388,7 @@ enum leaks_error leaks_make(struct leaks *leaks, const struct trace *trace,
     if (options->per && !leaks->marks)
         return LEAKS_NO_MARK;
     struct finder finder = {leaks, (leaks->end_us - leaks->warm_up_us) / PARTS};
-    cohorts_make(&leaks->cohorts, &leaks->view, ROWS, finder.age_us);
+    cohorts_make(&leaks->cohorts, &leaks->view, LEAKS_ROWS, finder.age_us);
     judge_all(&finder);
     return LEAKS_OK;
 }

@@ -18,6 +18,8 @@ struct leaks_options {
     const char *per;    /* a mark's name, NULL for none */
 };
 
+enum { LEAKS_ROWS = 5000 }; /* that are looked at: the biggest */
+
 struct leak {
     size_t row; /* of the view; n_rows + a rest */
     const struct cohort_row *history;

@@ -221,6 +221,20 @@ void stacks_merge(struct trace *trace)
     table_free(&merger.functions);
 }
 
+void stacks_unmerge(struct trace *trace)
+{
+    trace->n_nodes -= trace->n_merged_nodes;
+    trace->n_functions -= trace->n_merged_functions;
+    trace->n_strings -= trace->n_merged_strings;
+    trace->n_merged_nodes = trace->n_merged_functions = trace->n_merged_strings = 0;
+    while (trace->n_natives && trace->natives[trace->n_natives - 1].is_inlined)
+        trace->n_natives--;
+    for (size_t i = 0; i < trace->n_natives; i++)
+        trace->natives[i].innermost = 0;
+    for (size_t i = 1; i < trace->n_sites; i++)
+        trace->sites[i].stack = trace->sites[i].node;
+}
+
 uint32_t stacks_python(const struct trace *trace, uint32_t node)
 {
     while (node && trace->nodes[node].native)

@@ -11,6 +11,8 @@
    added to those of the file, and trace_site.stack names the innermost.  What would take more
    memory than any honest trace needs stays as it was. */
 void stacks_merge(struct trace *trace);
+/* Takes all of that back, when nothing else has been added since. */
+void stacks_unmerge(struct trace *trace);
 
 /* The innermost Python frame of a stack; 0 if it has none. */
 uint32_t stacks_python(const struct trace *trace, uint32_t node);
