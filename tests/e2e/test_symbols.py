@@ -263,6 +263,26 @@ def test_a_tree_looks_for_what_it_shows(traced_plain, tmp_path):
         assert found == {"much", "little.so"} and "little (little.c:2) in little.so" in text, text
 
 
+def test_functions_of_callers(served, tmp_path):
+    """Text with functions alone, found by symbols, has those that are found with the lines."""
+    trace, _, url, asked = served
+
+    def top(*more):
+        result = support.execute(
+            [support.MEMTRACE, "top", "--key", "native-frame", "--domain", "malloc", *more, trace],
+            env=support.clean_environment(HOME=str(tmp_path), DEBUGINFOD_URLS=url))
+        assert result.status == 0, result
+        return result.out.decode()
+
+    text = top("--limit", "2")
+    assert asked
+    frames = [row["native_frame"] for row in json.loads(top("--format", "json"))["rows"]]
+    names = ["%s %s" % (frame["library"], frame["function"]) for frame in frames[:2]]
+    assert "inlined shop::plain(unsigned long)" in names
+    assert re.findall(r"^#\d+: (.*?): ", text, re.M) == names
+    assert ("%d other: " % (len(frames) - 2) in text) == (len(frames) > 2)
+
+
 @pytest.fixture
 def libraries(tmp_path):
     """A program whose libraries have their debugging information with a server; gives it, the URL and a

@@ -21,6 +21,7 @@ struct naming {
     struct elfnames *names;
     size_t strings_capacity, inlined_capacity;
     const bool *wanted; /* by native; NULL: all are */
+    bool functions;     /* are wanted, no lines */
     uint32_t *firsts,
         *others; /* of each module its last native, of each native another one of its */
 };
@@ -63,11 +64,33 @@ static void name_native(struct naming *naming, uint32_t id, const struct elfname
         add_inlined(naming, id, &name->inlined[i]);
 }
 
+/* Whether a function that is known has a name that would take the place of the one it came with, if
+   there is a line for it. */
+static bool has_other_name(const struct naming *naming, const struct trace_native *native)
+{
+    struct elfname name;
+    if (!elfnames_find_function(naming->names, native->address, &name))
+        return false;
+    bool is_other = strcmp(name.function, naming->trace->strings[native->function].data) != 0;
+    elfname_free(&name);
+    return is_other;
+}
+
+static bool find(
+    const struct naming *naming, const struct trace_native *native, struct elfname *name)
+{
+    if (!naming->functions)
+        return elfnames_find(naming->names, native->address, name);
+    if (!native->function)
+        return elfnames_find_function(naming->names, native->address, name);
+    return has_other_name(naming, native) && elfnames_find(naming->names, native->address, name);
+}
+
 /* All natives at one place, whose numbers are given. */
 static void name_place(struct naming *naming, const uint32_t *natives, size_t n)
 {
     struct elfname name;
-    if (!elfnames_find(naming->names, naming->trace->natives[*natives].address, &name))
+    if (!find(naming, &naming->trace->natives[*natives], &name))
         return;
     uint32_t function = add_string(naming, name.function);
     uint32_t file = name.line ? add_string(naming, name.file) : 0;
@@ -203,18 +226,33 @@ static void end(struct naming *naming)
     free(naming->others);
 }
 
-static void complete(struct trace *trace, const bool *wanted)
+static void complete_by(struct naming naming)
 {
-    struct naming naming = {.trace = trace, .wanted = wanted};
     list_natives(&naming);
-    for (uint32_t module = 1; module < trace->n_modules; module++)
+    for (uint32_t module = 1; module < naming.trace->n_modules; module++)
         name_module(&naming, module);
     end(&naming);
+}
+
+static void complete(struct trace *trace, const bool *wanted)
+{
+    complete_by((struct naming){.trace = trace, .wanted = wanted});
 }
 
 void naming_complete(struct trace *trace)
 {
     complete(trace, NULL);
+}
+
+void naming_complete_functions(struct trace *trace)
+{
+    bool *wanted = calloc(trace->n_natives + 1ul, sizeof *wanted);
+    if (!wanted)
+        abort();
+    for (size_t i = 1; i < trace->n_sites; i++)
+        wanted[trace->sites[i].native] = true;
+    complete_by((struct naming){.trace = trace, .wanted = wanted, .functions = true});
+    free(wanted);
 }
 
 /* ---- what a tree shows ---- */

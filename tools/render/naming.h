@@ -9,8 +9,10 @@
 /* Looks for the files that the native code was loaded from, by their build ids, and for their
    debugging information: here, and where DEBUGINFOD_URLS says. */
 void naming_complete(struct trace *trace);
-/* The same of those functions alone that hold that share (0 to 1) of what a view of these options
-   has, or called what does: which a tree shows. */
+/* Of what called malloc, the function alone: what text with rows of VIEW_NATIVE_FRAME shows. */
+void naming_complete_functions(struct trace *trace);
+/* Whole names of those functions alone that hold that share (0 to 1) of what a view of these
+   options has, or called what does: which a tree shows. */
 void naming_complete_large(struct trace *trace, const struct view_options *options, double share);
 
 /* The same of those alone that a report shows: `mark` marks them, in a trace whose stacks are

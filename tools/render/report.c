@@ -51,7 +51,9 @@ static void name_natives(struct report *report)
     bool is_part = report->options.format == FORMAT_TEXT && !view->filter.n_patterns;
     if (is_part && report->options.smallest > 0)
         naming_complete_large(&report->trace, view, report->options.smallest);
-    else if (is_part && report->options.choose && view->limit && view->key != VIEW_NATIVE_FRAME)
+    else if (is_part && report->options.choose && view->key == VIEW_NATIVE_FRAME)
+        naming_complete_functions(&report->trace);
+    else if (is_part && report->options.choose && view->limit)
         naming_complete_chosen(&report->trace, choose, report);
     else
         naming_complete(&report->trace);

@@ -272,19 +272,24 @@ static const char *symbol_at(struct elfnames *names, GElf_Addr at, uint64_t *off
     return known->name;
 }
 
-bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name)
+bool elfnames_find_function(struct elfnames *names, uint64_t address, struct elfname *name)
 {
-    GElf_Addr at = call_at(names, address);
     uint64_t offset;
-    const char *found = symbol_at(names, at, &offset);
+    const char *found = symbol_at(names, call_at(names, address), &offset);
     if (!found) {
         return false;
     }
     *name = (struct elfname){.function = elfnames_plain(found), .offset = offset + 1};
-    if (name->function && names->has_lines) {
-        elflines_find(names->module, at, name);
-    }
     return name->function != NULL;
+}
+
+bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name)
+{
+    bool is_found = elfnames_find_function(names, address, name);
+    if (is_found && names->has_lines) {
+        elflines_find(names->module, call_at(names, address), name);
+    }
+    return is_found;
 }
 
 static bool is_export(const GElf_Sym *symbol)
@@ -366,6 +371,10 @@ void elfnames_expect(struct elfnames *names, const uint64_t *addresses, size_t n
 {
 }
 bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name)
+{
+    return false;
+}
+bool elfnames_find_function(struct elfnames *names, uint64_t address, struct elfname *name)
 {
     return false;
 }

@@ -43,6 +43,9 @@ void elfnames_expect(struct elfnames *names, const uint64_t *addresses, size_t n
    no symbol spans it: in a stripped library the nearest one is a wrong one.  The names are freed by
    elfname_free, the files belong to the object. */
 bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *name);
+/* The same by symbols alone, which takes no reading of debugging information: no lines, and nothing
+   that was inlined. */
+bool elfnames_find_function(struct elfnames *names, uint64_t address, struct elfname *name);
 void elfname_free(struct elfname *name);
 /* Whether the object has that name for others to bind to. */
 bool elfnames_exports(struct elfnames *names, const char *name);
