@@ -377,3 +377,16 @@ def test_import_replaces_traces_alone(tmp_path):
     result = support.execute([support.MEMTRACE, "import", "-o", path, path], cwd=str(tmp_path))
     assert result.status == 1 and "give another file" in result.message
     assert path.read_text().startswith("MEM")
+
+
+def test_import_of_times_from_nothing_on(tmp_path):
+    """A file whose earliest time is 0 is a whole trace; later than there is, none."""
+    path = tmp_path / "m.dat"
+    path.write_text("CMDLINE a.py\nFUNC f 1.0 0 2.0 5\nMEM 1.5 3\nMEM 2.5 6\n")
+    result = support.execute([support.MEMTRACE, "import", "-o", "m.mtrace", path], cwd=str(tmp_path))
+    assert result.status == 0, result
+    info = support.execute([support.MEMTRACE, "info", "m.mtrace"], cwd=str(tmp_path)).out.decode()
+    assert "sealed" in info and "damaged" not in info and "duration: 6.0 s" in info, info
+    path.write_text("CMDLINE a.py\nMEM 1.5 0\nMEM 2.5 9e10\n")
+    result = support.execute([support.MEMTRACE, "import", "-o", "n.mtrace", path], cwd=str(tmp_path))
+    assert result.status == 1 and "m.dat" in result.message, result

@@ -30,6 +30,7 @@ struct dat {
     size_t n_samples, samples_capacity, n_functions, functions_capacity, n_names, names_capacity;
     size_t n_children, children_capacity;
     double start, end;
+    bool has_time;
 };
 
 static void *room(void *array, size_t *capacity, size_t count, size_t size)
@@ -58,13 +59,14 @@ static uint32_t number_of(char ***words, size_t *count, size_t *capacity, const 
 
 static bool is_time(double time)
 {
-    return isfinite(time) && time >= 0 && time < 1e11;
+    return isfinite(time) && time >= 0 && time <= (double)MT_TIME_MOST / 1e6;
 }
 
 static void note_time(struct dat *dat, double time)
 {
-    dat->start = dat->start == 0 || time < dat->start ? time : dat->start;
+    dat->start = !dat->has_time || time < dat->start ? time : dat->start;
     dat->end = time > dat->end ? time : dat->end;
+    dat->has_time = true;
 }
 
 static bool add_sample(struct dat *dat, const char *child, double mib, double time)
