@@ -12,6 +12,7 @@
 #define SPINS 100u
 #define WAIT_MS 50u
 #define PATIENCE_MS 10000u
+#define STUCK_MS 120000u /* of a ring from which nothing is taken, whatever else the collector does */
 #define IMPATIENCE_MS 200u /* of a signal handler: what it interrupted may be what holds all up */
 #define SLOT_PATIENCE_MS 2000u
 #define DEATH_CHECK 65536u /* lost events between two looks at whether the collector lives */
@@ -199,7 +200,8 @@ static uint64_t nap(struct thread *thread)
 /* The collector clears `waiting` and wakes us when it has made room. */
 static bool sleep_for_room(struct thread *thread, uint64_t count)
 {
-    uint64_t still = 0, progress = session_progress();
+    uint64_t still = 0, stuck = 0, progress = session_progress();
+    uint64_t tail = atomic_load(&thread->ring->tail);
     for (;;) {
         atomic_store(&thread->ring->waiting, 1);
         if (refill(thread, count)) {
@@ -209,11 +211,14 @@ static bool sleep_for_room(struct thread *thread, uint64_t count)
         uint64_t slept = nap(thread), now = session_progress();
         still = now == progress || thread->impatient ? still + slept : 0;
         progress = now;
+        /* Who has written over a ring has it wait for what never comes. */
+        stuck = atomic_load(&thread->ring->tail) == tail ? stuck + slept : 0;
+        tail = atomic_load(&thread->ring->tail);
         if ((still || atomic_load(&session.control->state) != MT_STATE_RUNNING) &&
             collector_is_gone()) {
             return false;
         }
-        if (still >= (thread->impatient ? IMPATIENCE_MS : PATIENCE_MS) ||
+        if (still >= (thread->impatient ? IMPATIENCE_MS : PATIENCE_MS) || stuck >= STUCK_MS ||
             (still && atomic_load(&stood_still) == progress + 1)) {
             return begin_gap(thread, progress);
         }

@@ -118,6 +118,15 @@ static void one_that_is_slow(void **state)
     wait_and_see(true);
 }
 
+/* Somebody has written over a ring: the collector works, and never takes anything from it. */
+static void one_that_waits_for_what_never_comes(void **state)
+{
+    fake.moves = &control.clock_us;
+    fake.drains_at_ms = UINT64_MAX;
+    wait_and_see(false);
+    assert_in_range(fake.clock_ms, 120000, 120500);
+}
+
 /* No slot is free: nobody gets a ring, and no number is used up by those who ask. */
 static void no_slot(void **state)
 {
@@ -141,6 +150,7 @@ int main(void)
         cmocka_unit_test_setup(one_that_goes_on_in_time, start),
         cmocka_unit_test_setup(one_whose_clock_moves, start),
         cmocka_unit_test_setup(one_that_is_slow, start),
+        cmocka_unit_test_setup(one_that_waits_for_what_never_comes, start),
         cmocka_unit_test_setup(no_slot, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
