@@ -1,61 +1,53 @@
 /*
- * Where the map and the cells have what the next events of a ring are about: fetched before an
- * event is taken, so that it waits for no memory, and looked up only once.  In the collector, for
- * maps that are larger than a cache.
+ * The events to come: where the live map has their blocks is fetched before they are taken, where
+ * it is too large to be in a cache as it is.  In the collector.
  *
- * It is right until the map's tables or the ring's sites move (ahead_check).  Events are known by
- * the place of their first word in the ring.
+ * What is read here may be no event, for who writes a ring can do so at any time: nothing is done
+ * with it but to fetch, which cannot fail.
  */
 #ifndef COLLECT_AHEAD_H
 #define COLLECT_AHEAD_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "collect/accounts.h"
 #include "collect/drain.h"
-#include "collect/heapmap.h"
+#include "collect/heapmap_probe.h"
 
-#define AHEAD_WORDS 32u /* that are looked at */
-#define AHEAD_PLACES (2 * AHEAD_WORDS)
+#define AHEAD_EVENTS 12u /* so many events before it is taken */
 
-struct coming {
-    struct heapmap_unit *unit;   /* of its block */
-    struct heapmap_entry *first; /* where that one's table has it first; NULL: it has no table */
-    const uint32_t *cell;        /* where there is the number of its cell, NULL: nowhere */
-};
+/* How many words an operation has, and which of them holds the address of its block.  No words:
+   more than the operation tells.  Those without an address have any number there. */
+extern const struct ahead_shape {
+    uint8_t words, address;
+} ahead_shapes[16];
 
-struct lookahead {
-    uint64_t until, fetched; /* words of the ring: looked at, and those whose cells are, too */
-    uint64_t version;        /* of the map */
-    const struct ring_site *sites;
-    struct coming events[AHEAD_PLACES];
-};
-
-/* Nothing of the ring has been looked at. */
-static inline void ahead_begin(struct lookahead *ahead, const struct ring *ring)
+/* Looks at the event at that word, which there is, and returns the next one's. */
+static inline __attribute__((always_inline)) uint64_t ahead_look(
+    const struct ring *ring, const struct heapmap *map, uint64_t at)
 {
-    ahead->until = ahead->fetched = 0;
-    ahead->version = ring->image->blocks.version;
-    ahead->sites = ring->sites;
+    const uint64_t *words = &ring->words[at & ring->mask];
+    struct ahead_shape shape = ahead_shapes[words[0] & 15];
+    uint64_t key = words[shape.address];
+    const struct heapmap_unit *unit =
+        &map->units[heapmap_unit_first(map->capacity, heapmap_where(key))];
+    __builtin_prefetch(heapmap_first(unit, heapmap_tag(key)));
+    return at + shape.words;
 }
 
-/* What was looked at before may not be there any more. */
-static inline void ahead_check(struct lookahead *ahead, const struct ring *ring)
+/* Looks at the first ones from `at` on that have not been looked at, which is returned; there are
+   words up to `head`. */
+static inline uint64_t ahead_begin(
+    const struct ring *ring, const struct heapmap *map, uint64_t at, uint64_t head)
 {
-    if (ahead->version != ring->image->blocks.version || ahead->sites != ring->sites) {
-        ahead_begin(ahead, ring);
+    at = at > ring->tail ? at : ring->tail;
+    for (uint64_t end = ring->tail + AHEAD_EVENTS; at < end && at + 1 < head;) {
+        uint64_t next = ahead_look(ring, map, at);
+        if (next == at) {
+            break;
+        }
+        at = next;
     }
+    return at;
 }
-
-/* What is known of the event at that word, or NULL. */
-static inline const struct coming *ahead_of(const struct lookahead *ahead, uint64_t word)
-{
-    return word < ahead->until ? &ahead->events[word % AHEAD_PLACES] : NULL;
-}
-
-/* Looks at the events from the ring's tail on, up to `head` at most. */
-void ahead_look(
-    struct lookahead *ahead, const struct ring *ring, const struct cell *cells, uint64_t head);
 
 #endif

@@ -627,7 +627,7 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
 {
     struct drain drain = {collector, accounts, ring, events};
     uint64_t start = ring->tail;
-    struct lookahead ahead;
+    uint64_t ahead = 0;
     uint64_t head = head_of(ring);
     if (head - ring->tail > ring->mask + 1) { /* nobody can have written so much */
         ring->image->gap_events++;
@@ -635,7 +635,6 @@ uint64_t drain_ring(struct collector *collector, struct accounts *accounts, stru
         return 1;
     }
     uint64_t end = head - start > limit ? start + limit : head;
-    ahead_begin(&ahead, ring);
     while (ring->tail < end) {
         if (__builtin_expect(!ring->image->announced, 0)) {
             introduce(&drain);

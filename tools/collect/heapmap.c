@@ -63,7 +63,6 @@ static void make_units_anew(struct heapmap *map)
         }
     }
     uint64_t count = map->capacity;
-    anew.version++;
     *map = anew;
     for (uint64_t i = 0; i < count; i++) {
         if (!old[i].blocks) {
@@ -203,7 +202,6 @@ static void take_empty_tables(struct heapmap *map)
         }
     }
     map->empty = 0;
-    map->version++;
 }
 
 static struct heapmap_entry *new_table(struct heapmap *map, uint32_t capacity)
@@ -259,7 +257,6 @@ static void make_anew(
     anew.room = room_of(&anew);
     uint32_t longest = old.table ? copy_blocks(&old, &anew) : 0;
     map->empty += !old.table && !blocks;
-    map->version++;
     unit->table = anew.table;
     unit->room = anew.room;
     give_table(map, &old);
@@ -455,5 +452,5 @@ void heapmap_free(struct heapmap *map)
     memory_free(map->units);
     memory_free(map->large);
     slots_free(&map->slots);
-    *map = (struct heapmap){.version = map->version + 1};
+    *map = (struct heapmap){0};
 }

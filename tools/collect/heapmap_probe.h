@@ -111,18 +111,13 @@ static inline bool heapmap_is_row(const struct heapmap_unit *unit)
    NULL if there is none, and in a unit without blocks. */
 struct heapmap_entry *heapmap_seek(const struct heapmap_unit *unit, uint32_t tag);
 
-/* The same, whatever is the first slot to look at. */
-static inline __attribute__((always_inline)) struct heapmap_entry *heapmap_find_from(
-    const struct heapmap_unit *unit, uint32_t tag, struct heapmap_entry *first)
+/* The same, whatever is the first slot to look at, in a unit with a table. */
+static inline __attribute__((always_inline)) struct heapmap_entry *heapmap_find(
+    const struct heapmap_unit *unit, uint32_t tag)
 {
+    struct heapmap_entry *first = heapmap_first(unit, tag);
     return __builtin_expect(heapmap_is_of(first, tag) || !first->tag, 1) ? first
                                                                          : heapmap_seek(unit, tag);
-}
-
-/* The same, in a unit with a table. */
-static inline struct heapmap_entry *heapmap_find(const struct heapmap_unit *unit, uint32_t tag)
-{
-    return heapmap_find_from(unit, tag, heapmap_first(unit, tag));
 }
 
 /* A block has come, or gone.  The inlined loop does what heapmap_put and heapmap_take do. */
@@ -139,6 +134,20 @@ static inline void heapmap_lose(struct heapmap *map, struct heapmap_unit *unit)
     map->blocks--;
     if (__builtin_expect(!--unit->blocks, 0)) {
         map->empty++;
+    }
+}
+
+/* A block of a large map goes. */
+static inline void heapmap_note_free(struct heapmap *map, uint64_t key)
+{
+    struct heapmap_near *near = &map->near;
+    uint32_t where = (uint32_t)(key >> 30);
+    uint32_t at = where * 0x9e3779b1u >> (32 - HEAPMAP_NEAR_BITS);
+    near->strays += near->units[at] != where;
+    near->units[at] = where;
+    if (__builtin_expect(++near->frees == HEAPMAP_COUNTED, 0)) {
+        near->is_scattered = near->strays > HEAPMAP_SCATTERED_FROM;
+        near->frees = near->strays = 0;
     }
 }
 

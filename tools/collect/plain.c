@@ -109,24 +109,19 @@ FAST struct said read_said(struct plain *plain, const uint64_t *words)
 
 /* ---- the map ---- */
 
-/* Where a block is or would be, or NULL.  `coming`: what is known of the event, if it is known. */
-FAST struct heapmap_entry *slot_of(const struct plain *plain, const struct coming *coming,
-    uint64_t key, struct heapmap_unit **unit)
+/* Where a block is or would be, or NULL. */
+FAST struct heapmap_entry *slot_of(
+    const struct plain *plain, uint64_t key, struct heapmap_unit **unit)
 {
-    uint32_t tag = heapmap_tag(key);
-    if (coming && coming->first && coming->unit->where == heapmap_where(key)) {
-        *unit = coming->unit;
-        return heapmap_find_from(coming->unit, tag, coming->first);
-    }
     *unit = heapmap_find_unit(plain->map, key);
-    return RARELY(!(*unit)->table) ? NULL : heapmap_find(*unit, tag);
+    return RARELY(!(*unit)->table) ? NULL : heapmap_find(*unit, heapmap_tag(key));
 }
 
 /* The slot of a block that is there and small, or NULL. */
-FAST struct heapmap_entry *live_slot(const struct plain *plain, const struct coming *coming,
-    uint64_t key, struct heapmap_unit **unit)
+FAST struct heapmap_entry *live_slot(
+    const struct plain *plain, uint64_t key, struct heapmap_unit **unit)
 {
-    struct heapmap_entry *entry = slot_of(plain, coming, key, unit);
+    struct heapmap_entry *entry = slot_of(plain, key, unit);
     bool is_there = entry && entry->cell && entry->size < HEAPMAP_LARGE;
     return RARELY(!is_there) ? NULL : entry;
 }
@@ -147,10 +142,10 @@ FAST struct block block_in(const struct heapmap_entry *entry, uint64_t key)
 }
 
 /* The slot for a block where none is, or NULL if the map has to be changed for it. */
-FAST struct heapmap_entry *free_slot(const struct plain *plain, const struct coming *coming,
-    uint64_t key, struct heapmap_unit **unit)
+FAST struct heapmap_entry *free_slot(
+    const struct plain *plain, uint64_t key, struct heapmap_unit **unit)
 {
-    struct heapmap_entry *entry = slot_of(plain, coming, key, unit);
+    struct heapmap_entry *entry = slot_of(plain, key, unit);
     bool has_room = entry && !entry->cell && (entry->tag || (*unit)->room);
     return RARELY(!has_room) ? NULL : entry;
 }
@@ -226,8 +221,8 @@ FAST void add_to(struct plain *plain, const struct said *said)
     cell->allocations++;
 }
 
-FAST uint64_t allocate_plain(struct plain *plain, const uint64_t *words,
-    const struct coming *coming, uint64_t published, bool is_ordered, bool has_more)
+FAST uint64_t allocate_plain(
+    struct plain *plain, const uint64_t *words, uint64_t published, bool is_ordered, bool has_more)
 {
     struct said said = read_said(plain, words);
     if (RARELY(!said.cell)) {
@@ -238,7 +233,7 @@ FAST uint64_t allocate_plain(struct plain *plain, const uint64_t *words,
         return 3;
     }
     struct heapmap_unit *unit;
-    struct heapmap_entry *entry = free_slot(plain, coming, said.key, &unit);
+    struct heapmap_entry *entry = free_slot(plain, said.key, &unit);
     if (!entry) {
         return PLAIN_OTHER;
     }
@@ -264,13 +259,16 @@ FAST void remove_from(struct plain *plain, struct cell *cell, uint64_t size)
     cell->blocks--;
 }
 
-FAST uint64_t release_plain(struct plain *plain, const uint64_t *words, const struct coming *coming,
-    bool is_ordered, bool has_more)
+FAST uint64_t release_plain(
+    struct plain *plain, const uint64_t *words, bool is_ordered, bool is_large, bool has_more)
 {
     struct ring *ring = plain->ring;
     uint64_t key = words[0] & KEY;
+    if (is_large) {
+        heapmap_note_free(plain->map, key);
+    }
     struct heapmap_unit *unit;
-    struct heapmap_entry *entry = live_slot(plain, coming, key, &unit);
+    struct heapmap_entry *entry = live_slot(plain, key, &unit);
     if (!entry) {
         return PLAIN_OTHER;
     }
@@ -300,13 +298,13 @@ FAST uint64_t release_plain(struct plain *plain, const uint64_t *words, const st
 
 /* ---- reallocations ---- */
 
-FAST uint64_t begin_plain(struct plain *plain, const uint64_t *words, const struct coming *coming,
-    bool is_ordered, bool has_more)
+FAST uint64_t begin_plain(
+    struct plain *plain, const uint64_t *words, bool is_ordered, bool has_more)
 {
     struct ring *ring = plain->ring;
     uint64_t key = words[0] & KEY;
     struct heapmap_unit *unit;
-    struct heapmap_entry *entry = live_slot(plain, coming, key, &unit);
+    struct heapmap_entry *entry = live_slot(plain, key, &unit);
     if (!entry || RARELY(ring->n_moves == PENDING_MOVES)) {
         return PLAIN_OTHER;
     }
@@ -333,8 +331,7 @@ FAST void move_between(
     to->allocations++;
 }
 
-FAST uint64_t end_plain(struct plain *plain, const uint64_t *words, const struct coming *coming,
-    bool is_ordered, bool has_more)
+FAST uint64_t end_plain(struct plain *plain, const uint64_t *words, bool is_ordered, bool has_more)
 {
     struct ring *ring = plain->ring;
     struct said said = read_said(plain, words);
@@ -344,7 +341,7 @@ FAST uint64_t end_plain(struct plain *plain, const uint64_t *words, const struct
     struct block old = ring->moves[ring->n_moves - 1];
     struct cell *from = &plain->cells[old.cell];
     struct heapmap_unit *unit;
-    struct heapmap_entry *entry = free_slot(plain, coming, said.key, &unit);
+    struct heapmap_entry *entry = free_slot(plain, said.key, &unit);
     if (!entry || RARELY(!old.cell) || RARELY(from->merged_into)) {
         return PLAIN_OTHER;
     }
@@ -369,29 +366,29 @@ FAST uint64_t end_plain(struct plain *plain, const uint64_t *words, const struct
 
 /* ---- any event ---- */
 
-FAST uint64_t take_plain(struct plain *plain, const uint64_t *words, const struct coming *coming,
-    uint64_t published, bool has_more)
+FAST uint64_t take_plain(
+    struct plain *plain, const uint64_t *words, uint64_t published, bool is_large, bool has_more)
 {
     enum mt_op op = words[0] & 15;
     if (op == MT_OP_ALLOC) { /* most are this */
-        return allocate_plain(plain, words, coming, published, false, has_more);
+        return allocate_plain(plain, words, published, false, has_more);
     }
     if (op == MT_OP_FREE) { /* or this */
-        return release_plain(plain, words, coming, false, has_more);
+        return release_plain(plain, words, false, is_large, has_more);
     }
     switch (op) {
     case MT_OP_ALLOC_SEQ:
-        return allocate_plain(plain, words, coming, published, true, has_more);
+        return allocate_plain(plain, words, published, true, has_more);
     case MT_OP_FREE_SEQ:
-        return release_plain(plain, words, coming, true, has_more);
+        return release_plain(plain, words, true, is_large, has_more);
     case MT_OP_REALLOC_BEGIN:
-        return begin_plain(plain, words, coming, false, has_more);
+        return begin_plain(plain, words, false, has_more);
     case MT_OP_REALLOC_BEGIN_SEQ:
-        return begin_plain(plain, words, coming, true, has_more);
+        return begin_plain(plain, words, true, has_more);
     case MT_OP_REALLOC_END:
-        return end_plain(plain, words, coming, false, has_more);
+        return end_plain(plain, words, false, has_more);
     case MT_OP_REALLOC_END_SEQ:
-        return end_plain(plain, words, coming, true, has_more);
+        return end_plain(plain, words, true, has_more);
     case MT_OP_NODE:
         ringdefs_node(plain->ring, &plain->accounts->definitions);
         return 2;
@@ -411,40 +408,48 @@ static bool is_plain(const struct accounts *accounts, const struct ring *ring)
            !ring->again && !ring->size_high && !ring->own && image->blocks.capacity;
 }
 
-/* is_far: what the map has is not in a cache; has_more: than the map and the accounts for each
-   event. */
-FAST bool take_all(struct plain *plain, struct lookahead *ahead, uint64_t end, uint64_t head,
+/* is_large: the map is in no cache as it is; is_far: what the next event needs of it is not near
+   what the last ones did; has_more: than the map and the accounts for each event. */
+FAST bool take_all(struct plain *plain, uint64_t *ahead, uint64_t end, uint64_t head, bool is_large,
     bool is_far, bool has_more)
 {
     struct ring *ring = plain->ring;
+    uint64_t at = is_far ? ahead_begin(ring, plain->map, *ahead, head) : 0;
+    bool is_taken = true;
     for (uint64_t tail = ring->tail; tail < end;) {
         const uint64_t *words = &ring->words[tail & ring->mask];
         __builtin_prefetch(words + FETCHED_WORDS);
-        if (is_far && ahead->until < tail + AHEAD_WORDS / 2) {
-            ahead_look(ahead, ring, plain->cells, head);
+        if (is_far && at + 1 < head) {
+            at = ahead_look(ring, plain->map, at);
         }
-        const struct coming *coming = is_far ? ahead_of(ahead, tail) : NULL;
-        uint64_t taken = take_plain(plain, words, coming, head - tail, has_more);
+        uint64_t taken = take_plain(plain, words, head - tail, is_large, has_more);
         if (RARELY(taken == PLAIN_OTHER) || RARELY(taken == PLAIN_WAITS)) {
-            return taken == PLAIN_OTHER;
+            is_taken = taken == PLAIN_OTHER;
+            break;
         }
         tail += taken;
         ring->tail = tail;
     }
-    return true;
+    *ahead = at;
+    return is_taken;
 }
 
-static bool take_some(struct plain *plain, struct lookahead *ahead, uint64_t end, uint64_t head)
+static bool take_some(struct plain *plain, uint64_t *ahead, uint64_t end, uint64_t head)
 {
+    bool is_large = heapmap_is_large(plain->map),
+         is_far = is_large && plain->map->near.is_scattered;
     if (plain->forks_care || plain->image->log) {
-        return take_all(plain, ahead, end, head, true, true);
+        return take_all(plain, ahead, end, head, is_large, is_far, true);
     }
-    return heapmap_is_large(plain->map) ? take_all(plain, ahead, end, head, true, false)
-                                        : take_all(plain, ahead, end, head, false, false);
+    if (is_far) {
+        return take_all(plain, ahead, end, head, true, true, false);
+    }
+    return is_large ? take_all(plain, ahead, end, head, true, false, false)
+                    : take_all(plain, ahead, end, head, false, false, false);
 }
 
-bool plain_take(struct accounts *accounts, struct ring *ring, struct lookahead *ahead, uint64_t end,
-    uint64_t head)
+bool plain_take(
+    struct accounts *accounts, struct ring *ring, uint64_t *ahead, uint64_t end, uint64_t head)
 {
     struct image *image = ring->image;
     if (!is_plain(accounts, ring)) {
@@ -459,7 +464,6 @@ bool plain_take(struct accounts *accounts, struct ring *ring, struct lookahead *
         .now = tag_of_now(accounts),
         .stamp = forks_stamp(&image->forks, ring->forks),
         .forks_care = forks_care(&image->forks, ring->forks)};
-    ahead_check(ahead, ring);
     tally_begin(accounts, &image->account, ring->time_us);
     bool is_taken = take_some(&plain, ahead, end, head);
     tally_end(accounts);

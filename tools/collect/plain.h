@@ -14,8 +14,9 @@
 
 /* Takes events from the ring's tail on, those that begin before the word `end`, until there is one
    that needs more: it is untouched, and drain.c's to take.  Up to `head` words are published.
-   False if it has to wait for another ring.  *ahead is kept from one call to the next. */
-bool plain_take(struct accounts *accounts, struct ring *ring, struct lookahead *ahead, uint64_t end,
-    uint64_t head);
+   False if it has to wait for another ring.  *ahead: up to which word the events to come have been
+   looked at, 0 at first. */
+bool plain_take(
+    struct accounts *accounts, struct ring *ring, uint64_t *ahead, uint64_t end, uint64_t head);
 
 #endif

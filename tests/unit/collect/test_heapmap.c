@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "collect/heapmap.h"
+#include "collect/heapmap_probe.h"
 
 #define SLOTS 5000
 #define BASE 0x7f0000000000ull
@@ -258,6 +259,28 @@ static void takes_nothing_from_nothing(void **state)
     heapmap_free(&map);
 }
 
+/* Blocks that go one after the other, from so many places at a time. */
+static bool is_scattered(struct heapmap *map, uint32_t places, uint32_t per_place)
+{
+    for (uint32_t i = 0; i < 3 * HEAPMAP_COUNTED; i++) {
+        uint64_t place = places ? i / per_place % places : (uint32_t)rand();
+        heapmap_note_free(map, heapmap_key(BASE + (place << 20) + (i % per_place << 5)));
+    }
+    return map->near.is_scattered;
+}
+
+static void tells_random_from_runs(void **state)
+{
+    struct heapmap map = {0};
+    assert_true(is_scattered(&map, 0, 1));
+    assert_false(is_scattered(&map, 10000, 500)); /* another place after 500 blocks */
+    assert_false(is_scattered(&map, 4, 1));       /* back and forth */
+    assert_true(is_scattered(&map, 10000, 3));
+    assert_true(is_scattered(&map, 0, 1)); /* and back */
+    heapmap_free(&map);
+    assert_false(map.near.is_scattered);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +290,7 @@ int main(void)
         cmocka_unit_test(uses_room_again),
         cmocka_unit_test(stays_small_where_sizes_change),
         cmocka_unit_test(keeps_rows),
+        cmocka_unit_test(tells_random_from_runs),
         cmocka_unit_test(takes_nothing_from_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
