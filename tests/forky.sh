@@ -112,5 +112,10 @@ if [ $# -eq 0 ]; then
     echo "skipped: test_install.py, which builds"
     set -- "$source/tests/e2e" --ignore "$source/tests/e2e/test_install.py"
 fi
+for argument in "$@"; do # tests are named as from the top of the source, too
+    shift
+    [ ! -e "$source/${argument%%::*}" ] || argument=$source/$argument
+    set -- "$@" "$argument"
+done
 in_root python3 -m pytest -q -rs -n 2 -p no:cacheprovider --rootdir "$source" "$@" || status=1
 exit $status
