@@ -73,7 +73,7 @@ mount -t proc proc "$root/proc"
 
 echo "==> Packages"
 in_root apt-get -o Acquire::Check-Valid-Until=false -q update
-wanted="gcc git libc6-dev procps gnuplot-nox libzstd1 libjansson4"
+wanted="gcc git libc6-dev procps gnuplot-nox libzstd1 libjansson4 libdw1t64"
 wanted="$wanted python3-pytest python3-pytest-xdist"
 for version in 3.13 3.14 3.15 3.16; do
     wanted="$wanted python$version python$version-dev"

@@ -455,7 +455,8 @@ print(len(held))
 
 def test_slots_serve_again(traced_once):
     """More processes, one after the other, than there can be rings at a time."""
-    environment = support.clean_environment(MEMTRACE_SLOTS="16")
+    environment = support.clean_environment(
+        MEMTRACE_SLOTS="16", PYTHONWARNINGS="ignore::DeprecationWarning")  # of fork beside threads
     result = traced_once.script(MANY, 150, options=["-q"], env=environment)
     assert result.out == b"150\n" and not result.err, result
     info = traced_once.assert_sound(result.trace)
