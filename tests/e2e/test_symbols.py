@@ -61,6 +61,40 @@ def test_inlined(traced_plain, tmp_path, options):
     assert stacks(traced_plain, trace) == STACKS
 
 
+CLANG = shutil.which("clang++") or shutil.which("clang++-14")
+
+
+@pytest.mark.skipif(not CLANG, reason="no clang++ here")
+@pytest.mark.parametrize("options", [["-g"], ["-g", "-gdwarf-4"], ["-g", "-gz"],
+                                     ["-g", "-fPIC", "-pie"], ["-g", "-gdwarf-aranges"]], ids=str)
+def test_by_clang(traced_plain, tmp_path, options):
+    """Without .debug_aranges, or with them.  Names have arguments more often than gcc's."""
+    program = build(tmp_path, "inlined", SOURCE, "-O2", *options, compiler=CLANG)
+    trace = traced_plain.run(program, options=["--native", "--symbolize"]).trace
+
+    def bare(found):
+        return {size: [(frame[0].partition("(")[0],) + frame[1:] for frame in stack]
+                for size, stack in found.items()}
+    assert bare(stacks(traced_plain, trace)) == bare(STACKS)
+
+
+@pytest.mark.parametrize("when", ["run", "report"])
+def test_without_aranges(traced_plain, tmp_path, when):
+    program = build_program(tmp_path)
+    subprocess.run(["objcopy", "--remove-section", ".debug_aranges", program], check=True)
+    sections = subprocess.run(["readelf", "-SW", program], check=True, stdout=subprocess.PIPE)
+    assert b".debug_line" in sections.stdout and b".debug_aranges" not in sections.stdout
+    hidden = tmp_path / "hidden"
+    if when == "report":
+        shutil.copy2(program, hidden)
+        subprocess.run(["strip", "--strip-debug", program], check=True)
+    trace = traced_plain.run(program, options=["--native", "--symbolize"]).trace
+    if when == "report":
+        assert stacks(traced_plain, trace) != STACKS
+        hidden.replace(program)
+    assert stacks(traced_plain, trace) == STACKS
+
+
 def test_inlined_in_every_report(traced_plain, tmp_path):
     """A tree, folded stacks and a flame graph have them as frames between the others."""
     trace = traced_plain.run(build_program(tmp_path), options=["--native", "--symbolize"]).trace

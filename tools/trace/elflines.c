@@ -63,12 +63,12 @@ static void find_call(Dwarf_Die *inlined, Dwarf_Files *files, const char **name,
     }
 }
 
-static void find_line(Dwfl_Module *module, GElf_Addr at, const char **name, int *number)
+static void find_line(Dwarf_Die *unit, Dwarf_Addr at, const char **name, int *number)
 {
-    Dwfl_Line *line = dwfl_module_getsrc(module, at);
-    *number = 0;
-    *name = line ? dwfl_lineinfo(line, NULL, number, NULL, NULL, NULL) : NULL;
-    *number = *name && *number > 0 ? *number : 0;
+    Dwarf_Line *line = dwarf_getsrc_die(unit, at);
+    bool is_known = line && dwarf_lineno(line, number) == 0 && *number > 0;
+    *name = is_known ? dwarf_linesrc(line, NULL, NULL) : NULL;
+    *number = *name ? *number : 0;
 }
 
 /* ---- names ---- */
@@ -155,16 +155,17 @@ static Dwarf_Die *with_functions(Dwarf_Die *unit, Dwarf_Die *split)
     return is_split ? split : unit;
 }
 
-void elflines_find(Dwfl_Module *module, GElf_Addr at, struct elfname *name)
+void elflines_find(struct elfunits *units, Dwfl_Module *module, GElf_Addr at, struct elfname *name)
 {
     struct inlinings inlinings = {.count = 0};
     Dwarf_Addr bias;
-    Dwarf_Die split;
+    Dwarf_Die found, split, *unit;
     Dwarf_Files *files = NULL;
-    Dwarf_Die *unit = dwfl_module_addrdie(module, at, &bias);
-    find_line(module, at, &name->file, &name->line);
-    unit = unit ? with_functions(unit, &split) : NULL;
-    if (!unit || !find_inlinings(unit, at - bias, &inlinings, 0) || !inlinings.count)
+    if (!elfunits_find(units, module, at, &found, &bias))
+        return;
+    find_line(&found, at - bias, &name->file, &name->line);
+    unit = with_functions(&found, &split);
+    if (!find_inlinings(unit, at - bias, &inlinings, 0) || !inlinings.count)
         return;
     if (dwarf_getsrcfiles(unit, &files, NULL) != 0)
         files = NULL;

@@ -50,6 +50,7 @@ struct elfnames {
     uint64_t until_ms;
     struct elfsymbol *expected; /* by address */
     size_t n_expected;
+    struct elfunits units; /* of the module */
 };
 
 static uint64_t clock_ms(void)
@@ -112,6 +113,7 @@ void elfnames_free(struct elfnames *names)
 {
     if (names) {
         free(names->expected);
+        elfunits_free(&names->units);
         dwfl_end(names->dwfl);
         free(names);
     }
@@ -143,6 +145,7 @@ static bool use(struct elfnames *names, Dwfl_Module *module, const char *build_i
 {
     void **data;
     names->module = module;
+    elfunits_free(&names->units);
     if (!module) {
         return false;
     }
@@ -287,7 +290,7 @@ bool elfnames_find(struct elfnames *names, uint64_t address, struct elfname *nam
 {
     bool is_found = elfnames_find_function(names, address, name);
     if (is_found && names->has_lines) {
-        elflines_find(names->module, call_at(names, address), name);
+        elflines_find(&names->units, names->module, call_at(names, address), name);
     }
     return is_found;
 }
