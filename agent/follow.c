@@ -48,19 +48,21 @@ static char *append(char *out, const char *text)
 static void take_out(const char *name)
 {
     char **kept = environ;
-    for (char **entry = environ; *entry; entry++) {
+    for (char **entry = environ; entry && *entry; entry++) {
         if (!is_named(*entry, name)) {
             *kept++ = *entry;
         }
     }
-    *kept = NULL;
+    if (kept) {
+        *kept = NULL;
+    }
 }
 
 /* The agent was put before what else is preloaded: its name moves up, over the agent's. */
 static void take_agent_out(void)
 {
     struct loaded self;
-    for (char **entry = environ; *entry; entry++) {
+    for (char **entry = environ; entry && *entry; entry++) {
         if (is_named(*entry, PRELOAD) && loaded_find((uintptr_t)agent_path, &self)) {
             char *list = *entry + sizeof(PRELOAD);
             size_t length = strlen(self.name);

@@ -44,11 +44,16 @@ static bool is_other(struct follow *follow, bool leaves)
                   : follow_wants(follow, environ, false) && target_loads(SHELL);
 }
 
-/* Returns what `environ` was; NULL if it stays. */
-static char **lend(void)
+/* What `environ` was, while it is another one: NULL where the program has cleared it. */
+struct lent {
+    bool is_other;
+    char **own;
+};
+
+static struct lent lend(void)
 {
     struct follow follow;
-    char **own = environ;
+    struct lent lent = {.own = environ};
     if (!next.system) {
         hooks_start();
     }
@@ -56,33 +61,33 @@ static char **lend(void)
     if (leaves && target_loads(SHELL)) {
         follow_note_leaving(SHELL);
     }
-    if (!own || !session.single || order_needed() || !is_other(&follow, leaves) ||
-        follow.room > sizeof(room)) {
-        return NULL;
+    lent.is_other = session.single && !order_needed() && is_other(&follow, leaves) &&
+                    follow.room <= sizeof(room);
+    if (lent.is_other) {
+        environ = leaves ? follow_without(&follow, room) : follow_put(&follow, room);
     }
-    environ = leaves ? follow_without(&follow, room) : follow_put(&follow, room);
-    return own;
+    return lent;
 }
 
-static void give_back(char **own)
+static void give_back(const struct lent *lent)
 {
-    if (own) {
-        environ = own;
+    if (lent->is_other) {
+        environ = lent->own;
     }
 }
 
 int system(const char *command)
 {
-    char **own = lend();
+    struct lent lent = lend();
     int status = next.system(command);
-    give_back(own);
+    give_back(&lent);
     return status;
 }
 
 FILE *popen(const char *command, const char *mode)
 {
-    char **own = lend();
+    struct lent lent = lend();
     FILE *file = next.popen(command, mode);
-    give_back(own);
+    give_back(&lent);
     return file;
 }

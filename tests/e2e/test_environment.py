@@ -25,6 +25,8 @@ DOORS = {
     "system": "os.environ.clear(); os.environ.update(env); before = dict(os.environ);"
               " assert os.system(' '.join(words)) == 0;"
               " assert dict(os.environ) == before",
+    "clearenv": "import ctypes; os.environ.clear(); ctypes.CDLL(None).clearenv();"
+                " os.environ.update(env); assert os.system(' '.join(words)) == 0",
     "cleared": "os.environ.clear(); os.environ.update(env); fork(lambda: os.execv(words[0], words))",
 }
 
