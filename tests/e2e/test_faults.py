@@ -314,8 +314,9 @@ def test_shared_memory_gone_too(traced_once):
     assert not info["sealed"] and not info["damaged"]
     script = traced_once.directory / "script1.py"
     rows = traced_once.rows(trace, "--at", "now", "--domain", "python")
-    assert [row["size"] for row in rows
-            if row.get("filename") == str(script) and row["size"] == 7777777 + 33], rows[:5]
+    # The line may have made room for the name, too.
+    assert [row["size"] for row in rows if row.get("filename") == str(script)
+            and 7777777 + 33 <= row["size"] < 7777777 + 1000], rows[:5]
 
 
 # Holds so many blocks; says so; waits.
