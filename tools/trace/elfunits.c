@@ -15,7 +15,7 @@ static void add_unit(struct elfunits *units, Dwarf_Die *unit)
     Dwarf_Addr base, start, end;
     ptrdiff_t at = 0;
     while ((at = dwarf_ranges(unit, at, &base, &start, &end)) > 0) {
-        if (start >= end)
+        if (!start || start >= end) /* code that the linker left out is at 0 */
             continue;
         units->ranges =
             array_need(units->ranges, &units->capacity, units->n, sizeof *units->ranges);
@@ -56,8 +56,9 @@ static const struct elfunits_range *range_of(const struct elfunits *units, Dwarf
 bool elfunits_find(
     struct elfunits *units, Dwfl_Module *module, GElf_Addr at, Dwarf_Die *unit, Dwarf_Addr *bias)
 {
-    const Dwarf_Die *listed = dwfl_module_addrdie(module, at, bias);
-    if (listed) {
+    Dwarf_Die *listed = dwfl_module_addrdie(module, at, bias);
+    /* libdw reads the list as if a unit went on to where the next one of it begins. */
+    if (listed && dwarf_haspc(listed, at - *bias) != 0) {
         *unit = *listed;
         return true;
     }

@@ -1,0 +1,99 @@
+"""Names, lines and inlined functions in what different compilers build, and in ways that differ in
+how debugging information is kept."""
+import shutil
+import subprocess
+
+import pytest
+import support
+from test_native import has_symbols
+from test_symbols import SOURCE, STACKS, separate, stacks
+
+pytestmark = pytest.mark.skipif(not has_symbols(), reason="memtrace was built without libdw")
+
+WAYS = [["-O2", "-gdwarf-4"], ["-O2", "-gdwarf-5"], ["-O0"], ["-O2", "-gz"], ["-O2", "-gsplit-dwarf"],
+        ["-O2", "-gsplit-dwarf", "-gdwarf-4"], ["-O2", "-no-pie", "-fno-PIE"],
+        ["-O2", "-ffunction-sections", "-Wl,--gc-sections"]]
+OTHER = """
+extern "C" __attribute__((noinline)) int around_%(name)s(int number)
+{
+    volatile int sum = number;
+    return sum + 1;
+}
+"""
+
+
+def compile_with(directory, compiler, *words):
+    """There: clang writes .dwo files to where it is."""
+    if not shutil.which(compiler):
+        pytest.skip("no %s here" % compiler)
+    made = support.execute([compiler, "-g", "-w", "-fno-builtin", *words], cwd=str(directory))
+    assert made.status == 0, made
+
+
+def without_parameters(found):
+    """clang says the parameters of functions that no other file sees too."""
+    return {size: [(function.partition("(")[0], *rest) for function, *rest in frames]
+            for size, frames in found.items()}
+
+
+def assert_named(traced, program):
+    trace = traced.run(program, options=["--native", "--symbolize"]).trace
+    assert without_parameters(stacks(traced, trace)) == without_parameters(STACKS)
+
+
+def remove_aranges(path):
+    if not shutil.which("objcopy"):
+        pytest.skip("no objcopy here")
+    made = support.execute(["objcopy", "--remove-section", ".debug_aranges",
+                            "--remove-section", ".rela.debug_aranges", path])
+    assert made.status == 0, made
+
+
+def has_aranges(program):
+    sections = subprocess.run(["readelf", "-SW", str(program)], stdout=subprocess.PIPE).stdout
+    return b".debug_aranges" in sections
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("options", WAYS, ids=" ".join)
+def test_ways(traced_plain, tmp_path, compiler, options):
+    program = tmp_path / "inlined"
+    compile_with(tmp_path, compiler, *options, SOURCE, "-o", program)
+    assert_named(traced_plain, program)
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_without_a_list_of_addresses(traced_plain, tmp_path, compiler):
+    """.debug_aranges is nothing that a program must have."""
+    program = tmp_path / "inlined"
+    compile_with(tmp_path, compiler, "-O2", SOURCE, "-o", program)
+    remove_aranges(program)
+    assert not has_aranges(program)
+    assert_named(traced_plain, program)
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_separate(traced_plain, tmp_path, compiler):
+    program = tmp_path / "inlined"
+    compile_with(tmp_path, compiler, "-O2", SOURCE, "-o", program)
+    separate(program, tmp_path / "inlined.debug")
+    assert_named(traced_plain, program)
+
+
+@pytest.mark.parametrize("lists", ["none", "the others"])
+def test_linked_of_both(traced_plain, tmp_path, lists):
+    """A unit that .debug_aranges does not list, between two that it does."""
+    objects = []
+    for name in ["before", "after"]:
+        source = tmp_path / (name + ".cc")
+        source.write_text(OTHER % {"name": name})
+        compile_with(tmp_path, "g++", "-O2", "-c", source, "-o", tmp_path / (name + ".o"))
+        objects.append(tmp_path / (name + ".o"))
+    objects.insert(1, tmp_path / "inlined.o")
+    compile_with(tmp_path, "g++", "-O2", "-c", SOURCE, "-o", objects[1])
+    for made in objects if lists == "none" else objects[1:2]:
+        remove_aranges(made)
+    program = tmp_path / "inlined"
+    compile_with(tmp_path, "g++", *objects, "-o", program)
+    assert has_aranges(program) == (lists == "the others")
+    assert_named(traced_plain, program)
