@@ -37,9 +37,13 @@ uint32_t thread_count(void)
     return atomic_load_explicit(&taken_count, memory_order_relaxed);
 }
 
+/* One that is given back is no longer counted when it can be taken. */
 static struct thread *take_from_pool(void)
 {
     uint32_t used = atomic_load(&pool_used);
+    if (atomic_load(&taken_count) >= used) {
+        return NULL;
+    }
     for (uint32_t i = 0; i < used && i < MT_PROCESS_RINGS; i++) {
         struct thread *thread = atomic_load(&pool[i]);
         uint32_t free = 0;
@@ -50,21 +54,31 @@ static struct thread *take_from_pool(void)
     return NULL;
 }
 
+static bool depend_on(struct thread *thread, const struct thread *other)
+{
+    uint64_t words[2] = {
+        other->ring->number, atomic_load_explicit(&other->ring->head, memory_order_acquire)};
+    return ring_meta(thread, MT_META_DEPEND, 0, 0, words, 2);
+}
+
 bool thread_depend_on_others(struct thread *thread)
 {
     uint32_t used = atomic_load(&pool_used);
     for (uint32_t i = 0; i < used && i < MT_PROCESS_RINGS; i++) {
         struct thread *other = atomic_load(&pool[i]);
-        if (!other || other == thread || !other->ring) {
-            continue;
-        }
-        uint64_t words[2] = {
-            other->ring->number, atomic_load_explicit(&other->ring->head, memory_order_acquire)};
-        if (!ring_meta(thread, MT_META_DEPEND, 0, 0, words, 2)) {
+        if (other && other != thread && other->ring && !depend_on(thread, other)) {
             return false;
         }
     }
     return true;
+}
+
+/* Only the first ring can have events without numbers, which came before there was another thread;
+   it also says what the image is. */
+static bool depend_on_first(struct thread *thread)
+{
+    const struct thread *first = atomic_load(&pool[0]);
+    return !first || depend_on(thread, first);
 }
 
 void thread_tell_of_fork(const struct thread *forking)
@@ -105,8 +119,7 @@ static struct thread *make_thread(void)
     thread->taken = 1;
     atomic_store(&thread->clock_us, THREAD_LOOK);
     index = atomic_fetch_add(&pool_used, 1);
-    if (index >= MT_PROCESS_RINGS || (index == 0 && !introduce(thread)) ||
-        !thread_depend_on_others(thread)) {
+    if (index >= MT_PROCESS_RINGS || !(index ? depend_on_first(thread) : introduce(thread))) {
         return NULL;
     }
     atomic_store(&pool[index], thread);

@@ -214,7 +214,8 @@ struct mt_ring {
  * _SEQ kind also has a number from the counter of its address: per process and
  * per counter the numbers are 0, 1, 2, ... and give the order in which the
  * events happened.  Events without a number are only written while the process
- * has one thread.  A ring's first record is DEPEND on every older ring.
+ * has one thread, in its first ring; the first record of each other ring is
+ * DEPEND on that one.
  *
  * Definitions (nodes, codes, modules) hold for one ring, from their record on, until RESET.
  */
