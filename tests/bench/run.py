@@ -226,13 +226,13 @@ def peers(python, script, directory):
 
 
 def compare(python, script, rounds, directory):
-    """{name: median ratio to the bare run of the same round, None where it failed}."""
+    """{name: median ratio to the bare run just before, None where it failed}."""
     commands = peers(python, script, directory)
     ratios = {name: [] for name in commands}
     timed([python, script])
     for _ in range(rounds):
-        bare, _ = timed([python, script])
         for name, command in commands.items():
+            bare, _ = timed([python, script])
             try:
                 ratios[name].append(timed(command)[0] / bare)
             except subprocess.CalledProcessError:
