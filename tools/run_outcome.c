@@ -95,8 +95,15 @@ void run_outcome_print(FILE *file, const struct run_outcome *outcome, const char
         native, end, several);
     if (outcome->programs_left) {
         fprintf(file,
-            "memtrace: not traced: %u program%s started as another user, in another root or another mount namespace\n",
+            "memtrace: not traced: %u program%s started as another user, in another root or "
+            "another mount namespace\n",
             outcome->programs_left, outcome->programs_left == 1 ? "" : "s");
+    }
+    if (outcome->ran_on) {
+        fprintf(file,
+            "memtrace: %u process%s ran on, no longer traced: a server is traced in the "
+            "foreground\n",
+            outcome->ran_on, outcome->ran_on == 1 ? "" : "es");
     }
     if (*off_words(off, outcome->processes_off)) {
         fprintf(file, "memtrace: %s\n", off);
@@ -122,6 +129,7 @@ struct run_outcome run_outcome_of(
         const struct image *image = collector->images[i];
         outcome.end.python += image->end.python;
         outcome.end.native += image->end.native;
+        outcome.ran_on += image->status == MT_STATUS_RUNNING && !image->dead;
         outcome.n_ends += image->end.python + image->end.native > 0;
         if (image->max_rss > outcome.max_rss) {
             outcome.max_rss = image->max_rss;

@@ -13,12 +13,13 @@
 
 struct run_outcome {
     double seconds, user, system;
-    uint64_t max_rss, max_pss;         /* of one process; of all at once, 0: it is not known */
-    size_t n_ends;                     /* processes that `end` is the sum of */
-    bool at_once;                      /* several ran at a time */
-    uint64_t collector_rss, agent_rss; /* largest; of the agent in one process */
-    uint64_t end_rss;                  /* of the collector after the program's end */
-    uint32_t programs_left;            /* started where they cannot be traced */
+    uint64_t max_rss, max_pss;              /* of one process; of all at once, 0: it is not known */
+    size_t n_ends;                          /* processes that `end` is the sum of */
+    bool at_once;                           /* several ran at a time */
+    uint64_t collector_rss, agent_rss;      /* largest; of the agent in one process */
+    uint64_t end_rss;                       /* of the collector after the program's end */
+    uint32_t programs_left;                 /* started where they cannot be traced */
+    uint32_t ran_on;                        /* processes that were there after the program's end */
     uint32_t processes_off[MT_OFF_REASONS]; /* not traced to the end */
     struct totals peak, end;
     uint64_t bytes;

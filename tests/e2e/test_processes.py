@@ -326,6 +326,7 @@ print("first is done")
     fifo.write_text("go on")
     support.wait_for(lambda: done.exists() and done.read_text() == "200000", "the daemon")
     assert result.out == b"first is done\n"
+    assert b"memtrace: 1 process ran on, no longer traced" in result.err, result.err
     info = traced_once.assert_sound(result.trace)
     assert len(info["processes"]) == 3
     assert traced_once.at(result.trace, "kept") == (777810, 1)
@@ -361,6 +362,7 @@ os.wait()
 print(open(sys.argv[1]).read())
 """, fifo)
     assert result.out == b"300\n", result
+    assert b"ran on" not in result.err, result
     info = traced_once.assert_sound(result.trace)
     assert len(info["processes"]) == 3
     assert traced_once.at(result.trace, "kept") == (sum(3033 + n for n in range(300)), 300)
