@@ -24,10 +24,16 @@
 struct heapmap_unit *heapmap_seek_unit(const struct heapmap *map, uint64_t where)
 {
     uint64_t at = heapmap_unit_first(map->capacity, where);
-    while (map->units[at].where && map->units[at].where != where) {
+    while (map->units[at].word && !heapmap_is_unit(&map->units[at], where)) {
         at = at + 1 < map->capacity ? at + 1 : 0;
     }
     return &map->units[at];
+}
+
+static void set_room(struct heapmap_unit *unit, uint32_t room)
+{
+    uint64_t others = unit->word & ~(HEAPMAP_COUNT << HEAPMAP_ROOM_SHIFT);
+    unit->word = others | (uint64_t)room << HEAPMAP_ROOM_SHIFT;
 }
 
 static void give_table(struct heapmap *map, const struct heapmap_unit *unit)
@@ -51,21 +57,21 @@ static void make_units_anew(struct heapmap *map)
     const struct heapmap_unit *old = map->units;
     anew.used = anew.empty = 0;
     for (uint64_t i = 0; i < map->capacity; i++) {
-        anew.used += old[i].blocks != 0;
+        anew.used += heapmap_blocks(&old[i]) != 0;
     }
     if (anew.used * 3 >= limit_of_units(map->capacity) * 2) {
         anew.capacity = map->capacity ? map->capacity + map->capacity / 2 : START;
     }
     anew.units = memory_zeroed(anew.capacity, sizeof(*anew.units));
     for (uint64_t i = 0; i < map->capacity; i++) {
-        if (old[i].blocks) {
-            *heapmap_seek_unit(&anew, old[i].where) = old[i];
+        if (heapmap_blocks(&old[i])) {
+            *heapmap_seek_unit(&anew, old[i].word >> HEAPMAP_WHERE_SHIFT) = old[i];
         }
     }
     uint64_t count = map->capacity;
     *map = anew;
     for (uint64_t i = 0; i < count; i++) {
-        if (!old[i].blocks) {
+        if (!heapmap_blocks(&old[i])) {
             give_table(map, &old[i]);
         }
     }
@@ -76,7 +82,7 @@ static struct heapmap_unit *make_unit(struct heapmap *map, uint64_t key)
 {
     uint64_t where = heapmap_where(key);
     struct heapmap_unit *unit = map->capacity ? heapmap_find_unit(map, key) : NULL;
-    if (unit && unit->where) {
+    if (unit && unit->word) {
         return unit;
     }
     if (!unit || map->used >= limit_of_units(map->capacity)) {
@@ -84,7 +90,7 @@ static struct heapmap_unit *make_unit(struct heapmap *map, uint64_t key)
         unit = heapmap_seek_unit(map, where);
     }
     map->used++;
-    *unit = (struct heapmap_unit){.where = where};
+    *unit = (struct heapmap_unit){.word = where << HEAPMAP_WHERE_SHIFT};
     return unit;
 }
 
@@ -107,7 +113,7 @@ static struct heapmap_entry *seek(const struct heapmap_unit *unit, uint32_t tag,
 struct heapmap_entry *heapmap_seek(const struct heapmap_unit *unit, uint32_t tag)
 {
     uint32_t steps;
-    bool is_elsewhere = unit->blocks && !heapmap_is_row(unit);
+    bool is_elsewhere = heapmap_blocks(unit) && !heapmap_is_row(unit);
     return is_elsewhere ? seek(unit, tag, &steps) : NULL;
 }
 
@@ -174,7 +180,7 @@ static bool is_row(
         least = at < least ? at : least;
         most = at > most ? at : most;
     }
-    return (most - least) / *step <= 2 * unit->blocks;
+    return (most - least) / *step <= 2 * heapmap_blocks(unit);
 }
 
 /* Where all blocks are of one size and as far apart as allocators lay them, which go on so until
@@ -182,12 +188,12 @@ static bool is_row(
 static uint32_t capacity_for_row(const struct heapmap_unit *unit, uint32_t tag)
 {
     uint32_t step, offset = heapmap_offset(tag);
-    if (unit->blocks < WHOLE ||
+    if (heapmap_blocks(unit) < WHOLE ||
         (!is_row(unit, offset, false, &step) && !is_row(unit, offset, true, &step))) {
         return 0;
     }
     uint32_t capacity = slots_capacity((HEAPMAP_OFFSETS + step - 1) / step);
-    return capacity > unit->blocks ? capacity : 0;
+    return capacity > heapmap_blocks(unit) ? capacity : 0;
 }
 
 /* Tables without blocks are used for others before more memory is. */
@@ -195,8 +201,8 @@ static void take_empty_tables(struct heapmap *map)
 {
     for (uint64_t i = 0; i < map->capacity; i++) {
         struct heapmap_unit *unit = &map->units[i], old = *unit;
-        if (!unit->blocks) {
-            unit->room = 0;
+        if (!heapmap_blocks(unit)) {
+            set_room(unit, 0);
             unit->table = 0;
             give_table(map, &old);
         }
@@ -228,19 +234,20 @@ static uint32_t copy_blocks(const struct heapmap_unit *from, const struct heapma
 }
 
 /* Slots of its table that new blocks may take. */
-static uint16_t room_of(const struct heapmap_unit *unit)
+static uint32_t room_of(const struct heapmap_unit *unit)
 {
     uint32_t capacity = heapmap_capacity(unit);
     bool is_exact = heapmap_is_row(unit) || capacity == SLOTS_MOST;
-    return (uint16_t)((is_exact ? capacity : limit_of(capacity)) - unit->blocks);
+    return (is_exact ? capacity : limit_of(capacity)) - heapmap_blocks(unit);
 }
 
 /* Slots that no block has any more. */
 static uint32_t gone_from(const struct heapmap_unit *unit)
 {
     struct heapmap_unit full = {.table = unit->table};
-    uint32_t used = unit->table ? room_of(&full) - unit->room : 0;
-    return used > unit->blocks ? used - unit->blocks : 0;
+    uint32_t used = unit->table ? room_of(&full) - heapmap_room(unit) : 0;
+    uint32_t blocks = heapmap_blocks(unit);
+    return used > blocks ? used - blocks : 0;
 }
 
 /* Makes the table of a unit anew, with room for a block of that tag and some more.  It is whole
@@ -248,17 +255,17 @@ static uint32_t gone_from(const struct heapmap_unit *unit)
 static void make_anew(
     struct heapmap *map, struct heapmap_unit *unit, uint32_t tag, bool is_scattered)
 {
-    uint32_t blocks = unit->blocks, row = capacity_for_row(unit, tag);
+    uint32_t blocks = heapmap_blocks(unit), row = capacity_for_row(unit, tag);
     uint32_t capacity = row ? row : capacity_for(blocks, spare(map, blocks, gone_from(unit)));
     uint64_t layout = row ? HEAPMAP_ROW : is_scattered ? HEAPMAP_SCATTERED : 0;
     struct heapmap_entry *table = new_table(map, capacity);
     struct heapmap_unit old = *unit, anew = old;
     anew.table = (uint64_t)capacity << 48 | (uintptr_t)table | layout;
-    anew.room = room_of(&anew);
+    set_room(&anew, room_of(&anew));
     uint32_t longest = old.table ? copy_blocks(&old, &anew) : 0;
     map->empty += !old.table && !blocks;
     unit->table = anew.table;
-    unit->room = anew.room;
+    unit->word = anew.word;
     give_table(map, &old);
     if (longest > LONG_RUN && !layout) {
         make_anew(map, unit, tag, true);
@@ -268,9 +275,9 @@ static void make_anew(
 /* Nothing is left of what was there: allocators use such addresses for blocks of other sizes. */
 static void clear_table(struct heapmap_unit *unit)
 {
-    unit->room = 0;
+    set_room(unit, 0);
     memset(heapmap_table(unit), 0, heapmap_capacity(unit) * sizeof(struct heapmap_entry));
-    unit->room = room_of(unit);
+    set_room(unit, room_of(unit));
 }
 
 /* In a row a block has its own slot or none. */
@@ -290,18 +297,18 @@ static struct heapmap_entry *make_slot(struct heapmap *map, struct heapmap_unit 
 {
     bool is_scattered = unit->table & HEAPMAP_SCATTERED;
     uint32_t steps = 0;
-    if (unit->table && !unit->blocks && !heapmap_is_of(heapmap_first(unit, tag), tag)) {
+    if (unit->table && !heapmap_blocks(unit) && !heapmap_is_of(heapmap_first(unit, tag), tag)) {
         clear_table(unit);
     }
     struct heapmap_entry *entry = unit->table ? find_slot(unit, tag, &steps) : NULL;
     if (entry && entry->tag) {
         return entry;
     }
-    if (!entry || !unit->room || (steps > LONG_RUN && !is_scattered)) {
+    if (!entry || !heapmap_room(unit) || (steps > LONG_RUN && !is_scattered)) {
         make_anew(map, unit, tag, is_scattered || steps > LONG_RUN);
         entry = find_slot(unit, tag, &steps);
     }
-    unit->room--;
+    heapmap_take_room(unit);
     return entry;
 }
 
@@ -356,7 +363,8 @@ static inline uint32_t put_size(struct heapmap *map, const struct block *block)
 
 static uint64_t address_of(const struct heapmap_unit *unit, const struct heapmap_entry *entry)
 {
-    return (unit->where & ~HEAPMAP_UNIT) << 14 | (uint64_t)heapmap_offset(entry->tag) << 3;
+    uint64_t where = unit->word >> HEAPMAP_WHERE_SHIFT & ~HEAPMAP_UNIT;
+    return where << 14 | (uint64_t)heapmap_offset(entry->tag) << 3;
 }
 
 static struct block block_of(

@@ -29,11 +29,11 @@ struct block {
     uint16_t stamp; /* kept with it: after which fork it was allocated (forks.h) */
 };
 
+/* Two words, each of which changes at once (heapmap_probe.h). */
 struct heapmap_unit {
-    uint64_t where; /* which addresses (heapmap_probe.h); 0: unused */
-    uint64_t table; /* where it is, and how it is laid out: one word, it changes at once; 0: none */
-    uint16_t room;  /* slots that may still be taken, then the table is made anew */
-    uint16_t blocks;
+    uint64_t word;  /* which addresses; how many slots may still be taken, then the table is made
+                       anew; how many blocks; 0: unused */
+    uint64_t table; /* where it is, and how it is laid out; 0: none */
 };
 
 /*

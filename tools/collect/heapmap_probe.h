@@ -16,9 +16,13 @@
 
 #include "collect/heapmap.h"
 
-/* A key is an address << 16; a unit's `where` is HEAPMAP_UNIT | the key's bits from 30 on; an
-   entry's tag is HEAPMAP_TAG | the offset in the unit in 8 bytes << 16, and its stamp below. */
-#define HEAPMAP_UNIT (1ull << 63)
+/* A key is an address << 16; which addresses a unit has is HEAPMAP_UNIT | the key's bits from 30
+   on; its word is that << 24 | room << 12 | blocks.  An entry's tag is HEAPMAP_TAG | the offset in
+   the unit in 8 bytes << 16, and its stamp below. */
+#define HEAPMAP_UNIT (1ull << 39)
+#define HEAPMAP_WHERE_SHIFT 24
+#define HEAPMAP_ROOM_SHIFT 12
+#define HEAPMAP_COUNT 0xfffull /* room, or blocks: at most HEAPMAP_OFFSETS */
 #define HEAPMAP_TAG (1u << 31)
 #define HEAPMAP_STAMP 0xffffu
 #define HEAPMAP_OFFSETS 2048u
@@ -42,6 +46,27 @@ static inline uint64_t heapmap_where(uint64_t key)
     return HEAPMAP_UNIT | key >> 30;
 }
 
+static inline bool heapmap_is_unit(const struct heapmap_unit *unit, uint64_t where)
+{
+    return unit->word >> HEAPMAP_WHERE_SHIFT == where;
+}
+
+static inline uint32_t heapmap_blocks(const struct heapmap_unit *unit)
+{
+    return (uint32_t)(unit->word & HEAPMAP_COUNT);
+}
+
+static inline uint32_t heapmap_room(const struct heapmap_unit *unit)
+{
+    return (uint32_t)(unit->word >> HEAPMAP_ROOM_SHIFT & HEAPMAP_COUNT);
+}
+
+/* A slot that no block has had is taken; there is room. */
+static inline void heapmap_take_room(struct heapmap_unit *unit)
+{
+    unit->word -= 1u << HEAPMAP_ROOM_SHIFT;
+}
+
 /* The first place to look for it. */
 static inline uint64_t heapmap_unit_first(uint64_t capacity, uint64_t where)
 {
@@ -58,7 +83,7 @@ static inline __attribute__((always_inline)) struct heapmap_unit *heapmap_find_u
 {
     uint64_t where = heapmap_where(key);
     struct heapmap_unit *unit = &map->units[heapmap_unit_first(map->capacity, where)];
-    return __builtin_expect(unit->where == where, 1) ? unit : heapmap_seek_unit(map, where);
+    return __builtin_expect(heapmap_is_unit(unit, where), 1) ? unit : heapmap_seek_unit(map, where);
 }
 
 /* ---- slots ---- */
@@ -124,7 +149,7 @@ static inline __attribute__((always_inline)) struct heapmap_entry *heapmap_find(
 static inline void heapmap_gain(struct heapmap *map, struct heapmap_unit *unit)
 {
     map->blocks++;
-    if (__builtin_expect(!unit->blocks++, 0)) {
+    if (__builtin_expect(!(unit->word++ & HEAPMAP_COUNT), 0)) {
         map->empty--;
     }
 }
@@ -132,7 +157,7 @@ static inline void heapmap_gain(struct heapmap *map, struct heapmap_unit *unit)
 static inline void heapmap_lose(struct heapmap *map, struct heapmap_unit *unit)
 {
     map->blocks--;
-    if (__builtin_expect(!--unit->blocks, 0)) {
+    if (__builtin_expect(!(--unit->word & HEAPMAP_COUNT), 0)) {
         map->empty++;
     }
 }

@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 
 /* Another one whenever what lies in a store has changed. */
-#define STORE_MAGIC 0x38524f54534d454dull /* "MEMSTOR8" */
+#define STORE_MAGIC 0x39524f54534d454dull /* "MEMSTOR9" */
 #ifdef __SANITIZE_THREAD__
 #define STORE_ADDRESS 0x7e9000000000ull /* the other one is ThreadSanitizer's */
 #else

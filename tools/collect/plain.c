@@ -146,7 +146,7 @@ FAST struct heapmap_entry *free_slot(
     const struct plain *plain, uint64_t key, struct heapmap_unit **unit)
 {
     struct heapmap_entry *entry = slot_of(plain, key, unit);
-    bool has_room = entry && !entry->cell && (entry->tag || (*unit)->room);
+    bool has_room = entry && !entry->cell && (entry->tag || heapmap_room(*unit));
     return RARELY(!has_room) ? NULL : entry;
 }
 
@@ -155,7 +155,7 @@ FAST void put_in(struct plain *plain, struct heapmap_unit *unit, struct heapmap_
 {
     heapmap_gain(plain->map, unit);
     if (RARELY(!entry->tag)) {
-        unit->room--;
+        heapmap_take_room(unit);
     }
     entry->tag = heapmap_tag(said->key) | plain->stamp;
     entry->size = (uint32_t)said->size;
