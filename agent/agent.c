@@ -70,9 +70,23 @@ static void appear(void)
     }
 }
 
+/* It may live on, and never allocate. */
+static void come_to_be(void)
+{
+    struct mt_control *control = session.control;
+    int pid = sys_pid();
+    if (session.pid_space == control->pid_space) {
+        atomic_store(&control->forked[(unsigned)pid % MT_FORKED], pid);
+    }
+    atomic_fetch_add(&control->forks_come, 1);
+}
+
 static void child_of_fork(void)
 {
     thread_self.depth++;
+    if (thread_self.fork) {
+        come_to_be();
+    }
     session_forked();
     thread_self.depth--;
     appear();

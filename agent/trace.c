@@ -313,6 +313,7 @@ void trace_fork(void)
     thread_tell_of_fork(thread);
     if (thread_depend_on_others(thread) && ring_meta(thread, MT_META_FORK, 0, number, NULL, 0)) {
         thread_self.fork = number;
+        atomic_fetch_add(&session.control->forks_begun, 1);
     }
     done_with(thread);
 }

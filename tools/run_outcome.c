@@ -124,6 +124,7 @@ struct run_outcome run_outcome_of(
         .max_pss = collector->were_several ? collector->max_pss : 0,
         .at_once = collector->at_once,
         .programs_left = collector->shared.programs_left,
+        .ran_on = collector->n_unseen,
         .bytes = collector->writer.written};
     for (size_t i = 0; i < collector->n_images; i++) {
         const struct image *image = collector->images[i];

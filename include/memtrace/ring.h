@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MT_RING_VERSION 11u
+#define MT_RING_VERSION 12u
 #define MT_CONTROL_MAGIC 0x4c5254434d454d01ull /* "\1MEMCTRL" */
 #define MT_RING_MAGIC 0x474e49524d454d01ull    /* "\1MEMRING" */
 
@@ -39,6 +39,7 @@ enum mt_added {
 #define MT_COUNTERS 1025u      /* order counters of a process: of addresses, and of maps */
 #define MT_COUNTER_SHIFT 20    /* a counter serves addresses that agree above this bit */
 #define MT_NODE_LIMIT (1u << 19)
+#define MT_FORKED 32u        /* children of forks that the collector can look for at the end */
 #define MT_ANSWERS 4u         /* numbers that the collector can answer a question with */
 
 /* State of the session, written by the collector, read by agents. */
@@ -150,6 +151,12 @@ struct mt_control {
     /* Started where they cannot join: as another user, in another root or mount namespace. */
     _Atomic uint32_t programs_left;
     _Atomic uint32_t processes_off[MT_OFF_REASONS]; /* how many a thread without a ring turned off */
+    /* Forks by the C library's functions: how many began, of how many the child has come to be.
+       One that failed has only begun.  Process ids of the latest children, as the collector's PID
+       namespace has them: n is at n % MT_FORKED. */
+    _Alignas(64) _Atomic uint32_t forks_begun;
+    _Atomic uint32_t forks_come;
+    _Atomic int32_t forked[MT_FORKED];
     _Alignas(64) _Atomic uint32_t loans_asked;
     struct mt_loan loans[MT_LOANS];
     _Alignas(64) struct mt_slot slots[MT_SLOTS];

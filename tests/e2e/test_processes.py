@@ -334,6 +334,38 @@ print("first is done")
     assert len([line for line in text.splitlines() if "it ran on" in line]) == 1, text
 
 
+GOES_INTO_THE_BACKGROUND = r"""
+#include <fcntl.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    char byte;
+    if (fork()) {
+        _exit(0); /* before the child has run */
+    }
+    for (int fd = 0; fd < 3; fd++) {
+        dup2(open("/dev/null", O_RDWR), fd);
+    }
+    read(open(argv[1], O_RDONLY), &byte, 1); /* until the test is over */
+    _exit(0);
+}
+"""
+
+
+def test_a_daemon_that_never_allocates(traced_plain):
+    """The program ends before its child has run: it is said all the same that the child runs on."""
+    program, fifo = traced_plain.directory / "daemon", traced_plain.directory / "fifo"
+    program.with_suffix(".c").write_text(GOES_INTO_THE_BACKGROUND)
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler")
+    assert support.execute(["cc", program.with_suffix(".c"), "-o", program]).status == 0
+    support.os.mkfifo(str(fifo))
+    for _ in range(5):
+        result = traced_plain.run(program, fifo)
+        fifo.write_text("x")
+        assert b"1 process ran on, no longer traced" in result.err, result
+
+
 def test_a_daemon_that_closes_everything(traced_once):
     """The way into the background as the books have it: no descriptor, no directory, no terminal is
     left.  The program waits for it, so all of it is in the trace."""

@@ -28,6 +28,7 @@
 #include "collect/sampler.h"
 #include "collect/shares.h"
 #include "collect/touched.h"
+#include "collect/unseen.h"
 #include "memtrace/format.h"
 
 static uint64_t monotonic_ns(void)
@@ -146,6 +147,7 @@ void session_finish(struct collector *collector)
         bool is_main = image->pid == collector->main_pid;
         images_finish(collector, image, is_main ? collector->main_status : MT_STATUS_RUNNING);
     }
+    collector->n_unseen = unseen_count(collector);
     collector->max_own = own_most(); /* without files: symbols are not read yet */
     record_last(collector);
     shared_close(&collector->shared);

@@ -80,6 +80,7 @@ struct collector {
     int main_pid;
     bool main_ended;
     int main_status;
+    uint32_t n_unseen; /* processes that ran on when it had ended, and have no ring */
     struct cgroup cgroup;
     bool tight;           /* the memory limit is near: the file was brought up to date */
     bool keeps_events;    /* every event is written too */

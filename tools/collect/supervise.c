@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "collect/guard.h"
+#include "collect/unseen.h"
 
 /* Pauses between two looks at the rings.  The longer they are, the less the program's caches are
    disturbed where it shares a processor with us; but no ring should get full in one. */
@@ -136,6 +137,7 @@ void supervise(struct collector *collector, int signals, struct rusage *usage)
             take_signals(collector, signals, usage);
         }
     }
+    unseen_wait(collector);
     session_finish(collector);
     tell_write_failure(collector, &told);
 }
