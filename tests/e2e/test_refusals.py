@@ -192,9 +192,10 @@ def runs_untraced(traced, program, *words):
     assert not traced.rows(result.trace)
 
 
-def test_static_program(traced_plain):
+@pytest.mark.parametrize("how", ["-static", "-static-pie"])
+def test_static_program(traced_plain, how):
     program = compile_c(traced_plain.directory, "static-program",
-                        '#include <stdio.h>\nint main(void) { puts("ran"); return 9; }\n', "-static")
+                        '#include <stdio.h>\nint main(void) { puts("ran"); return 9; }\n', how)
     assert program
     runs_untraced(traced_plain, program, "static")
 
