@@ -373,6 +373,30 @@ def timeline_is_sound(traced, trace, seconds):
     return info
 
 
+@pytest.mark.parametrize("at", range(0, 256, 8))
+def test_the_control_file_is_written_over(traced_once, at):
+    """By a wild pointer in the program, which has it mapped: it ends as it does without us, and the
+    trace can be read."""
+    result = traced_once.script("""
+import mmap, os, sys, threading, time
+path, = {line.split()[-1] for line in open("/proc/self/maps") if line.endswith("/control\\n")}
+file = os.open(path, os.O_RDWR)
+control = mmap.mmap(file, os.fstat(file).st_size)
+at = int(sys.argv[1])
+control[at : at + 8] = b"\\xff" * 8
+held = []
+threads = [threading.Thread(target=lambda: held.append(bytes(1000))) for _ in range(5)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+time.sleep(0.05)
+print(len(held))
+""", at)
+    assert (result.status, result.out) == (0, b"5\n"), result
+    traced_once.report("info", result.trace)
+
+
 def test_suspension(traced_once):
     """Collector and program stand still for three seconds: a laptop's lid.  Nothing is lost."""
     process, trace = start(traced_once, """

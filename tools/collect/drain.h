@@ -28,7 +28,7 @@ struct ring_module {
 
 struct ring {
     struct mt_ring *shared;
-    uint32_t number;
+    uint32_t number, slot; /* slot: of the collector's table of rings */
     uint64_t *words;
     uint64_t mask, tail;
     uint64_t bound; /* if is_bounded: what is published behind it does not count */

@@ -14,6 +14,9 @@
 #include "collect/pidspace.h"
 #include "collect/record.h"
 
+/* So many numbers are not given out between two rounds: the program has written over the counter.
+ */
+#define NUMBERS_MOST (16 * MT_SLOTS)
 #define BATCH_WORDS 16384u /* supervise.c asks for more at once if so many were taken */
 
 static uint32_t slot_of(const struct collector *collector, uint32_t number)
@@ -38,9 +41,20 @@ static enum known look_at(const struct collector *collector, uint32_t number)
                                                         : KNOWN_LATER;
 }
 
+/* The slots up to there have a place in the table. */
+static void make_room(struct collector *collector, uint32_t slots)
+{
+    collector->rings = memory_grow(
+        collector->rings, &collector->rings_capacity, slots + 1, sizeof(*collector->rings));
+    collector->n_slots = slots > collector->n_slots ? slots : collector->n_slots;
+}
+
+/* What the slot is depends on what the program can write to. */
 void rings_add(struct collector *collector, struct ring *ring)
 {
-    collector->rings[slot_of(collector, ring->number)] = ring;
+    ring->slot = slot_of(collector, ring->number);
+    make_room(collector, ring->slot + 1);
+    collector->rings[ring->slot] = ring;
     ring->next = ring->image->rings;
     ring->image->rings = ring;
 }
@@ -48,7 +62,9 @@ void rings_add(struct collector *collector, struct ring *ring)
 static void take_out(struct collector *collector, const struct ring *ring)
 {
     struct ring **link = &ring->image->rings;
-    collector->rings[slot_of(collector, ring->number)] = NULL;
+    if (collector->rings[ring->slot] == ring) {
+        collector->rings[ring->slot] = NULL;
+    }
     while (*link && *link != ring) {
         link = &(*link)->next;
     }
@@ -139,11 +155,10 @@ void rings_open(struct collector *collector)
     open_late(collector);
     struct mt_control *control = collector->shared.control;
     uint32_t used = atomic_load(&control->rings_used);
-    uint32_t slots = used < control->slots_count ? used : control->slots_count;
-    slots = slots < MT_SLOTS ? slots : MT_SLOTS;
-    collector->rings = memory_grow(
-        collector->rings, &collector->rings_capacity, slots + 1, sizeof(*collector->rings));
-    collector->n_slots = slots > collector->n_slots ? slots : collector->n_slots;
+    if (used - collector->n_numbers > NUMBERS_MOST) {
+        used = collector->n_numbers;
+        atomic_store(&control->rings_used, used);
+    }
     for (uint32_t number = collector->n_numbers; number != used; number++) {
         if (!is_settled(collector, number)) {
             put_off(collector, number);

@@ -209,7 +209,8 @@ static struct mt_ring *make_of_image(struct collector *collector, uint32_t numbe
     return ring;
 }
 
-/* Slots serve again when their rings are closed; ring 2 would have had that of ring 0, which lives. */
+/* Slots serve again when their rings are closed; ring 2 would have had that of ring 0, which lives.
+ */
 static void test_slots_again(void **state)
 {
     struct collector *collector = *state;
@@ -241,6 +242,38 @@ static void test_slots_again(void **state)
     }
 }
 
+/* The program has written over the numbers that say where rings are: those that are made still
+   come, in no more time than it takes to look at them. */
+static void test_written_over(void **state)
+{
+    static const uint32_t numbers[] = {UINT32_MAX, 0x7fffffff, 0};
+    struct collector *collector = *state;
+    struct mt_control *control = collector->shared.control;
+    claim(collector, 0);
+    unmap(collector, make_ready(collector, 0));
+    rings_open(collector);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t number = 1 + i;
+        atomic_store(&control->rings_used, numbers[i]);
+        rings_open(collector);
+        assert_int_equal(atomic_load(&control->rings_used), number);
+        assert_int_equal(collector->n_late, 0);
+        claim(collector, number);
+        unmap(collector, make_ready(collector, number));
+        rings_open(collector);
+        assert_non_null(rings_find(collector, number));
+    }
+    control->slots_count = 2;
+    claim(collector, 4);
+    unmap(collector, make_ready(collector, 4));
+    control->slots_count = UINT32_MAX;
+    rings_open(collector);
+    rings_drain(collector);
+    control->slots_count = MT_SLOTS;
+    assert_non_null(rings_find(collector, 3));
+    images_finish(collector, collector->images[0], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_images, start, stop),
         cmocka_unit_test_setup_teardown(test_too_late, start, stop),
         cmocka_unit_test_setup_teardown(test_slots_again, start, stop),
+        cmocka_unit_test_setup_teardown(test_written_over, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
