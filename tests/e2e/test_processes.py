@@ -366,6 +366,16 @@ def test_a_daemon_that_never_allocates(traced_plain):
         assert b"1 process ran on, no longer traced" in result.err, result
 
 
+def test_a_program_of_several_names(traced_plain):
+    """redis-server is a link to redis-check-rdb: a program is called what it was called."""
+    called = traced_plain.directory / "called-so"
+    called.symlink_to(shutil.which("sleep"))
+    result = traced_plain.run(called, "0")
+    info = support.execute([traced_plain.memtrace, "info", result.trace]).out.decode()
+    assert "\ncommand: called-so 0\n" in info, info
+    assert traced_plain.rows(result.trace, "--process", "called-so")
+
+
 def test_a_daemon_that_closes_everything(traced_once):
     """The way into the background as the books have it: no descriptor, no directory, no terminal is
     left.  The program waits for it, so all of it is in the trace."""

@@ -218,13 +218,6 @@ struct kind { /* of small processes: those of one program */
     size_t count;
 };
 
-static const char *program_of(const struct trace *trace, uint32_t id)
-{
-    const char *path = trace->strings[trace->processes[id].path].data;
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static int by_count(const void *a, const void *b)
 {
     const struct kind *left = a, *right = b;
@@ -241,7 +234,7 @@ static size_t count_kinds(const struct tree *tree, struct kind *kinds)
         size_t k = 0;
         if (!tree->folded[i])
             continue;
-        const char *name = program_of(trace, i);
+        const char *name = program_name(trace, i);
         while (k < n && strcmp(kinds[k].name, name) != 0)
             k++;
         kinds[k].name = name;

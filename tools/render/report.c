@@ -178,14 +178,22 @@ static const char *base_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
+/* One file can be several programs, by the name that it is called by. */
+const char *program_name(const struct trace *trace, uint32_t process)
+{
+    const struct trace_process *about = &trace->processes[process];
+    const char *path = trace->strings[about->path].data;
+    const char *called = trace->strings[about->command].data;
+    return base_name(*called && (!about->python || !*path) ? called : path);
+}
+
 void print_command(FILE *file, const struct report *report, uint32_t process)
 {
     const struct trace *trace = &report->trace;
     const struct trace_string *command = &trace->strings[trace->processes[process].command];
-    const char *path = trace->strings[trace->processes[process].path].data;
     const char *end = command->data + command->size;
     const char *word = command->data;
-    print_name(file, base_name(*path ? path : word));
+    print_name(file, program_name(trace, process));
     for (word += strlen(word) + 1; word < end; word += strlen(word) + 1) {
         fputc(' ', file);
         print_name(file, below(report->cwd, word));

@@ -81,7 +81,10 @@ const char *report_library(const struct report *report, uint32_t node);
 const char *report_function(const struct report *report, uint32_t node);
 /* The trace if it is of samples, so that amounts have errors, else NULL. */
 const struct trace *report_samples(const struct report *report);
-/* The program's name and the arguments, as one would type it. */
+/* What a process is called, without folders: Python's interpreter by its file, which has the version,
+   other programs by their first argument.  The trace's. */
+const char *program_name(const struct trace *trace, uint32_t process);
+/* That and the arguments, as one would type it. */
 void print_command(FILE *file, const struct report *report, uint32_t process);
 /* What else must be known of the trace to believe the report: gaps, lost blocks. */
 void print_cautions(FILE *file, const struct report *report);
