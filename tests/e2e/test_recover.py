@@ -148,3 +148,17 @@ def test_what_cannot_be_recovered_is_said(traced_once, damage):
     assert traced_once.report("info", result.trace)["sealed"] is False
     if damage == "nothing":
         recover(traced_once, result.out.decode().strip())
+
+
+def test_directories_without_a_session(traced_once, tmp_path):
+    """What is another's stays.  A session that nothing came to be of is removed, once nobody can be
+    making it."""
+    other, fresh, old = tmp_path / "other", tmp_path / "memtrace-0-fresh", tmp_path / "memtrace-0-old"
+    for directory in (other, fresh, old):
+        directory.mkdir()
+    os.utime(str(old), (0, 0))
+    for directory in (other, fresh):
+        assert "is no session" in recover(traced_once, directory, status=1).message
+        assert directory.exists()
+    assert "removed" in recover(traced_once, old, status=1).message
+    assert not old.exists()

@@ -12,14 +12,16 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "collect/loans.h"
 #include "collect/pidspace.h"
 
+#define MAKING_SECONDS 60 /* a session is made in a millisecond */
 #define RING_BYTES (4ull << 20)
 #define SAMPLED_RING_BYTES (256ull << 10) /* of a few events a second, and their stacks */
-#define MUCH (1ull << 30) /* of shared memory: rings will hardly fill it */
+#define MUCH (1ull << 30)                 /* of shared memory: rings will hardly fill it */
 #define STORE_NAME "collector"
 
 static bool make_directory(struct shared *shared, const char *parent)
@@ -154,6 +156,17 @@ static void take_spare(struct shared *shared)
     }
 }
 
+/* A collector that was killed while it made its session leaves a directory with nothing in it;
+   another one may be making it now. */
+static int remove_empty(const char *directory)
+{
+    const char *slash = strrchr(directory, '/'), *name = slash ? slash + 1 : directory;
+    struct stat status;
+    bool is_ours = strncmp(name, "memtrace-", strlen("memtrace-")) == 0;
+    bool is_old = stat(directory, &status) == 0 && time(NULL) - status.st_mtime > MAKING_SECONDS;
+    return is_ours && is_old && rmdir(directory) == 0 ? ENOENT : EPROTO;
+}
+
 int shared_adopt(struct shared *shared, const char *directory)
 {
     *shared = (struct shared){0};
@@ -163,7 +176,7 @@ int shared_adopt(struct shared *shared, const char *directory)
     snprintf(shared->directory, sizeof(shared->directory), "%s", directory);
     shared->control = map_control(directory);
     if (!shared->control) {
-        return errno;
+        return errno == ENOENT ? remove_empty(directory) : errno;
     }
     take_spare(shared);
     if (collector_lives(shared->control)) {

@@ -30,7 +30,8 @@ int shared_create(struct shared *shared, uint64_t sample_bytes);
    -1 and errno. */
 int shared_store(const struct shared *shared, bool create);
 /* Takes over the session of a collector that is dead, in this directory.  0 or an errno: EBUSY
-   if it lives, EPROTO if it is of another version. */
+   if it lives, EPROTO if it is of another version or no session, ENOENT if nothing was in it and it
+   has been removed. */
 int shared_adopt(struct shared *shared, const char *directory);
 /* The control file of a session whose collector lives, to be unmapped; NULL if it is none. */
 struct mt_control *shared_map_living(const char *directory);
