@@ -15,6 +15,7 @@
 
 #include "collect/memory.h"
 #include "collect/names.h"
+#include "collect/pidspace.h"
 #include "collect/record.h"
 #include "collect/regions.h"
 #include "collect/rings.h"
@@ -196,7 +197,7 @@ static uint32_t on_thread(struct collector *collector, struct ring *ring, int ti
 {
     struct image *image = ring->image;
     struct definitions *definitions = &collector->accounts.definitions;
-    tid = tid > 0 ? tid : 0; /* a trace has no negative ones */
+    tid = tid > 0 && tid < PIDSPACE_UNKNOWN ? tid : 0; /* a trace has no others */
     if (ring->thread && ring->tid == tid) {
         return ring->thread;
     }

@@ -73,15 +73,15 @@ static void take_out(struct collector *collector, const struct ring *ring)
     }
 }
 
-/* Its process, by our own namespace; a process that is gone has no number there. */
+/* Its process, by our own namespace; a process that is gone has no number there, nor has one that
+   wrote over what it said. */
 static int pid_of(const struct collector *collector, const struct mt_ring *shared)
 {
     uint64_t space = shared->pid_space;
-    if (!space || space == collector->shared.control->pid_space) {
-        return shared->pid;
-    }
-    int pid = pidspace_find(space, shared->pid);
-    return pid ? pid : PIDSPACE_UNKNOWN + (int)(shared->image & 0xffffff);
+    bool is_ours = !space || space == collector->shared.control->pid_space;
+    int pid = is_ours ? shared->pid : pidspace_find(space, shared->pid);
+    return pid > 0 && pid < PIDSPACE_UNKNOWN ? pid
+                                             : PIDSPACE_UNKNOWN + (int)(shared->image & 0xffffff);
 }
 
 static struct image *make_image(struct collector *collector, const struct mt_ring *shared)

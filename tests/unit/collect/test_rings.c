@@ -274,6 +274,25 @@ static void test_written_over(void **state)
     images_finish(collector, collector->images[0], 0);
 }
 
+/* Numbers that no process and no thread has, and that a trace cannot have. */
+static void test_numbers_of_nobody(void **state)
+{
+    struct collector *collector = *state;
+    static const int numbers[] = {-5, 0, INT32_MAX};
+    for (uint32_t i = 0; i < 3; i++) {
+        claim(collector, i);
+        struct mt_ring *ring = make_ready(collector, i);
+        ring->pid = numbers[i];
+        ring->image = 1 + i;
+        publish(ring, MT_OP_META | MT_META_THREAD << 4 | (uint64_t)(uint32_t)numbers[i] << 32);
+        rings_open(collector);
+        rings_drain(collector);
+        assert_int_equal(rings_find(collector, i)->tid, 0);
+        assert_in_range(rings_find(collector, i)->image->pid, 1, INT32_MAX - 1);
+        unmap(collector, ring);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_late, start, stop),
         cmocka_unit_test_setup_teardown(test_slots_again, start, stop),
         cmocka_unit_test_setup_teardown(test_written_over, start, stop),
+        cmocka_unit_test_setup_teardown(test_numbers_of_nobody, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
